@@ -1,0 +1,40 @@
+"""Units and physical constants; every conversion of the package happens here.
+
+Inside the package lengths are in Å, energies in eV, charges in e, times in fs, masses in u
+and temperatures in K. Molar and SI units appear only at the boundary, through this module.
+"""
+
+import math
+
+from ase import units as ase_units
+from scipy import constants
+
+EPSILON_0 = constants.epsilon_0 / constants.e * constants.angstrom
+"""Vacuum permittivity in e/(V·Å), equivalently e²/(eV·Å)."""
+
+COULOMB = 1.0 / (4.0 * math.pi * EPSILON_0)
+"""Coulomb constant 1/(4π ε0) in eV·Å/e²."""
+
+BOLTZMANN = ase_units.kB
+"""Boltzmann constant in eV/K."""
+
+KCAL_PER_MOL = ase_units.kcal / ase_units.mol
+"""One kcal/mol in eV."""
+
+KJ_PER_MOL = ase_units.kJ / ase_units.mol
+"""One kJ/mol in eV."""
+
+ASE_FS = ase_units.fs
+"""One femtosecond in ASE's unit of time, Å·sqrt(u/eV)."""
+
+ATM_PER_BAR = 1e5 / constants.atm
+"""One bar in atmospheres, the pressure unit of LAMMPS' `real` units."""
+
+WATER_MASS_U = 18.0153
+"""Molar mass of H2O in g/mol."""
+
+
+def water_number_density(density_g_per_cm3: float) -> float:
+    """Molecules of H2O per Å³ at a mass density in g/cm³."""
+    molecules_per_cm3 = density_g_per_cm3 / WATER_MASS_U * constants.N_A
+    return molecules_per_cm3 * 1e-24
