@@ -1,3 +1,3 @@
-"""Does a machine-learned potential put a polar liquid into an impossible electronic state?"""
+"""A test for false metallization by machine-learned potentials of polar liquids."""
 
 __version__ = "0.1.0"

@@ -5,6 +5,7 @@ from it by ``python -m falsemetal.config > config/schema.json``. The configurati
 only: cores, memory and partitions live in `profiles/`.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -141,7 +142,9 @@ class ForceFieldDataset(Section):
     checks: Checks = Checks()
     split: Split = Split()
     dipole_charge_O_e: float | None = Field(
-        None, lt=0, description="q_O of eq. 1; default: the force field's own charge, which is exact"
+        None,
+        lt=0,
+        description="q_O of eq. 1; default: the force field's own charge, which is exact",
     )
 
     @property
@@ -334,6 +337,11 @@ class Config(Section):
     def trained_potentials(self) -> list[str]:
         """Names of the potentials that need training."""
         return [name for name, p in self.potentials.items() if isinstance(p, MACEPotential)]
+
+    def run_seed(self, *parts: str) -> int:
+        """Seed of one job, derived from the run's seed and what names the job."""
+        digest = hashlib.sha256("/".join((str(self.seed), *parts)).encode()).digest()
+        return int.from_bytes(digest[:4]) >> 1
 
     def duration_ps(self, potential: str, thickness_A: float) -> float:
         """Length of a production run in ps."""

@@ -1,0 +1,35 @@
+# make demo · make test · make lint: each sets up .venv by itself
+PYTHON ?= python3
+CORES ?= 2
+CONFIG ?= config/demo.yaml
+BIN := .venv/bin
+# keep each job on its own core
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint lock install
+.DEFAULT_GOAL := demo
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || \
+		{ echo "falsemetal needs Python 3.11 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[test,lint]"
+	touch $@
+
+demo: install
+	@BIN=$(BIN) tools/run --cores $(CORES) --configfile $(CONFIG)
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --configfile config/smoke.yaml --lint
+
+# pins for a fresh environment; CUDA's packages follow torch where there is a GPU
+lock: install
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -vi '^nvidia\|^triton' > requirements.lock

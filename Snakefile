@@ -1,0 +1,42 @@
+# falsemetal: sources → datasets → models → trajectories → observables → figures and tables
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from falsemetal.config import ConfigError, parse_config
+
+min_version("9.0")
+
+
+report: "workflow/report/workflow.rst"
+
+
+# not a `configfile:`, into which --configfile would be merged key by key
+if not config:
+    with open("config/demo.yaml") as stream:
+        config.update(yaml.safe_load(stream))
+
+try:
+    CONFIG = parse_config(config, source=", ".join(map(str, workflow.configfiles)) or "config/demo.yaml")
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/dynamics.smk"
+include: "workflow/rules/observables.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.fig3a.output,
+        rules.figS8.output,
+        rules.density.output,
+        rules.table_errors.output,
+        rules.table_runs.output,
+        rules.report.output,

@@ -1,0 +1,92 @@
+"""The dataset card: what is in a dataset, where it comes from and what was left out."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from falsemetal.config import Checks
+from falsemetal.datasets.checks import Rejection
+from falsemetal.datasets.io import ENERGY, FORCES
+
+UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "time": "ps"}
+
+
+def dataset_card(
+    parts: Mapping[str, Sequence[Atoms]],
+    rejections: Sequence[Rejection],
+    *,
+    name: str,
+    source: Mapping[str, Any],
+    checks: Checks,
+    files: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Describe a dataset.
+
+    Parameters
+    ----------
+    parts
+        Frames of each part.
+    rejections
+        Frames that failed a check.
+    name
+        Of the dataset.
+    source
+        Where the frames come from, ready for JSON.
+    checks
+        Limits that the frames kept.
+    files
+        Files of the dataset, for their checksums.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. Energies are per atom, by `config_type`; forces are components.
+    """
+    frames = [frame for part in parts.values() for frame in part]
+    return {
+        "name": name,
+        "source": dict(source),
+        "units": UNITS,
+        "n_frames": len(frames),
+        "counts": {part: _counts(members) for part, members in parts.items()},
+        "n_atoms": {"minimum": min(map(len, frames)), "maximum": max(map(len, frames))},
+        "elements": sorted({symbol for frame in frames for symbol in set(frame.symbols)}),
+        "statistics": {kind: _statistics(group) for kind, group in _by_type(frames).items()},
+        "checks": checks.model_dump(mode="json"),
+        "rejected": {
+            "n_frames": len(rejections),
+            "by_check": dict(Counter(rejection.check for rejection in rejections).most_common()),
+        },
+        "sha256": {
+            Path(file).name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files
+        },
+    }
+
+
+def _by_type(frames: Sequence[Atoms]) -> dict[str, list[Atoms]]:
+    groups: dict[str, list[Atoms]] = {}
+    for frame in frames:
+        groups.setdefault(str(frame.info.get("config_type", "unknown")), []).append(frame)
+    return dict(sorted(groups.items()))
+
+
+def _counts(frames: Sequence[Atoms]) -> dict[str, int]:
+    return {kind: len(group) for kind, group in _by_type(frames).items()} | {"total": len(frames)}
+
+
+def _statistics(frames: Sequence[Atoms]) -> dict[str, float]:
+    energies = np.array([frame.info[ENERGY] / len(frame) for frame in frames])
+    forces = np.concatenate([frame.arrays[FORCES].ravel() for frame in frames])
+    return {
+        "energy_per_atom_mean_eV": float(energies.mean()),
+        "energy_per_atom_std_eV": float(energies.std()),
+        "energy_per_atom_minimum_eV": float(energies.min()),
+        "energy_per_atom_maximum_eV": float(energies.max()),
+        "force_rms_eV_per_A": float(np.sqrt(np.mean(forces**2))),
+        "force_maximum_eV_per_A": float(np.abs(forces).max()),
+    }

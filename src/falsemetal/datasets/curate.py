@@ -1,0 +1,96 @@
+"""From labelled frames to a dataset on disk."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from falsemetal.config import ForceFieldDataset
+from falsemetal.datasets.card import dataset_card
+from falsemetal.datasets.checks import Rejection, check_frames
+from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.io import write_frames
+from falsemetal.datasets.split import split_frames
+
+REJECTION_COLUMNS = ("frame", "trajectory", "time_ps", "reason")
+
+
+def curate(
+    frames: Sequence[Atoms],
+    dataset: ForceFieldDataset,
+    *,
+    name: str,
+    seed: int,
+    directory: str | Path,
+) -> dict[str, Any]:
+    """Check frames, split them and write the dataset.
+
+    Writes `train.extxyz`, `validation.extxyz`, `test.extxyz`, `card.json` and `rejected.csv`.
+
+    Parameters
+    ----------
+    frames
+        Labelled frames.
+    dataset
+        Its `checks` and `split`; the rest is recorded as the source.
+    name
+        Of the dataset.
+    seed
+        Of the split.
+    directory
+        Made if need be.
+
+    Returns
+    -------
+    dict
+        The card.
+
+    Raises
+    ------
+    DatasetError
+        If no frame passes the checks, or a part would be empty.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    accepted, rejections = check_frames(frames, dataset.checks)
+    _write_rejections(directory / "rejected.csv", rejections)
+    if not accepted:
+        raise DatasetError(_nothing_left(name, len(frames), rejections))
+    parts = split_frames(accepted, dataset.split, seed=seed)
+    files = {part: directory / f"{part}.extxyz" for part in parts}
+    for part, members in parts.items():
+        write_frames(files[part], members)
+    card = dataset_card(
+        parts,
+        rejections,
+        name=name,
+        source=dataset.model_dump(mode="json", exclude={"checks"}),
+        checks=dataset.checks,
+        files=list(files.values()),
+    )
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    (directory / "card.json").write_text(text + "\n", encoding="utf-8")
+    return card
+
+
+def _nothing_left(name: str, n_frames: int, rejections: Sequence[Rejection]) -> str:
+    if not rejections:
+        return f"dataset {name}: there are no frames; sample some, or name a file that holds some"
+    ((check, count),) = Counter(rejection.check for rejection in rejections).most_common(1)
+    example = next(rejection for rejection in rejections if rejection.check == check)
+    return (
+        f"dataset {name}: none of {n_frames} frames passes the checks; most often ({count}): "
+        f"{check}, e.g. frame {example.frame}: {example.reason}; mend the data or its checks"
+    )
+
+
+def _write_rejections(path: Path, rejections: Sequence[Rejection]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, REJECTION_COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(asdict(rejection) for rejection in rejections)

@@ -1,0 +1,125 @@
+"""Training, validation and test parts that do not leak into each other.
+
+Frames close in time are nearly the same frame, so whole blocks of time are dealt out, never
+single frames.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from falsemetal.config import Split
+from falsemetal.datasets.errors import DatasetError
+
+PARTS = ("train", "validation", "test")
+
+BLOCKS_WITHOUT_TIME = 20
+"""Pieces into which a trajectory is cut whose frames do not tell their time."""
+
+ROUNDING = 1e-6
+
+
+def split_frames(frames: Sequence[Atoms], split: Split, *, seed: int) -> dict[str, list[Atoms]]:
+    """Deal blocks of frames out to training, validation and test.
+
+    A block is a piece of one trajectory, at least `split.block_ps` long. Frames without a
+    `trajectory` count as one for as long as `config_type` and composition do not change in the
+    file; frames without `time_ps` are cut into contiguous pieces of equal number. Every
+    `config_type` with three blocks or more is dealt to all parts, by the shares asked for; with
+    fewer it is training data only.
+
+    Parameters
+    ----------
+    frames
+        Accepted frames, in the order of their file.
+    split
+        Shares and length of blocks.
+    seed
+        Of the deal, and of the subset if `split.maximum_frames` is set.
+
+    Returns
+    -------
+    dict
+        `train`, `validation` and `test`, each in the order of `frames`.
+
+    Raises
+    ------
+    DatasetError
+        If a part would be empty.
+    """
+    rng = np.random.default_rng(seed)
+    # blocks are cut from all frames: a subset would hide how far apart they are
+    blocks_by_type = _blocks(frames, split.block_ps)
+    chosen = set(range(len(frames)))
+    if split.maximum_frames is not None and split.maximum_frames < len(frames):
+        chosen = set(rng.choice(len(frames), split.maximum_frames, replace=False).tolist())
+    members: dict[str, list[int]] = {part: [] for part in PARTS}
+    for config_type in sorted(blocks_by_type):
+        kept = [[i for i in block if i in chosen] for block in blocks_by_type[config_type]]
+        kept = [block for block in kept if block]
+        order = iter(rng.permutation(len(kept)))
+        for part, count in _block_counts(len(kept), split).items():
+            for _ in range(count):
+                members[part] += kept[next(order)]
+    _require_all_parts(members, blocks_by_type, split)
+    return {part: [frames[i] for i in sorted(members[part])] for part in PARTS}
+
+
+def _block_counts(n_blocks: int, split: Split) -> dict[str, int]:
+    """Blocks of each part; at least one each if there are enough, and always one to train on."""
+    if n_blocks < len(PARTS):
+        return {"train": n_blocks}
+    validation = max(1, round(split.validation * n_blocks))
+    test = max(1, round(split.test * n_blocks))
+    while validation + test >= n_blocks:
+        validation, test = (validation - 1, test) if validation > test else (validation, test - 1)
+    return {"validation": validation, "test": test, "train": n_blocks - validation - test}
+
+
+def _blocks(frames: Sequence[Atoms], block_ps: float) -> dict[str, list[list[int]]]:
+    """Blocks of frame indices by config_type."""
+    trajectories: dict[tuple[str, str], list[int]] = defaultdict(list)
+    run, previous = 0, None
+    for index, frame in enumerate(frames):
+        config_type = str(frame.info.get("config_type", "unknown"))
+        trajectory = frame.info.get("trajectory")
+        kind = (config_type, trajectory, frame.get_chemical_formula())
+        if trajectory is None:
+            run += kind != previous
+            trajectory = f"run of the file {run}"
+        previous = kind
+        trajectories[config_type, str(trajectory)].append(index)
+    blocks: dict[str, list[list[int]]] = defaultdict(list)
+    for (config_type, _), indices in trajectories.items():
+        blocks[config_type] += _cut([frames[i] for i in indices], indices, block_ps)
+    return blocks
+
+
+def _cut(frames: list[Atoms], indices: list[int], block_ps: float) -> list[list[int]]:
+    if any("time_ps" not in frame.info for frame in frames):
+        pieces = min(BLOCKS_WITHOUT_TIME, len(indices))
+        return [piece.tolist() for piece in np.array_split(indices, pieces)]
+    times = np.array([frame.info["time_ps"] for frame in frames], dtype=float)
+    distinct = np.unique(times)
+    interval = float(np.median(np.diff(distinct))) if len(distinct) > 1 else 0.0
+    duration = float(np.ptp(times)) + interval
+    n_blocks = max(1, int(duration / block_ps + ROUNDING))
+    number = ((times - times.min()) / block_ps + ROUNDING).astype(int)
+    # what is left over at the end joins the last whole block
+    number = np.minimum(number, n_blocks - 1)
+    return [[indices[k] for k in np.flatnonzero(number == n)] for n in np.unique(number)]
+
+
+def _require_all_parts(
+    members: dict[str, list[int]], blocks_by_type: dict[str, list[list[int]]], split: Split
+) -> None:
+    empty = [part for part in PARTS if not members[part]]
+    if empty:
+        counts = ", ".join(f"{kind}: {len(blocks)}" for kind, blocks in blocks_by_type.items())
+        raise DatasetError(
+            f"nothing is left for {' and '.join(empty)}: no config_type has {len(PARTS)} blocks "
+            f"of {split.block_ps:g} ps (blocks: {counts or 'none'}); sample longer, or lower "
+            "split.block_ps"
+        )

@@ -1,0 +1,1 @@
+"""Molecular dynamics: calculator, Langevin run, H5MD trajectory, checkpoint and resume."""

@@ -1,0 +1,317 @@
+"""H5MD trajectories that a kill cannot spoil.
+
+A file holds the frames and, in the group `checkpoint`, what an exact continuation needs. It grows
+under the name `<name>.part.h5`; each save writes a copy and renames it over the old one, so that
+whatever happens there is always a whole file to resume from. The finished run is renamed to its
+final name.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from ase import Atoms
+from filelock import FileLock, Timeout
+
+from falsemetal import __version__
+from falsemetal.progress import logger
+
+PARTICLES = "particles/all"
+FRAMES_PER_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State from which a run continues.
+
+    Attributes
+    ----------
+    step
+        Steps reached.
+    positions
+        Shape (n_atoms, 3), Å, unwrapped.
+    velocities
+        Shape (n_atoms, 3), in ASE's unit Å·sqrt(eV/u).
+    random_state
+        State of the thermostat's random-number generator, or None where the engine keeps its own.
+    """
+
+    step: int
+    positions: np.ndarray
+    velocities: np.ndarray
+    random_state: dict[str, Any] | None = None
+
+
+class TrajectoryWriter:
+    """Collect frames in memory and save them together with a checkpoint.
+
+    Parameters
+    ----------
+    path
+        Final name of the file, ending in `.h5`.
+    atoms
+        Species, cell and periodicity.
+    timestep_fs, frame_interval_steps
+        Timing of the frames.
+    creator
+        Engine that makes the trajectory.
+    parameters
+        What defines the run, ready for JSON. An unfinished file with other parameters or another
+        structure is discarded rather than continued.
+
+    Attributes
+    ----------
+    checkpoint
+        Where an earlier run of the same file stopped, or None.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        atoms: Atoms,
+        *,
+        timestep_fs: float,
+        frame_interval_steps: int,
+        creator: str,
+        parameters: dict[str, Any],
+    ) -> None:
+        self.path = Path(path)
+        self.part = self.path.with_suffix(".part.h5")
+        self.timestep_fs = timestep_fs
+        self.frame_interval_steps = frame_interval_steps
+        self._atoms = atoms
+        self._creator = creator
+        self._parameters = parameters | {
+            "timestep_fs": timestep_fs,
+            "frame_interval_steps": frame_interval_steps,
+            "start_sha256": _structure_checksum(atoms),
+        }
+        self._frames: list[tuple[int, np.ndarray, float, float]] = []
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.path.with_suffix(".lock"))
+        _acquire(self._lock, self.path)
+        self.checkpoint = self._resume()
+
+    def append(
+        self,
+        step: int,
+        positions: np.ndarray,
+        *,
+        potential_energy_eV: float,
+        temperature_K: float,
+    ) -> None:
+        """Add a frame; positions unwrapped, in Å. It is on disk after the next save."""
+        frame = np.asarray(positions, dtype=np.float32)
+        self._frames.append((step, frame.copy(), potential_energy_eV, temperature_K))
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write the frames collected so far and the checkpoint, atomically."""
+        draft = self.path.with_suffix(".draft.h5")
+        if self.part.exists():
+            shutil.copyfile(self.part, draft)
+        else:
+            draft.unlink(missing_ok=True)
+            self._create(draft)
+        with h5py.File(draft, "r+") as file:
+            self._append_frames(file)
+            _write_checkpoint(file, checkpoint)
+        with draft.open("rb") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(self.part)
+        self._frames.clear()
+
+    def finish(self, checkpoint: Checkpoint) -> None:
+        """Save and give the file its final name."""
+        self.save(checkpoint)
+        self.part.replace(self.path)
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes write this trajectory; unsaved frames are dropped."""
+        self._lock.release()
+
+    def _resume(self) -> Checkpoint | None:
+        # another process may have finished the run while this one waited for the lock
+        if self.path.exists():
+            self.path.replace(self.part)
+        if not self.part.exists():
+            return None
+        try:
+            with h5py.File(self.part, "r") as file:
+                found = json.loads(file["parameters"].attrs["json"])
+                checkpoint = _read_checkpoint(file)
+        except (OSError, KeyError) as error:
+            logger.info("%s: unreadable (%s); the run starts anew", self.part, error)
+            self.part.unlink()
+            return None
+        if found != json.loads(json.dumps(self._parameters)):
+            logger.info("%s: left by a run with other settings; the run starts anew", self.part)
+            self.part.unlink()
+            return None
+        return checkpoint
+
+    def _create(self, path: Path) -> None:
+        n_atoms = len(self._atoms)
+        with h5py.File(path, "w") as file:
+            meta = file.create_group("h5md")
+            meta.attrs["version"] = [1, 1]
+            meta.create_group("author").attrs["name"] = "falsemetal"
+            creator = meta.create_group("creator")
+            creator.attrs.update({"name": self._creator, "version": __version__})
+            file.create_group("parameters").attrs["json"] = json.dumps(self._parameters)
+            particles = file.create_group(PARTICLES)
+            particles["species"] = self._atoms.numbers
+            box = particles.create_group("box")
+            box.attrs["dimension"] = 3
+            box.attrs["boundary"] = ["periodic" if p else "none" for p in self._atoms.pbc]
+            # one cell per frame, though it never changes here: MDAnalysis reads no other form
+            edges = _create_series(box, "edges", (3, 3), np.float64)
+            edges["value"].attrs["unit"] = "Angstrom"
+            position = _create_series(particles, "position", (n_atoms, 3), np.float32)
+            position["value"].attrs["unit"] = "Angstrom"
+            energy = _create_series(file, "observables/potential_energy", (), np.float64)
+            energy["value"].attrs["unit"] = "eV"
+            temperature = _create_series(file, "observables/temperature", (), np.float64)
+            temperature["value"].attrs["unit"] = "K"
+
+    def _append_frames(self, file: h5py.File) -> None:
+        if not self._frames:
+            return
+        steps, positions, energies, temperatures = zip(*self._frames, strict=True)
+        for name, values in (
+            (f"{PARTICLES}/position", np.stack(positions)),
+            ("observables/potential_energy", np.array(energies)),
+            ("observables/temperature", np.array(temperatures)),
+            (f"{PARTICLES}/box/edges", np.tile(self._atoms.cell.array, (len(steps), 1, 1))),
+        ):
+            group = file[name]
+            times_ps = np.array(steps) * self.timestep_fs / 1000.0
+            for key, data in (("value", values), ("step", np.array(steps)), ("time", times_ps)):
+                dataset = group[key]
+                dataset.resize(dataset.shape[0] + len(data), axis=0)
+                dataset[-len(data) :] = data
+
+
+class Trajectory:
+    """A finished H5MD trajectory, read in chunks; use as a context manager.
+
+    Attributes
+    ----------
+    numbers
+        Atomic numbers, shape (n_atoms,).
+    cell, pbc
+        Cell vectors as rows in Å, shape (3, 3), and periodicity, shape (3,).
+    steps, times_ps
+        Shape (n_frames,).
+    temperature_K, potential_energy_eV
+        Shape (n_frames,).
+    parameters
+        What defined the run.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise OSError(
+                f"{self.path}: not a readable HDF5 file ({error}); delete it and run again"
+            ) from error
+        particles = self._file[PARTICLES]
+        self.numbers = particles["species"][:]
+        self.cell = particles["box/edges/value"][0]
+        boundary = particles["box"].attrs["boundary"]
+        self.pbc = np.array([kind == "periodic" for kind in boundary])
+        self._positions = particles["position/value"]
+        self.steps = particles["position/step"][:]
+        self.times_ps = particles["position/time"][:]
+        self.potential_energy_eV = self._file["observables/potential_energy/value"][:]
+        self.temperature_K = self._file["observables/temperature/value"][:]
+        self.parameters: dict[str, Any] = json.loads(self._file["parameters"].attrs["json"])
+
+    @property
+    def timestep_fs(self) -> float:
+        """Integration step."""
+        return self.parameters["timestep_fs"]
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return len(self.steps)
+
+    def position_chunks(
+        self, start_frame: int = 0, chunk_frames: int = 200
+    ) -> Iterator[np.ndarray]:
+        """Yield unwrapped positions in Å, shape (up to chunk_frames, n_atoms, 3)."""
+        for first in range(start_frame, self.n_frames, chunk_frames):
+            yield self._positions[first : first + chunk_frames]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _acquire(lock: FileLock, path: Path) -> None:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("%s: another process still writes it; waiting for it to end", path)
+        lock.acquire()
+
+
+def _structure_checksum(atoms: Atoms) -> str:
+    digest = hashlib.sha256()
+    for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _create_series(
+    parent: h5py.Group, name: str, shape: tuple[int, ...], dtype: type
+) -> h5py.Group:
+    group = parent.create_group(name)
+    layout = {"chunks": (FRAMES_PER_CHUNK, *shape), "maxshape": (None, *shape)}
+    group.create_dataset("value", shape=(0, *shape), dtype=dtype, **layout)
+    for key, kind in (("step", np.int64), ("time", np.float64)):
+        group.create_dataset(key, shape=(0,), dtype=kind, chunks=(1024,), maxshape=(None,))
+    group["time"].attrs["unit"] = "ps"
+    return group
+
+
+def _write_checkpoint(file: h5py.File, checkpoint: Checkpoint) -> None:
+    if "checkpoint" in file:
+        del file["checkpoint"]
+    group = file.create_group("checkpoint")
+    group.attrs["step"] = checkpoint.step
+    group.attrs["random_state"] = json.dumps(checkpoint.random_state)
+    group["positions"] = np.asarray(checkpoint.positions, dtype=np.float64)
+    group["velocities"] = np.asarray(checkpoint.velocities, dtype=np.float64)
+
+
+def _read_checkpoint(file: h5py.File) -> Checkpoint:
+    group = file["checkpoint"]
+    return Checkpoint(
+        step=int(group.attrs["step"]),
+        positions=group["positions"][:],
+        velocities=group["velocities"][:],
+        random_state=json.loads(group.attrs["random_state"]),
+    )

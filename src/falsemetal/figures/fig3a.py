@@ -1,0 +1,194 @@
+"""Fluctuations of a water slab's dipole against its thickness (paper, Fig. 3a)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+from falsemetal.analysis.continuum import continuum_dipole_std, continuum_thickness
+from falsemetal.analysis.potential import metallic_dipole
+from falsemetal.config import Config
+from falsemetal.figures import style
+from falsemetal.units import EPSILON_0
+
+COLUMNS = [
+    "potential",
+    "kind",
+    "dataset",
+    "thickness_A",
+    "sigma_P_e_per_A",
+    "sigma_P_low",
+    "sigma_P_high",
+    "mean_P_e_per_A",
+    "correlation_time_ps",
+    "n_frames",
+    "n_replicas",
+    "fraction_metallic",
+]
+
+CONTINUUM_POINTS = 60
+DODGE = 0.018
+"""Offset between potentials at one thickness, as a share of the range of thicknesses."""
+
+
+def tabulate(summaries: Mapping[tuple[str, float], pd.DataFrame], config: Config) -> pd.DataFrame:
+    """Collect the rows of the figure: each potential at each thickness, and the continuum.
+
+    Parameters
+    ----------
+    summaries
+        One-row tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and
+        nominal thickness in Å.
+    config
+        Gives order and kinds of the potentials and the continuum's parameters.
+    """
+    rows = []
+    for name, potential in config.potentials.items():
+        for thickness in config.slabs.thicknesses_A:
+            summary = summaries[name, thickness].iloc[0]
+            described = {
+                "potential": name,
+                "kind": potential.kind,
+                "dataset": potential.dataset,
+                "thickness_A": thickness,
+                "sigma_P_low": summary["sigma_P_e_per_A_low"],
+                "sigma_P_high": summary["sigma_P_e_per_A_high"],
+            }
+            rows.append({c: described[c] if c in described else summary[c] for c in COLUMNS})
+    table = pd.concat([pd.DataFrame(rows, columns=COLUMNS), continuum(config)], ignore_index=True)
+    # counts stay whole numbers beside the continuum, which has none
+    return table.astype({"n_frames": "Int64", "n_replicas": "Int64"})
+
+
+def continuum(config: Config) -> pd.DataFrame:
+    """Continuum expectation at the nominal thicknesses, in the columns of the figure's table."""
+    thicknesses = config.slabs.thicknesses_A
+    sigma = [_continuum_sigma(thickness, config) for thickness in thicknesses]
+    table = pd.DataFrame({"thickness_A": thicknesses, "sigma_P_e_per_A": sigma})
+    table = table.assign(potential="continuum", kind="continuum", mean_P_e_per_A=0.0)
+    return table.reindex(columns=COLUMNS)
+
+
+def draw(
+    summaries: Mapping[tuple[str, float], pd.DataFrame], config: Config
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw σ(P_z) against thickness with 95 % intervals; arguments as :func:`tabulate`.
+
+    The right axis gives σ of the potential drop, σ(P_z)/ε0. The dotted line marks the dipole at
+    which a single configuration turns metallic, ε0·E_g/e.
+    """
+    table = tabulate(summaries, config)
+    with style.journal_style():
+        figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.75)
+        axes = figure.subplots()
+        _draw_potentials(axes, table, config)
+        _draw_continuum(axes, config)
+        _draw_threshold(axes, config)
+        _finish_axes(axes, table, config)
+    return figure, table
+
+
+def _draw_potentials(axes: Axes, table: pd.DataFrame, config: Config) -> None:
+    looks = style.looks(config)
+    offsets = (np.arange(len(looks)) - 0.5 * (len(looks) - 1)) * DODGE * _range(config)
+    for offset, (name, look) in zip(offsets, looks.items(), strict=True):
+        rows = table[table["potential"] == name]
+        sigma = rows["sigma_P_e_per_A"].to_numpy()
+        bars = np.array([sigma - rows["sigma_P_low"], rows["sigma_P_high"] - sigma])
+        axes.errorbar(
+            rows["thickness_A"] + offset,
+            sigma,
+            # the interval is corrected for bias and may leave a value of few samples outside
+            np.maximum(bars, 0.0),
+            color=look.color,
+            marker=look.marker,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+            markersize=5,
+            elinewidth=0.8,
+            capsize=1.8,
+            capthick=0.8,
+            label=look.label,
+            zorder=3,
+        )
+
+
+def _draw_continuum(axes: Axes, config: Config) -> None:
+    thicknesses = config.slabs.thicknesses_A
+    fine = np.linspace(0.0, max(thicknesses) + 0.1 * _range(config), CONTINUUM_POINTS)[1:]
+    axes.plot(
+        fine,
+        [_continuum_sigma(thickness, config, whole=False) for thickness in fine],
+        color=style.CONTINUUM_COLOR,
+        linestyle="--",
+        label="Continuum",
+        zorder=2,
+    )
+
+
+def _draw_threshold(axes: Axes, config: Config) -> None:
+    gap = config.analysis.band_gap_eV
+    threshold = metallic_dipole(gap)
+    axes.axhline(threshold, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
+    axes.annotate(
+        rf"metallic: $|\Delta V| > E_{{\mathrm{{g}}}}/e$ = {gap:.2f} V",
+        (0.98, threshold),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        color=style.METALLIC_COLOR,
+        fontsize=7,
+        ha="right",
+        va="bottom",
+    )
+
+
+def _finish_axes(axes: Axes, table: pd.DataFrame, config: Config) -> None:
+    thicknesses = config.slabs.thicknesses_A
+    margin = 0.1 * _range(config)
+    axes.set_xlim(max(0.0, min(thicknesses) - margin), max(thicknesses) + margin)
+    threshold = metallic_dipole(config.analysis.band_gap_eV)
+    # an interval of one or two independent samples has no useful upper end: let it leave the frame
+    top = max(1.2 * threshold, 1.5 * table["sigma_P_e_per_A"].max())
+    axes.set_ylim(0.0, top)
+    axes.set_xlabel("Slab thickness (Å)")
+    axes.set_ylabel(r"$\sigma(P_z)$ (e/Å)")
+    axes.tick_params(axis="y", right=False)
+    right = axes.secondary_yaxis(
+        "right", functions=(lambda p: p / EPSILON_0, lambda v: v * EPSILON_0)
+    )
+    right.set_ylabel(r"$\sigma(\Delta V)$ (V)")
+    handles, labels = axes.get_legend_handles_labels()
+    # plain markers, and the continuum after the potentials
+    plain = {
+        label: handle[0] if isinstance(handle, ErrorbarContainer) else handle
+        for handle, label in zip(handles, labels, strict=True)
+    }
+    plain["Continuum"] = plain.pop("Continuum")
+    axes.legend(
+        plain.values(), plain, loc="upper left", bbox_to_anchor=(0.0, threshold / top - 0.01)
+    )
+
+
+def _range(config: Config) -> float:
+    thicknesses = config.slabs.thicknesses_A
+    return max(thicknesses) - min(thicknesses) or max(thicknesses)
+
+
+def _continuum_sigma(thickness_A: float, config: Config, *, whole: bool = True) -> float:
+    """Take the thickness of a whole number of molecules, or the thickness as it is."""
+    slabs = config.slabs
+    area = slabs.cross_section_A**2
+    if whole:
+        thickness_A = continuum_thickness(
+            slabs.n_molecules(thickness_A), area, slabs.density_g_per_cm3
+        )
+    return continuum_dipole_std(
+        thickness_A,
+        area,
+        temperature_K=config.dynamics.temperature_K,
+        relative_permittivity=config.analysis.relative_permittivity,
+    )

@@ -1,0 +1,344 @@
+r"""Coulomb energy of smeared atomic charges and dipoles, in bulk and in slabs.
+
+Atom :math:`i` carries a charge :math:`q_i` and a dipole :math:`\boldsymbol\mu_i` on a Gaussian of
+width σ. The density's structure factor and the energy per cell are (paper, eqs. S2 and S3)
+
+.. math::
+
+    \rho(\mathbf k) &= e^{-k^2\sigma^2/2}
+        \sum_i (q_i - i\,\mathbf k\cdot\boldsymbol\mu_i)\, e^{-i\mathbf k\cdot\mathbf r_i}, \\
+    E &= \frac{1}{2 V \varepsilon_0} \sum_{0 < k \le k_\text{cut}} \frac{|\rho(\mathbf k)|^2}{k^2}
+        \;\Big[ + \frac{P_z^2}{2 \varepsilon_0 V} \text{ for a slab}\Big],
+    \qquad P_z = \sum_i (q_i z_i + \mu_{i,z}).
+
+Leaving out k = 0 is the tin-foil boundary; the slab term (Yeh and Berkowitz,
+doi:10.1063/1.479595) removes the field of the periodic images along z. As the Gaussians are
+smooth there is no real-space part.
+
+The phases factorise over the lattice, k = n₁b₁ + n₂b₂ + n₃b₃, so that ρ is a product of matrices
+of sizes (columns n₁n₂ × atoms) and (atoms × n₃): no array of all k by all atoms is ever made.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from falsemetal.units import EPSILON_0
+
+
+class ElectrostaticsError(ValueError):
+    """A system whose Coulomb energy is not defined; the message names the mend."""
+
+
+@dataclass(frozen=True)
+class ReciprocalGrid:
+    """Half of reciprocal space as columns of integer triples, weighted for the energy.
+
+    Attributes
+    ----------
+    inverse_cell
+        Shape (3, 3), 1/Å; ``positions @ inverse_cell`` are fractional coordinates, axes already
+        in the grid's order: the one with the most k-vectors comes last.
+    columns
+        Shape (n_columns, 2), the pairs (n₁, n₂).
+    heights
+        Shape (n_heights,), the n₃ of every column, positive and negative.
+    weights
+        Shape (n_columns, n_heights), eV/e²; energy = Σ weights·|Σ_i (q_i − i k·μ_i) e^{−ik·r_i}|².
+        Zero beyond the cutoff and at k = 0; double where the column stands for its mirror too.
+    """
+
+    inverse_cell: Tensor
+    columns: Tensor
+    heights: Tensor
+    weights: Tensor
+
+
+def kspace_cutoff(smearing_A: float, multipole_l_max: int, factor: float = 1.25) -> float:
+    """Return the largest k in 1/Å that the density of Gaussians of this width needs.
+
+    Parameters
+    ----------
+    smearing_A
+        Width σ of the Gaussians.
+    multipole_l_max
+        0 for charges, 1 for charges and dipoles.
+    factor
+        Safety margin; 1.25 in the paper.
+    """
+    return factor * 3.0 * (0.75 / smearing_A) * (multipole_l_max + 1) ** 0.3
+
+
+@lru_cache(maxsize=512)
+@torch.inference_mode(False)  # a cached tensor must serve training too
+def reciprocal_grid(
+    cell: tuple[tuple[float, ...], ...],
+    cutoff_per_A: float,
+    smearing_A: float,
+    device: torch.device,
+) -> ReciprocalGrid:
+    """List all k with 0 < k ≤ cutoff, up to sign, with their Coulomb and Gaussian weights.
+
+    Parameters
+    ----------
+    cell
+        Lattice vectors in Å as rows; plain numbers, so that a cell met before costs nothing.
+    cutoff_per_A, smearing_A
+        Reciprocal cutoff in 1/Å, and Gaussian width σ in Å.
+    device
+        Where the grid's float64 tensors live.
+
+    Raises
+    ------
+    ElectrostaticsError
+        If the cell has no volume.
+    """
+    vectors = torch.tensor(cell, dtype=torch.float64)
+    volume = abs(float(torch.linalg.det(vectors)))
+    if volume < 1e-6:
+        raise ElectrostaticsError(f"the cell {cell} has no volume; give three lattice vectors")
+    # k·a_i = 2π n_i bounds each n_i within the sphere, in skewed cells too
+    n_max = torch.floor(cutoff_per_A * vectors.norm(dim=1) / (2.0 * math.pi)).long()
+    order = torch.argsort(n_max, stable=True)
+    n_1, n_2, n_3 = n_max[order].tolist()
+    inverse = torch.linalg.inv(vectors)[:, order]
+
+    pairs = itertools.product(range(n_1 + 1), range(-n_2, n_2 + 1))
+    columns = torch.tensor([(a, b) for a, b in pairs if a > 0 or b >= 0], dtype=torch.float64)
+    heights = torch.arange(-n_3, n_3 + 1, dtype=torch.float64)
+    lateral = columns @ inverse[:, :2].T
+    k = 2.0 * math.pi * (lateral[:, None] + heights[:, None] * inverse[:, 2])
+    k_squared = k.square().sum(-1)
+    inside = (k_squared <= cutoff_per_A**2) & (k_squared > 0.0)
+    # the column (0, 0) holds k and −k itself, every other one stands for two
+    multiplicity = 1.0 + (columns != 0).any(1, keepdim=True).double()
+    kernel = torch.exp(-k_squared * smearing_A**2) / k_squared.where(inside, torch.inf)
+    weights = multiplicity * kernel / (2.0 * volume * EPSILON_0)
+    used = inside.any(1)
+    return ReciprocalGrid(
+        *(t.contiguous().to(device) for t in (inverse, columns[used], heights, weights[used]))
+    )
+
+
+def check_slab(
+    charges: Tensor, cell: Tensor, *, slab: bool = True, tolerance_e: float = 1e-3
+) -> None:
+    """Refuse a slab for which the dipole correction has no meaning; for setup, not every step.
+
+    Parameters
+    ----------
+    charges
+        Shape (n_atoms,), e; formal ones do in a split-charge model, as transfers keep their sum.
+    cell
+        Shape (3, 3), Å; row i is the i-th lattice vector.
+    slab
+        Whether the system is periodic in x and y only; any other passes.
+    tolerance_e
+        Largest total charge taken for rounding.
+
+    Raises
+    ------
+    ElectrostaticsError
+        If the slab is charged, as P_z would depend on the origin, or if the third lattice vector
+        is not along z and normal to the other two.
+    """
+    if not slab:
+        return
+    total_charge_e = float(charges.double().sum())
+    if abs(total_charge_e) > tolerance_e:
+        raise ElectrostaticsError(
+            f"a slab with a total charge of {total_charge_e:+.4f} e has no defined energy: "
+            "its dipole depends on the origin; add counter-ions or make it periodic in z"
+        )
+    tilt_A = max(float(cell[2, :2].abs().max()), float(cell[:2, 2].abs().max()))
+    if tilt_A > 1e-4:
+        raise ElectrostaticsError(
+            f"a slab's third lattice vector must be along z and normal to the others, but is off "
+            f"by {tilt_A:.4f} Å; rotate the cell, or take the component of row 3 along z"
+        )
+
+
+class MultipoleElectrostatics(torch.nn.Module):
+    """Coulomb energy of Gaussian charges and dipoles; has no trainable parameters.
+
+    Parameters
+    ----------
+    smearing_A
+        Width σ of the Gaussians in Å.
+    multipole_l_max
+        0 for charges, 1 for charges and dipoles; sets the cutoff.
+    kspace_cutoff_factor
+        Factor on :func:`kspace_cutoff`.
+    self_interaction
+        Whether each Gaussian's energy in its own field is kept. Without it (the default) two
+        distant charges have the energy of points.
+    max_elements
+        Largest (columns × atoms) array held at once. Beyond it the sum runs in parts that are
+        computed again in the backward pass, so that memory stays bounded in large cells.
+    """
+
+    def __init__(
+        self,
+        smearing_A: float,
+        multipole_l_max: int,
+        kspace_cutoff_factor: float = 1.25,
+        *,
+        self_interaction: bool = False,
+        max_elements: int = 2**22,
+    ) -> None:
+        super().__init__()
+        self.smearing_A = smearing_A
+        self.cutoff_per_A = kspace_cutoff(smearing_A, multipole_l_max, kspace_cutoff_factor)
+        self.self_interaction = self_interaction
+        self.max_elements = max_elements
+
+    def forward(
+        self,
+        charges: Tensor,
+        dipoles: Tensor | None,
+        positions: Tensor,
+        cells: Tensor,
+        slab: Tensor,
+        batch: Tensor,
+    ) -> Tensor:
+        """Energies of a batch of systems, twice differentiable in all but the cells.
+
+        Parameters
+        ----------
+        charges
+            Shape (n_atoms,), e.
+        dipoles
+            Shape (n_atoms, 3), e·Å, as x, y, z; pointing from − to +. None for charges alone.
+        positions
+            Shape (n_atoms, 3), Å; unwrapped along z in slabs. float32 or float64.
+        cells
+            Shape (n_graphs, 3, 3), Å; ``cells[g, i]`` is the i-th lattice vector. In slabs the
+            third holds the vacuum; see :func:`check_slab`.
+        slab
+            Shape (n_graphs,), bool: periodic in x and y only.
+        batch
+            Shape (n_atoms,): the graph of each atom, in increasing order.
+
+        Returns
+        -------
+        Tensor
+            Shape (n_graphs,), eV, always float64.
+
+        Raises
+        ------
+        ElectrostaticsError
+            If a gradient by the cell is asked for (there is no stress), if a cell has no volume,
+            or if the atoms of a graph do not stand together.
+        """
+        if cells.requires_grad:
+            raise ElectrostaticsError("the Coulomb term has no stress; detach the cells")
+        if len(cells) > 1 and bool((batch.diff() < 0).any()):
+            raise ElectrostaticsError("the atoms of a graph must stand together; sort by batch")
+        sizes = torch.bincount(batch, minlength=len(cells)).tolist()
+        dipole_parts = [None] * len(sizes) if dipoles is None else dipoles.split(sizes)
+        systems = zip(charges.split(sizes), dipole_parts, positions.split(sizes), strict=True)
+        energies = [
+            self._energy(cell, is_slab, *system)
+            for cell, is_slab, system in zip(cells.tolist(), slab.tolist(), systems, strict=True)
+        ]
+        return torch.stack(energies)
+
+    def _energy(
+        self,
+        cell: list[list[float]],
+        slab: bool,
+        charges: Tensor,
+        dipoles: Tensor | None,
+        positions: Tensor,
+    ) -> Tensor:
+        key = tuple(map(tuple, cell))
+        grid = reciprocal_grid(key, self.cutoff_per_A, self.smearing_A, positions.device)
+        energy = self._periodic_energy(grid, charges, dipoles, positions)
+        if slab:
+            volume = 1.0 / torch.linalg.det(grid.inverse_cell).abs()
+            energy = energy + slab_correction(charges, dipoles, positions, volume)
+        if not self.self_interaction:
+            energy = energy - gaussian_self_energy(charges, dipoles, self.smearing_A)
+        return energy
+
+    def _periodic_energy(
+        self, grid: ReciprocalGrid, charges: Tensor, dipoles: Tensor | None, positions: Tensor
+    ) -> Tensor:
+        size = max(1, self.max_elements // max(1, len(charges)))
+        parts = list(zip(grid.columns.split(size), grid.weights.split(size), strict=True))
+        arguments = grid, charges, dipoles, positions
+        if len(parts) == 1:
+            return _columns_energy(*parts[0], *arguments)
+        return sum(
+            checkpoint(_columns_energy, *part, *arguments, use_reentrant=False) for part in parts
+        )
+
+
+def _columns_energy(
+    columns: Tensor,
+    weights: Tensor,
+    grid: ReciprocalGrid,
+    charges: Tensor,
+    dipoles: Tensor | None,
+    positions: Tensor,
+) -> Tensor:
+    """Energy in eV of the k-vectors in some columns of the grid."""
+    fractional = positions.double() @ grid.inverse_cell
+    lateral = _phases(fractional[:, :2] @ columns.T, positions.dtype)
+    along = _phases(fractional[:, 2:] * grid.heights, positions.dtype)
+    if dipoles is None:
+        structure_factor = lateral.T @ (charges[:, None] * along)
+    else:
+        # k·μ = 2π Σ n m for m in units of the lattice vectors, as k·r = 2π Σ n s for positions
+        m = 2.0 * math.pi * (dipoles @ grid.inverse_cell.to(dipoles))
+        k_dot_mu_lateral = m[:, :2] @ columns.T.to(m)
+        k_dot_mu_along = m[:, 2:] * grid.heights.to(m)
+        structure_factor = (lateral * k_dot_mu_lateral).T @ along
+        structure_factor = -1j * structure_factor + lateral.T @ (
+            along * torch.complex(charges[:, None].expand_as(k_dot_mu_along), -k_dot_mu_along)
+        )
+    return (weights * torch.view_as_real(structure_factor).double().square().sum(-1)).sum()
+
+
+def _phases(turns: Tensor, dtype: torch.dtype) -> Tensor:
+    """exp(−2πi·turns); whole turns are dropped in float64 so that float32 keeps the rest exact."""
+    angle = (-2.0 * math.pi * (turns - turns.detach().round())).to(dtype)
+    return torch.complex(angle.cos(), angle.sin())
+
+
+def slab_correction(
+    charges: Tensor, dipoles: Tensor | None, positions: Tensor, volume_A3: float | Tensor
+) -> Tensor:
+    """Energy P_z²/(2 ε0 V) in eV, float64; arguments as in :class:`MultipoleElectrostatics`."""
+    dipole_z = (charges.double() * positions[:, 2].double()).sum()
+    if dipoles is not None:
+        dipole_z = dipole_z + dipoles[:, 2].double().sum()
+    return dipole_z.square() / (2.0 * EPSILON_0 * volume_A3)
+
+
+def gaussian_self_energy(charges: Tensor, dipoles: Tensor | None, smearing_A: float) -> Tensor:
+    """Energy of each Gaussian in its own field, summed: Σ (q² + μ²/(6σ²)) / (8 π^{3/2} ε0 σ).
+
+    Parameters
+    ----------
+    charges
+        Shape (n_atoms,), e.
+    dipoles
+        Shape (n_atoms, 3), e·Å, or None.
+    smearing_A
+        Width σ of the Gaussians in Å.
+
+    Returns
+    -------
+    Tensor
+        Scalar, eV, float64.
+    """
+    squares = charges.double().square().sum()
+    if dipoles is not None:
+        squares = squares + dipoles.double().square().sum() / (6.0 * smearing_A**2)
+    return squares / (8.0 * math.pi**1.5 * EPSILON_0 * smearing_A)

@@ -1,0 +1,1 @@
+"""References: what samples configurations and labels them with energies and forces."""

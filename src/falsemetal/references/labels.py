@@ -1,0 +1,45 @@
+"""Labels of the force field: energies and forces from a bare re-evaluation."""
+
+from collections.abc import Iterable
+
+from ase import Atoms
+
+from falsemetal.config import WaterForceField
+from falsemetal.references.lammps_engine import LABEL_ACCURACY, LammpsEngine
+
+
+def label_frames(
+    frames: Iterable[Atoms],
+    force_field: WaterForceField,
+    *,
+    accuracy: float = LABEL_ACCURACY,
+) -> list[Atoms]:
+    """Label copies of frames with energies and forces of the bare force field.
+
+    Each frame is evaluated by an engine of its own, without thermostat or barostat: a label
+    depends on its frame alone.
+
+    Parameters
+    ----------
+    frames
+        Order O, H, H by molecule, ions anywhere between; each may have its own cell.
+    force_field
+        Reference that labels.
+    accuracy
+        Relative force error of PPPM.
+
+    Raises
+    ------
+    UnsupportedStructureError
+        For frames that the force field cannot treat.
+    """
+    labelled = []
+    for frame in frames:
+        copy = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
+        copy.info = dict(frame.info)
+        with LammpsEngine(frame, force_field, accuracy=accuracy) as engine:
+            engine.command("run 0 post no")
+            copy.info["REF_energy"] = engine.potential_energy_eV
+            copy.arrays["REF_forces"] = engine.forces
+        labelled.append(copy)
+    return labelled

@@ -1,0 +1,112 @@
+"""Tables in the shape of the paper's S5 (errors of the models) and S7 (the MD runs)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from falsemetal.config import Config
+
+ARCHITECTURE = ["kind", "r_cut_A", "l_max", "channels", "layers", "dataset"]
+
+
+def table_errors(errors: Mapping[str, pd.DataFrame], config: Config) -> pd.DataFrame:
+    """Collect the test errors of all trained models (paper, Table S5).
+
+    Parameters
+    ----------
+    errors
+        By potential: columns `config_type`, `n_frames`, `rmse_energy_meV_per_atom` and
+        `rmse_force_meV_per_A`, one row for each kind of frame and one named `all`.
+    config
+        Gives order and architecture of the potentials.
+
+    Returns
+    -------
+    DataFrame
+        A row per model and `config_type`, `all` first.
+    """
+    parts = []
+    for name in config.trained_potentials:
+        potential = config.potentials[name]
+        rows = errors[name].sort_values(
+            "config_type", key=lambda kinds: kinds.where(kinds != "all", ""), kind="stable"
+        )
+        described = {"model": potential.label or name}
+        described |= {key: getattr(potential, key) for key in ARCHITECTURE}
+        table = rows.assign(**described)
+        parts.append(table[[*described, *rows.columns]])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def table_runs(
+    summaries: Mapping[tuple[str, float], pd.DataFrame],
+    config: Config,
+    *,
+    steps_per_s: Mapping[tuple[str, float], float] | None = None,
+) -> pd.DataFrame:
+    """List the MD runs that were analysed (paper, Table S7).
+
+    Parameters
+    ----------
+    summaries
+        One-row tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and
+        nominal thickness in Å.
+    config
+        Gives cells, durations and settings.
+    steps_per_s
+        Measured speed of the production runs, where known.
+
+    Returns
+    -------
+    DataFrame
+        A row per potential and thickness. `temperature_K_uncertainty` is half of the 95 %
+        interval of the measured mean.
+    """
+    rows = []
+    for name, potential in config.potentials.items():
+        for thickness in config.slabs.thicknesses_A:
+            summary = summaries[name, thickness].iloc[0]
+            edge = f"{config.slabs.cross_section_A:g}"
+            rows.append(
+                {
+                    "model": potential.label or name,
+                    "cell_A": f"{edge} × {edge} × {config.slabs.cell_height_A:g}",
+                    "thickness_A": thickness,
+                    "n_molecules": int(summary["n_molecules"]),
+                    "n_atoms": 3 * int(summary["n_molecules"]),
+                    "n_runs": int(summary["n_replicas"]),
+                    "time_ps": config.duration_ps(name, thickness),
+                    "discarded_ps": config.dynamics.discard_ps,
+                    "sampled_ps": summary["sampled_ps"],
+                    "timestep_fs": config.dynamics.timestep_fs,
+                    "temperature_set_K": config.dynamics.temperature_K,
+                    "temperature_K": summary["temperature_K"],
+                    "temperature_K_uncertainty": 0.5
+                    * (summary["temperature_K_high"] - summary["temperature_K_low"]),
+                    "steps_per_s": (steps_per_s or {}).get((name, thickness), float("nan")),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """Render a table as Markdown; numbers to four significant digits, unknown ones as a dash."""
+    lines = [list(table.columns), ["---"] * len(table.columns)]
+    lines += [[_render(value) for value in row] for row in table.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def save_table(table: pd.DataFrame, stem: Path) -> list[Path]:
+    """Write `<stem>.csv` and `<stem>.md`."""
+    csv, markdown = stem.with_name(stem.name + ".csv"), stem.with_name(stem.name + ".md")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(csv, index=False, float_format="%.8g")
+    markdown.write_text(to_markdown(table))
+    return [csv, markdown]
+
+
+def _render(value: object) -> str:
+    if pd.isna(value):
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,31 @@
+"""Molecular dynamics of the reference force field."""
+
+from ase.io import read
+
+from falsemetal.config import parse_config
+
+from falsemetal.progress import Progress, log_to
+from falsemetal.references.dynamics import run_force_field
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    config = parse_config(snakemake.config, source="config")
+    dynamics = config.dynamics
+    name, thickness, replica = (
+        snakemake.wildcards[key] for key in ("potential", "thickness", "replica")
+    )
+    n_steps = snakemake.params.n_steps
+    progress = Progress(f"MD {name}, {thickness} Å, replica {replica}", n_steps)
+    run_force_field(
+        read(snakemake.input.start),
+        config.datasets[config.potentials[name].dataset].force_field,
+        n_steps=n_steps,
+        frame_interval_steps=dynamics.frame_interval_steps,
+        timestep_fs=dynamics.timestep_fs,
+        temperature_K=dynamics.temperature_K,
+        friction_per_fs=dynamics.friction_per_fs,
+        hydrogen_mass_u=dynamics.hydrogen_mass_u,
+        seed=config.run_seed(name, thickness, replica),
+        path=snakemake.output[0],
+        progress=progress.update,
+    )

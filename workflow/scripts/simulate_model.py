@@ -1,0 +1,39 @@
+"""Molecular dynamics of a trained model."""
+
+from pathlib import Path
+
+import torch
+
+from ase.io import read
+
+from falsemetal.config import parse_config
+
+from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.dynamics.langevin import run_langevin
+from falsemetal.models.store import describe_model, load_model, torch_device
+from falsemetal.progress import Progress, log_to
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    torch.set_num_threads(snakemake.threads)
+    config = parse_config(snakemake.config, source="config")
+    dynamics = config.dynamics
+    name, thickness, replica = (
+        snakemake.wildcards[key] for key in ("potential", "thickness", "replica")
+    )
+    folder = Path(snakemake.input.weights).parent
+    model = load_model(
+        folder, dtype=getattr(torch, dynamics.dtype), device=torch_device(dynamics.device)
+    )
+    n_steps = snakemake.params.n_steps
+    progress = Progress(f"MD {name}, {thickness} Å, replica {replica}", n_steps)
+    run_langevin(
+        read(snakemake.input.start),
+        ModelCalculator(model, skin_A=dynamics.neighbour_skin_A),
+        dynamics,
+        n_steps=n_steps,
+        seed=config.run_seed(name, thickness, replica),
+        path=snakemake.output[0],
+        parameters={"weights_sha256": describe_model(folder)["weights_sha256"]},
+        progress=progress.update,
+    )

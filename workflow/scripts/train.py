@@ -1,0 +1,32 @@
+"""Train one model."""
+
+from pathlib import Path
+
+import torch
+
+from falsemetal.config import parse_config
+from falsemetal.datasets.io import read_frames
+from falsemetal.models.store import save_model
+from falsemetal.models.training import train
+from falsemetal.progress import Progress, log_to
+from falsemetal.provenance import stamp
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    torch.set_num_threads(snakemake.threads)
+    config = parse_config(snakemake.config, source="config")
+    name = snakemake.wildcards.potential
+    checkpoint = Path(snakemake.params.checkpoint)
+    progress = Progress(f"training {name}", config.training.epochs, unit="epochs")
+    model, history = train(
+        config.potentials[name],
+        config.training,
+        read_frames(snakemake.input.train),
+        read_frames(snakemake.input.validation),
+        seed=config.seed,
+        checkpoint=checkpoint,
+        report=progress.update,
+    )
+    save_model(model, Path(snakemake.output.weights).parent, stamp=stamp(config))
+    history.to_csv(snakemake.output.history, index=False)
+    checkpoint.unlink()
