@@ -295,7 +295,6 @@ class Analysis(Section):
     relative_permittivity: PositiveFloat = Field(71.0, description="Of the continuum reference")
     z_bin_A: PositiveFloat = 0.25
     maximum_lag_ps: PositiveFloat = 10.0
-    bootstrap_resamples: PositiveInt = 2000
 
 
 class Config(Section):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from test_autocorrelation import autoregressive
+from series import autoregressive
 
 from falsemetal.analysis.autocorrelation import integrated_correlation_frames
 from falsemetal.analysis.statistics import (
@@ -46,7 +46,6 @@ def test_intervals_of_correlated_gaussian_series(n_independent, n_replicas):
         ):
             hits[name] += interval.low <= truth <= interval.high
     coverage = {name: count / TRIALS for name, count in hits.items()}
-    print(n_independent, n_replicas, coverage)
     assert min(coverage.values()) >= LOWEST_COVERAGE, coverage
     if n_independent >= 100:
         assert max(coverage["std"], coverage["mean"]) <= HIGHEST_COVERAGE_MANY, coverage

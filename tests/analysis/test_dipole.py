@@ -64,7 +64,8 @@ def test_wrapping_and_translating_change_nothing():
     rng = np.random.default_rng(0)
     images = rng.integers(-2, 3, positions.shape) * np.diag(CELL) * PBC
     np.testing.assert_allclose(dipoles(positions + images, numbers), expected, atol=1e-9)
-    np.testing.assert_allclose(dipoles(positions + [3.3, -7.1, 5.0], numbers), expected, atol=1e-9)
+    shift = np.array([3.3, -7.1, 5.0])
+    np.testing.assert_allclose(dipoles(positions + shift, numbers), expected, atol=1e-9)
 
 
 def test_a_coordinate_just_below_the_edge_is_found():

@@ -89,8 +89,7 @@ class SyntheticSlab:
             "n_frames": len(joined),
             "n_replicas": len(self.replicas),
             "sampled_ps": len(joined) * FRAME_INTERVAL_PS,
-            "correlation_time_ps": integrated_correlation_frames(self.replicas)
-            * FRAME_INTERVAL_PS,
+            "correlation_time_ps": integrated_correlation_frames(self.replicas) * FRAME_INTERVAL_PS,
             **std_interval(self.replicas).as_columns("sigma_P_e_per_A"),
             **mean_interval(self.replicas).as_columns("mean_P_e_per_A"),
             **fraction_interval(metallic, independent_frames(self.replicas)).as_columns(

@@ -27,8 +27,8 @@ def continuum_dipole_std(
     .. math::
         \sigma(P_z) = \sqrt{k_B T\, \epsilon_0 \left(1 - \frac{1}{\epsilon}\right) \frac{L}{A}}
 
-    A model without long-ranged forces lacks the second term, which leaves the bulk's far larger
-    variance, ε − 1 in place of 1 − 1/ε.
+    Without the second term, the limit of a model that is blind to long-ranged forces, the variance
+    is larger by a factor of ε: ε − 1 stands in place of 1 − 1/ε.
 
     Parameters
     ----------

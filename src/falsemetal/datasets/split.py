@@ -104,6 +104,8 @@ def _cut(frames: list[Atoms], indices: list[int], block_ps: float) -> list[list[
     times = np.array([frame.info["time_ps"] for frame in frames], dtype=float)
     distinct = np.unique(times)
     interval = float(np.median(np.diff(distinct))) if len(distinct) > 1 else 0.0
+    if interval > 0.0:
+        block_ps = interval * np.ceil(block_ps / interval - ROUNDING)
     duration = float(np.ptp(times)) + interval
     n_blocks = max(1, int(duration / block_ps + ROUNDING))
     number = ((times - times.min()) / block_ps + ROUNDING).astype(int)

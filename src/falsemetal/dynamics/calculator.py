@@ -52,8 +52,8 @@ class ModelCalculator(Calculator):
         graph = self._list.graph(self.atoms.positions, self.dtype).to(self.device)
         energies, forces = predict(self.model, graph)
         self.results = {
-            "energy": float(energies.detach()[0]),
-            "forces": forces.detach().cpu().numpy().astype(float),
+            "energy": float(energies[0]),
+            "forces": forces.cpu().numpy().astype(float),
         }
 
 

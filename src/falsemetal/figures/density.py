@@ -44,5 +44,5 @@ def draw(density: Mapping[str, pd.DataFrame], config: Config) -> tuple[Figure, p
         axes.set_ylim(0.0, 1.15 * max(bulk, table["density_g_per_cm3"].max()))
         axes.set_xlabel("$z$ from the slab's centre (Å)")
         axes.set_ylabel("Density (g/cm$^3$)")
-        axes.legend(loc="lower center")
+        style.draw_legend_above(figure, *axes.get_legend_handles_labels(), columns=4)
     return figure, table

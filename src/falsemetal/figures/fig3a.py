@@ -31,7 +31,7 @@ COLUMNS = [
 
 CONTINUUM_POINTS = 60
 DODGE = 0.018
-"""Offset between potentials at one thickness, as a share of the range of thicknesses."""
+"""Largest offset between potentials at one thickness, as a share of the range of thicknesses."""
 
 
 def tabulate(summaries: Mapping[tuple[str, float], pd.DataFrame], config: Config) -> pd.DataFrame:
@@ -82,18 +82,19 @@ def draw(
     """
     table = tabulate(summaries, config)
     with style.journal_style():
-        figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.75)
+        figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.8)
         axes = figure.subplots()
         _draw_potentials(axes, table, config)
         _draw_continuum(axes, config)
         _draw_threshold(axes, config)
         _finish_axes(axes, table, config)
+        _draw_legend(figure, axes)
     return figure, table
 
 
 def _draw_potentials(axes: Axes, table: pd.DataFrame, config: Config) -> None:
     looks = style.looks(config)
-    offsets = (np.arange(len(looks)) - 0.5 * (len(looks) - 1)) * DODGE * _range(config)
+    offsets = _dodge(len(looks), config)
     for offset, (name, look) in zip(offsets, looks.items(), strict=True):
         rows = table[table["potential"] == name]
         sigma = rows["sigma_P_e_per_A"].to_numpy()
@@ -135,14 +136,16 @@ def _draw_threshold(axes: Axes, config: Config) -> None:
     axes.axhline(threshold, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
     axes.annotate(
         rf"metallic: $|\Delta V| > E_{{\mathrm{{g}}}}/e$ = {gap:.2f} V",
-        (0.98, threshold),
+        (0.02, threshold),
         xycoords=("axes fraction", "data"),
-        xytext=(0, 2),
+        xytext=(0, 3),
         textcoords="offset points",
         color=style.METALLIC_COLOR,
         fontsize=7,
-        ha="right",
+        ha="left",
         va="bottom",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
+        zorder=4,
     )
 
 
@@ -161,6 +164,9 @@ def _finish_axes(axes: Axes, table: pd.DataFrame, config: Config) -> None:
         "right", functions=(lambda p: p / EPSILON_0, lambda v: v * EPSILON_0)
     )
     right.set_ylabel(r"$\sigma(\Delta V)$ (V)")
+
+
+def _draw_legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     # plain markers, and the continuum after the potentials
     plain = {
@@ -168,9 +174,13 @@ def _finish_axes(axes: Axes, table: pd.DataFrame, config: Config) -> None:
         for handle, label in zip(handles, labels, strict=True)
     }
     plain["Continuum"] = plain.pop("Continuum")
-    axes.legend(
-        plain.values(), plain, loc="upper left", bbox_to_anchor=(0.0, threshold / top - 0.01)
-    )
+    style.draw_legend_above(figure, list(plain.values()), list(plain), columns=4)
+
+
+def _dodge(n_potentials: int, config: Config) -> np.ndarray:
+    spread = 0.5 * np.diff(config.slabs.thicknesses_A).min(initial=_range(config))
+    step = min(DODGE * _range(config), spread / n_potentials)
+    return step * (np.arange(n_potentials) - 0.5 * (n_potentials - 1))
 
 
 def _range(config: Config) -> float:

@@ -70,7 +70,7 @@ def draw(
         for letter, axes in panels.items():
             axes.set_title(f"({letter})", loc="left", fontweight="bold", pad=3)
         handles, labels = panels["a"].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+        style.draw_legend_above(figure, handles, labels, columns=8)
     return figure, table
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -99,6 +100,20 @@ def draw_band(
     axes.fill_between(x, low, high, color=color, alpha=0.14, linewidth=0)
     for edge in (low, high):
         axes.plot(x, edge, color=color, alpha=0.5, linewidth=0.4)
+
+
+def draw_legend_above(
+    figure: Figure, handles: Sequence[Artist], labels: Sequence[str], *, columns: int
+) -> None:
+    """Set the legend above the axes, where it hides no data however noisy they are."""
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=min(columns, len(labels)),
+        columnspacing=1.2,
+        handletextpad=0.5,
+    )
 
 
 def save_figure(

@@ -42,7 +42,7 @@ def error_table(
     for atoms, item in zip(frames, label_graphs(frames, model, dtype), strict=True):
         item = item.to(device)  # noqa: PLW2901
         energies, forces = predict(model, item.graph)
-        energy_error = float((energies - item.energies).detach()[0]) / len(atoms)
+        energy_error = float((energies - item.energies)[0]) / len(atoms)
         rows.append(
             {
                 "config_type": atoms.info["config_type"],

@@ -125,7 +125,7 @@ class SplitChargeMACE(ShortRangedMACE):
             layer(features, state, graph)
             for layer, features in zip(self.transfer_layers, state.features, strict=True)
         )
-        # an untrained model then shifts charges by a fraction of e, however many neighbours there are
+        # an untrained model then shifts charges by a fraction of e, whatever its cutoff
         transfers = transfers / self.statistics.mean_neighbours
         sender, receiver = graph.edge_index
         charges = self.formal_charges_e[graph.species]

@@ -103,11 +103,11 @@ def fit_atomic_energies(
             index = batch.graph.batch * len(model.elements) + batch.graph.species
             size = batch.graph.n_graphs * len(model.elements)
             counts.append(torch.bincount(index, minlength=size).view(-1, len(model.elements)))
-        # water alone fixes only the sum over a molecule: gelsd takes the least-norm solution
-        fit = torch.linalg.lstsq(
-            torch.cat(counts).double().cpu(), torch.cat(residuals).cpu()[:, None], driver="gelsd"
-        )
-        model.atomic_energies_eV += fit.solution[:, 0].to(device)
+    # water alone fixes only the sum over a molecule: the solution of least norm is as good as any
+    fit = np.linalg.lstsq(
+        torch.cat(counts).cpu().numpy(), torch.cat(residuals).cpu().numpy(), rcond=None
+    )
+    model.atomic_energies_eV += torch.as_tensor(fit[0], device=device)
 
 
 def predict(
@@ -118,7 +118,7 @@ def predict(
     energies = model(graph)
     (gradient,) = torch.autograd.grad(energies.sum(), graph.positions, create_graph=create_graph)
     graph.positions.requires_grad_(False)
-    return energies, -gradient
+    return energies if create_graph else energies.detach(), -gradient
 
 
 def batch_errors(

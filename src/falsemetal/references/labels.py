@@ -5,14 +5,12 @@ from collections.abc import Iterable
 from ase import Atoms
 
 from falsemetal.config import WaterForceField
-from falsemetal.references.lammps_engine import LABEL_ACCURACY, LammpsEngine
+from falsemetal.references.lammps_engine import LABEL_ELECTROSTATICS, LammpsEngine
 
 
 def label_frames(
     frames: Iterable[Atoms],
     force_field: WaterForceField,
-    *,
-    accuracy: float = LABEL_ACCURACY,
 ) -> list[Atoms]:
     """Label copies of frames with energies and forces of the bare force field.
 
@@ -25,8 +23,6 @@ def label_frames(
         Order O, H, H by molecule, ions anywhere between; each may have its own cell.
     force_field
         Reference that labels.
-    accuracy
-        Relative force error of PPPM.
 
     Raises
     ------
@@ -37,7 +33,7 @@ def label_frames(
     for frame in frames:
         copy = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
         copy.info = dict(frame.info)
-        with LammpsEngine(frame, force_field, accuracy=accuracy) as engine:
+        with LammpsEngine(frame, force_field, electrostatics=LABEL_ELECTROSTATICS) as engine:
             engine.command("run 0 post no")
             copy.info["REF_energy"] = engine.potential_energy_eV
             copy.arrays["REF_forces"] = engine.forces

@@ -1,0 +1,72 @@
+import csv
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from falsemetal.config import ForceFieldDataset, SamplingRun, Split
+from falsemetal.datasets.curate import curate
+from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.io import read_frames
+
+PARTS = ("train", "validation", "test")
+
+
+@pytest.fixture
+def dataset():
+    return ForceFieldDataset(
+        kind="force_field",
+        sampling={"bulk": SamplingRun(kind="bulk", n_molecules=8, n_frames=20)},
+        split=Split(validation=0.2, test=0.2, block_ps=0.4),
+    )
+
+
+def test_dataset_on_disk(make_frames, dataset, tmp_path):
+    frames = make_frames(20)
+    frames[2].arrays["REF_forces"] *= 100.0
+    card = curate(frames, dataset, name="spce", seed=1, directory=tmp_path / "spce")
+    parts = {part: read_frames(tmp_path / "spce" / f"{part}.extxyz") for part in PARTS}
+    assert json.loads((tmp_path / "spce" / "card.json").read_text()) == card
+    assert card["n_frames"] == sum(map(len, parts.values())) == 19
+    for part, members in parts.items():
+        assert card["counts"][part] == {"bulk": len(members), "total": len(members)}
+        content = (tmp_path / "spce" / f"{part}.extxyz").read_bytes()
+        assert card["sha256"][f"{part}.extxyz"] == hashlib.sha256(content).hexdigest()
+    assert card["rejected"] == {"n_frames": 1, "by_check": {"large force": 1}}
+    energies = [frame.info["REF_energy"] / 24 for part in parts.values() for frame in part]
+    statistics = card["statistics"]["bulk"]
+    assert statistics["energy_per_atom_mean_eV"] == pytest.approx(np.mean(energies), abs=1e-7)
+    assert statistics["force_rms_eV_per_A"] == pytest.approx(1.0, abs=0.1)
+    assert card["elements"] == ["H", "O"]
+    assert card["units"]["forces"] == "eV/Å"
+    assert card["checks"]["maximum_force_eV_per_A"] == 50.0
+    assert card["source"]["force_field"]["charge_O_e"] == -0.8476
+    with (tmp_path / "spce" / "rejected.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    assert list(row) == ["frame", "trajectory", "time_ps", "reason"]
+    assert (row["frame"], row["trajectory"]) == ("2", "bulk-0")
+    assert "above 50" in row["reason"]
+
+
+def test_same_frames_and_seed_give_the_same_files(make_frames, dataset, tmp_path):
+    one, other = (
+        curate(make_frames(20), dataset, name="spce", seed=1, directory=tmp_path / folder)
+        for folder in ("a", "b")
+    )
+    assert one == other
+
+
+def test_nothing_left_names_the_commonest_reason(make_frames, dataset, tmp_path):
+    frames = make_frames(5)
+    for frame in frames:
+        frame.arrays["REF_forces"] *= 51.4
+    frames[0].info["REF_energy"] = np.nan
+    with pytest.raises(DatasetError, match=r"spce: none of 5 frames .*\(4\): large force.*units"):
+        curate(frames, dataset, name="spce", seed=1, directory=tmp_path)
+    assert len((tmp_path / "rejected.csv").read_text().splitlines()) == 6
+
+
+def test_no_frames(dataset, tmp_path):
+    with pytest.raises(DatasetError, match="spce: there are no frames"):
+        curate([], dataset, name="spce", seed=1, directory=tmp_path)

@@ -1,0 +1,98 @@
+"""Trajectory files: what is written comes back, and an unfinished one is continued or not."""
+
+import MDAnalysis
+import numpy as np
+import pytest
+from conftest import water_layer
+
+from falsemetal.dynamics.trajectory import Checkpoint, Trajectory, TrajectoryWriter
+
+ATOMS = water_layer()
+STATE = Checkpoint(20, ATOMS.positions, np.ones((len(ATOMS), 3)), {"state": 2**70})
+
+
+def open_writer(path, **parameters) -> TrajectoryWriter:
+    return TrajectoryWriter(
+        path,
+        ATOMS,
+        timestep_fs=0.5,
+        frame_interval_steps=10,
+        creator="test",
+        parameters=parameters,
+    )
+
+
+def append_frames(writer: TrajectoryWriter, steps: range) -> None:
+    for step in steps:
+        writer.append(
+            step, ATOMS.positions + step, potential_energy_eV=-float(step), temperature_K=300.0
+        )
+
+
+def test_frames_come_back(tmp_path) -> None:
+    writer = open_writer(tmp_path / "run.h5", potential="test")
+    append_frames(writer, range(0, 30, 10))
+    writer.finish(STATE)
+    with Trajectory(tmp_path / "run.h5") as trajectory:
+        assert trajectory.n_frames == 3
+        np.testing.assert_array_equal(trajectory.steps, [0, 10, 20])
+        np.testing.assert_allclose(trajectory.times_ps, [0.0, 0.005, 0.01])
+        np.testing.assert_array_equal(trajectory.numbers, ATOMS.numbers)
+        np.testing.assert_array_equal(trajectory.cell, ATOMS.cell.array)
+        np.testing.assert_array_equal(trajectory.pbc, [True, True, False])
+        assert trajectory.parameters["potential"] == "test"
+        chunks = list(trajectory.position_chunks(start_frame=1, chunk_frames=1))
+        assert [chunk.shape for chunk in chunks] == [(1, len(ATOMS), 3)] * 2
+        np.testing.assert_allclose(chunks[1][0], ATOMS.positions + 20, atol=1e-5)
+    assert not list(tmp_path.glob("*.part.h5"))
+
+
+def test_mdanalysis_reads_it(tmp_path) -> None:
+    writer = open_writer(tmp_path / "run.h5")
+    append_frames(writer, range(0, 20, 10))
+    writer.finish(STATE)
+    universe = MDAnalysis.Universe.empty(len(ATOMS), trajectory=False)
+    universe.load_new(str(tmp_path / "run.h5"), format="H5MD")
+    assert len(universe.trajectory) == 2
+    np.testing.assert_allclose(universe.atoms.positions, ATOMS.positions, atol=1e-5)
+    np.testing.assert_allclose(universe.dimensions[:3], ATOMS.cell.lengths(), rtol=1e-6)
+
+
+def test_unsaved_frames_are_lost_and_saved_ones_are_not(tmp_path) -> None:
+    writer = open_writer(tmp_path / "run.h5")
+    append_frames(writer, range(0, 30, 10))
+    writer.save(STATE)
+    append_frames(writer, range(30, 50, 10))
+    writer.close()  # as a kill does
+    writer = open_writer(tmp_path / "run.h5")
+    assert writer.checkpoint is not None
+    assert writer.checkpoint.step == STATE.step
+    assert writer.checkpoint.random_state == STATE.random_state
+    np.testing.assert_array_equal(writer.checkpoint.velocities, STATE.velocities)
+    append_frames(writer, range(30, 40, 10))
+    writer.finish(STATE)
+    with Trajectory(tmp_path / "run.h5") as trajectory:
+        np.testing.assert_array_equal(trajectory.steps, [0, 10, 20, 30])
+
+
+def test_a_run_with_other_settings_starts_anew(tmp_path) -> None:
+    writer = open_writer(tmp_path / "run.h5", temperature_K=300)
+    append_frames(writer, range(0, 30, 10))
+    writer.save(STATE)
+    writer.close()
+    writer = open_writer(tmp_path / "run.h5", temperature_K=310)
+    assert writer.checkpoint is None
+    writer.close()
+
+
+def test_a_damaged_part_starts_anew(tmp_path) -> None:
+    (tmp_path / "run.part.h5").write_bytes(b"half a file")
+    writer = open_writer(tmp_path / "run.h5")
+    assert writer.checkpoint is None
+    writer.close()
+
+
+def test_a_foreign_file_is_named(tmp_path) -> None:
+    (tmp_path / "run.h5").write_bytes(b"not HDF5")
+    with pytest.raises(OSError, match=r"run\.h5: not a readable HDF5 file"):
+        Trajectory(tmp_path / "run.h5")
