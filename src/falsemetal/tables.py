@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from falsemetal.config import Config
+from falsemetal.figures.style import Tables
 
 ARCHITECTURE = ["kind", "r_cut_A", "l_max", "channels", "layers", "dataset"]
 
@@ -40,7 +41,7 @@ def table_errors(errors: Mapping[str, pd.DataFrame], config: Config) -> pd.DataF
 
 
 def table_runs(
-    summaries: Mapping[tuple[str, float], pd.DataFrame],
+    summaries: Tables,
     config: Config,
     *,
     steps_per_s: Mapping[tuple[str, float], float] | None = None,

@@ -23,7 +23,9 @@ def slabs() -> dict[tuple[str, float], SyntheticSlab]:
 
 
 def at_thickest(slabs, table: str) -> dict[str, pd.DataFrame]:
-    return {name: getattr(slabs[name, THICKEST_A], table) for name in CONFIG.potentials}
+    return {
+        (name, THICKEST_A): getattr(slabs[name, THICKEST_A], table) for name in CONFIG.potentials
+    }
 
 
 def test_fig3a_has_every_potential_at_every_thickness(slabs):

@@ -6,6 +6,7 @@ from falsemetal.config import parse_config
 from falsemetal.datasets.curate import curate
 from falsemetal.datasets.io import read_frames
 from falsemetal.progress import log_to
+from falsemetal.provenance import stamp
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
@@ -17,4 +18,5 @@ if __name__ == "__main__":
         name=name,
         seed=config.seed,
         directory=Path(snakemake.output.card).parent,
+        stamp=stamp(config),
     )

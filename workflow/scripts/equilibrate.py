@@ -3,7 +3,6 @@
 from ase.io import write
 
 from falsemetal.config import parse_config
-
 from falsemetal.progress import Progress, log_to
 from falsemetal.references.sampling import equilibrate_slab
 

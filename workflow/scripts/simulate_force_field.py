@@ -3,7 +3,6 @@
 from ase.io import read
 
 from falsemetal.config import parse_config
-
 from falsemetal.progress import Progress, log_to
 from falsemetal.references.dynamics import run_force_field
 

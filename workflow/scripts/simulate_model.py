@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import torch
-
 from ase.io import read
 
 from falsemetal.config import parse_config
-
 from falsemetal.dynamics.calculator import ModelCalculator
 from falsemetal.dynamics.langevin import run_langevin
 from falsemetal.models.store import describe_model, load_model, torch_device

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ def curate(
     name: str,
     seed: int,
     directory: str | Path,
+    stamp: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Check frames, split them and write the dataset.
 
@@ -44,6 +45,8 @@ def curate(
         Of the split.
     directory
         Made if need be.
+    stamp
+        Provenance, kept in the card.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def curate(
         source=dataset.model_dump(mode="json", exclude={"checks"}),
         checks=dataset.checks,
         files=list(files.values()),
-    )
+    ) | {"provenance": stamp}
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (directory / "card.json").write_text(text + "\n", encoding="utf-8")
     return card

@@ -1,32 +1,33 @@
 """Density profiles of the thickest slab, from the oxygens."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 from matplotlib.figure import Figure
 
 from falsemetal.config import Config
 from falsemetal.figures import style
+from falsemetal.figures.style import Tables
 
 PROFILE_MARGIN_A = 4.0
 
 
-def tabulate(density: Mapping[str, pd.DataFrame], config: Config) -> pd.DataFrame:
+def tabulate(density: Tables, config: Config) -> pd.DataFrame:
     """Stack the density tables of the thickest slab, one potential after another.
 
     Parameters
     ----------
     density
-        Tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential.
+        Tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and
+        nominal thickness in Å.
     config
         Gives the order of the potentials.
     """
-    parts = [density[name].assign(potential=name) for name in config.potentials]
+    thickest = config.slabs.thicknesses_A[-1]
+    parts = [density[name, thickest].assign(potential=name) for name in config.potentials]
     table = pd.concat(parts, ignore_index=True)
     return table[["potential", *table.columns.drop("potential")]]
 
 
-def draw(density: Mapping[str, pd.DataFrame], config: Config) -> tuple[Figure, pd.DataFrame]:
+def draw(density: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
     """Draw mass density against height with 95 % bands; arguments as :func:`tabulate`."""
     table = tabulate(density, config)
     with style.journal_style():

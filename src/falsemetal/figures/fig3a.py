@@ -1,7 +1,5 @@
 """Fluctuations of a water slab's dipole against its thickness (paper, Fig. 3a)."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +10,7 @@ from falsemetal.analysis.continuum import continuum_dipole_std, continuum_thickn
 from falsemetal.analysis.potential import metallic_dipole
 from falsemetal.config import Config
 from falsemetal.figures import style
+from falsemetal.figures.style import Tables
 from falsemetal.units import EPSILON_0
 
 COLUMNS = [
@@ -34,12 +33,12 @@ DODGE = 0.018
 """Largest offset between potentials at one thickness, as a share of the range of thicknesses."""
 
 
-def tabulate(summaries: Mapping[tuple[str, float], pd.DataFrame], config: Config) -> pd.DataFrame:
+def tabulate(summary: Tables, config: Config) -> pd.DataFrame:
     """Collect the rows of the figure: each potential at each thickness, and the continuum.
 
     Parameters
     ----------
-    summaries
+    summary
         One-row tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and
         nominal thickness in Å.
     config
@@ -48,16 +47,16 @@ def tabulate(summaries: Mapping[tuple[str, float], pd.DataFrame], config: Config
     rows = []
     for name, potential in config.potentials.items():
         for thickness in config.slabs.thicknesses_A:
-            summary = summaries[name, thickness].iloc[0]
+            row = summary[name, thickness].iloc[0]
             described = {
                 "potential": name,
                 "kind": potential.kind,
                 "dataset": potential.dataset,
                 "thickness_A": thickness,
-                "sigma_P_low": summary["sigma_P_e_per_A_low"],
-                "sigma_P_high": summary["sigma_P_e_per_A_high"],
+                "sigma_P_low": row["sigma_P_e_per_A_low"],
+                "sigma_P_high": row["sigma_P_e_per_A_high"],
             }
-            rows.append({c: described[c] if c in described else summary[c] for c in COLUMNS})
+            rows.append({c: described[c] if c in described else row[c] for c in COLUMNS})
     table = pd.concat([pd.DataFrame(rows, columns=COLUMNS), continuum(config)], ignore_index=True)
     # counts stay whole numbers beside the continuum, which has none
     return table.astype({"n_frames": "Int64", "n_replicas": "Int64"})
@@ -72,15 +71,13 @@ def continuum(config: Config) -> pd.DataFrame:
     return table.reindex(columns=COLUMNS)
 
 
-def draw(
-    summaries: Mapping[tuple[str, float], pd.DataFrame], config: Config
-) -> tuple[Figure, pd.DataFrame]:
+def draw(summary: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
     """Draw σ(P_z) against thickness with 95 % intervals; arguments as :func:`tabulate`.
 
     The right axis gives σ of the potential drop, σ(P_z)/ε0. The dotted line marks the dipole at
     which a single configuration turns metallic, ε0·E_g/e.
     """
-    table = tabulate(summaries, config)
+    table = tabulate(summary, config)
     with style.journal_style():
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.8)
         axes = figure.subplots()

@@ -1,8 +1,6 @@
 # ruff: noqa: N999 (the name of the figure in the paper)
 """Dipole of the thickest slab: distribution, profile and memory (paper, Fig. S8)."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,14 +10,13 @@ from scipy import stats
 from falsemetal.analysis.potential import metallic_dipole
 from falsemetal.config import Config
 from falsemetal.figures import style
+from falsemetal.figures.style import Tables
 from falsemetal.figures.fig3a import continuum
 
 COLUMNS = ["panel", "potential", "x", "x_quantity", "y", "y_low", "y_high", "y_quantity"]
 
 BINS = 60
 PROFILE_MARGIN_A = 3.0
-
-Tables = Mapping[str, pd.DataFrame]
 
 
 def tabulate(
@@ -30,24 +27,28 @@ def tabulate(
     Parameters
     ----------
     dipole, cumulative, autocorrelation
-        Tables of :class:`falsemetal.analysis.slab.SlabObservables` at the thickest slab, by
-        potential. The bounds `y_low` and `y_high` are one standard deviation over frames in panel
+        Tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and
+        nominal thickness in Å, of which the thickest is drawn. The bounds `y_low` and `y_high` are one standard deviation over frames in panel
         b and a 95 % interval in panel c.
     config
         Gives the order of the potentials.
     """
+    thickest = config.slabs.thicknesses_A[-1]
     edges = _bin_edges(dipole, config)
     centres = 0.5 * (edges[1:] + edges[:-1])
     parts = []
     for name in config.potentials:
-        density, _ = np.histogram(dipole[name]["P_z_e_per_A"], bins=edges, density=True)
+        density, _ = np.histogram(dipole[name, thickest]["P_z_e_per_A"], bins=edges, density=True)
         histogram = pd.DataFrame({"x": centres, "y": density})
         parts.append(_label(histogram, "a", name, "P_z_e_per_A", "probability_density_A_per_e"))
-        profile, std = cumulative[name]["P_z_e_per_A"], cumulative[name]["std_P_z_e_per_A"]
-        band = {"x": cumulative[name]["z_A"], "y": profile}
+        profile, std = (
+            cumulative[name, thickest]["P_z_e_per_A"],
+            cumulative[name, thickest]["std_P_z_e_per_A"],
+        )
+        band = {"x": cumulative[name, thickest]["z_A"], "y": profile}
         band |= {"y_low": profile - std, "y_high": profile + std}
         parts.append(_label(pd.DataFrame(band), "b", name, "z_A", "P_z_e_per_A"))
-        memory = autocorrelation[name].rename(
+        memory = autocorrelation[name, thickest].rename(
             columns={"lag_ps": "x", "acf": "y", "acf_low": "y_low", "acf_high": "y_high"}
         )
         parts.append(_label(memory, "c", name, "lag_ps", "autocorrelation"))

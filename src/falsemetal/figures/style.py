@@ -57,6 +57,10 @@ RC_PARAMS = {
 }
 
 
+Tables = Mapping[tuple[str, float], pd.DataFrame]
+"""One table of observables by potential and nominal thickness in Å."""
+
+
 @dataclass(frozen=True)
 class Look:
     """How one potential is drawn in every figure."""

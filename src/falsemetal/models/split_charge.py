@@ -17,6 +17,10 @@ from falsemetal.models.mace import (
 )
 
 
+INITIAL_TRANSFER = 0.01
+"""Scale of untrained transfers: the sum of dozens of random ones must stay well below e."""
+
+
 @dataclass(frozen=True)
 class Multipoles:
     """Charges and dipoles of the atoms, and the transfers they come from.
@@ -64,6 +68,8 @@ class ChargeTransfer(torch.nn.Module):
             [n_radial, *radial_mlp, self.product.weight_numel], torch.nn.functional.silu
         )
         self.readout = o3.Linear(scalars.simplify(), "0e")
+        with torch.no_grad():
+            self.readout.weight *= INITIAL_TRANSFER
 
     def forward(self, features: torch.Tensor, state: LocalState, graph: Graph) -> torch.Tensor:
         """Transfers p_ji of one layer in e, shape (m,)."""
@@ -100,8 +106,14 @@ class SplitChargeMACE(ShortRangedMACE):
         self.dipole_layers = torch.nn.ModuleList(
             o3.Linear(features, "1x1o") for _ in range(settings.layers) if l_max > 0
         )
+        # The energy of the whole density, as the paper defines it. Without the Gaussians' own
+        # energy a neutral molecule would gain several eV that depend on its charges: the network
+        # would have to follow that constant, and the charges could hardly move in training.
         self.electrostatics = MultipoleElectrostatics(
-            settings.smearing_A, l_max, kspace_cutoff_factor=settings.kspace_cutoff_factor
+            settings.smearing_A,
+            l_max,
+            kspace_cutoff_factor=settings.kspace_cutoff_factor,
+            self_interaction=True,
         )
 
     def forward(self, graph: Graph) -> torch.Tensor:
@@ -125,8 +137,6 @@ class SplitChargeMACE(ShortRangedMACE):
             layer(features, state, graph)
             for layer, features in zip(self.transfer_layers, state.features, strict=True)
         )
-        # an untrained model then shifts charges by a fraction of e, whatever its cutoff
-        transfers = transfers / self.statistics.mean_neighbours
         sender, receiver = graph.edge_index
         charges = self.formal_charges_e[graph.species]
         charges = charges.index_add(0, receiver, transfers).index_add(0, sender, -transfers)
