@@ -17,9 +17,17 @@ if not config:
         config.update(yaml.safe_load(stream))
 
 try:
-    CONFIG = parse_config(config, source=", ".join(map(str, workflow.configfiles)) or "config/demo.yaml")
+    CONFIG = parse_config(
+        config, source=", ".join(map(str, workflow.configfiles)) or "config/demo.yaml"
+    )
 except ConfigError as error:
     raise WorkflowError(str(error))
+
+
+pathvars:
+    results=f"results/{CONFIG.name}",
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
 
 
 include: "workflow/rules/common.smk"
@@ -40,3 +48,7 @@ rule all:
         rules.table_errors.output,
         rules.table_runs.output,
         rules.report.output,
+
+
+onsuccess:
+    announce(f"results/{CONFIG.name}")

@@ -1,23 +1,46 @@
 """What a person sees while something long runs: lines, because jobs run side by side."""
 
+import copy
 import logging
 import sys
 import time
 from pathlib import Path
+from types import TracebackType
 
 logger = logging.getLogger("falsemetal")
 
+FORMAT, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
+
 
 def log_to(path: str | Path | None) -> None:
-    """Send the package's messages to the terminal and, if given, to a log file."""
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    """Send the package's messages to the terminal and, if given, to a log file.
+
+    An error that ends the process becomes one line on the terminal; its traceback goes to the file.
+    """
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(_WithoutTraceback(FORMAT, TIME))
+    handlers: list[logging.Handler] = [terminal]
     if path is not None:
-        handlers.append(logging.FileHandler(path, mode="w"))
-    for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        file = logging.FileHandler(path, mode="w")
+        file.setFormatter(logging.Formatter(FORMAT, TIME))
+        handlers.append(file)
     logger.handlers = handlers
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    sys.excepthook = _report_error
+
+
+class _WithoutTraceback(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        brief = copy.copy(record)
+        brief.exc_info = brief.exc_text = None
+        return super().format(brief)
+
+
+def _report_error(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    logger.error("%s: %s", kind.__name__, error, exc_info=(kind, error, traceback))
 
 
 class Progress:

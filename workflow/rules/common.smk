@@ -1,11 +1,15 @@
 # What the rules share: paths, wildcards, and which part of the configuration a job depends on.
+import sys
+from pathlib import Path
+
 from falsemetal.config import ForceFieldPotential
 
-OUT = f"results/{CONFIG.name}"
-FORCE_FIELDS = [n for n, p in CONFIG.potentials.items() if isinstance(p, ForceFieldPotential)]
+FORCE_FIELDS = [
+    n for n, p in CONFIG.potentials.items() if isinstance(p, ForceFieldPotential)
+]
 THICKNESSES = [f"{thickness:g}" for thickness in CONFIG.slabs.thicknesses_A]
 SUMMARIES = expand(
-    OUT + "/observables/{potential}/{thickness}A/summary.csv",
+    "<results>/observables/{potential}/{thickness}A/summary.csv",
     potential=CONFIG.potentials,
     thickness=THICKNESSES,
 )
@@ -22,7 +26,7 @@ wildcard_constraints:
 def settings(*paths, exclude=None):
     """Parts of the configuration as text: when they change, Snakemake runs the job again.
 
-    A path is keys joined by "/"; "{name}" stands for a wildcard's value.
+    A path is keys joined by slashes; {name} stands for a wildcard's value.
     """
 
     def read(wildcards):
@@ -51,13 +55,24 @@ def replicas(pattern):
 def start_structure(wildcards):
     """Slab from which a run of this potential starts: same for all potentials of a dataset."""
     dataset = CONFIG.potentials[wildcards.potential].dataset
-    return f"{OUT}/slabs/{dataset}/{wildcards.thickness}A/{wildcards.replica}.extxyz"
+    return (
+        f"<results>/slabs/{dataset}/{wildcards.thickness}A/{wildcards.replica}.extxyz"
+    )
 
 
 def observables(table, thicknesses):
     """One table of observables for all potentials."""
     return expand(
-        OUT + "/observables/{potential}/{thickness}A/" + table + ".csv",
+        "<results>/observables/{potential}/{thickness}A/{table}.csv",
         potential=CONFIG.potentials,
         thickness=thicknesses,
+        table=table,
     )
+
+
+def announce(folder):
+    """Tell where to look after a run."""
+    made = [*Path(folder).glob("figures/*.png"), *Path(folder).glob("tables/*.csv")]
+    made += Path(folder).glob("report.html")
+    if made:
+        print("\nMade so far:", *sorted(made), sep="\n  ", file=sys.stderr)

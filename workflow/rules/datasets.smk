@@ -2,14 +2,20 @@
 rule sample:
     """Run the force field and label frames of its trajectory."""
     output:
-        OUT + "/datasets/{dataset}/sampling/{run}.extxyz",
+        "<results>/datasets/{dataset}/sampling/{run}.extxyz",
     log:
-        OUT + "/logs/sample/{dataset}/{run}.log",
-    params:
-        settings=settings("datasets/{dataset}/force_field", "datasets/{dataset}/sampling/{run}", "seed"),
+        "<logs>/sample/{dataset}/{run}.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        settings=settings(
+            "datasets/{dataset}/force_field",
+            "datasets/{dataset}/sampling/{run}",
+            "seed",
+        ),
     script:
         "../scripts/sample.py"
 
@@ -18,19 +24,23 @@ rule curate:
     """Check labelled frames, split them by time, write the dataset card."""
     input:
         lambda wildcards: expand(
-            OUT + "/datasets/{dataset}/sampling/{run}.extxyz",
+            "<results>/datasets/{dataset}/sampling/{run}.extxyz",
             dataset=wildcards.dataset,
             run=CONFIG.datasets[wildcards.dataset].sampling,
         ),
     output:
-        train=OUT + "/datasets/{dataset}/train.extxyz",
-        validation=OUT + "/datasets/{dataset}/validation.extxyz",
-        test=OUT + "/datasets/{dataset}/test.extxyz",
-        card=OUT + "/datasets/{dataset}/card.json",
-        rejected=OUT + "/datasets/{dataset}/rejected.csv",
+        train="<results>/datasets/{dataset}/train.extxyz",
+        validation="<results>/datasets/{dataset}/validation.extxyz",
+        test="<results>/datasets/{dataset}/test.extxyz",
+        card="<results>/datasets/{dataset}/card.json",
+        rejected="<results>/datasets/{dataset}/rejected.csv",
     log:
-        OUT + "/logs/curate/{dataset}.log",
+        "<logs>/curate/{dataset}.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     params:
-        settings=settings("datasets/{dataset}/checks", "datasets/{dataset}/split", "seed"),
+        settings=settings(
+            "datasets/{dataset}/checks", "datasets/{dataset}/split", "seed"
+        ),
     script:
         "../scripts/curate.py"

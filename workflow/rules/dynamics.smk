@@ -5,17 +5,22 @@ import re
 rule equilibrate:
     """Build a slab and equilibrate it with the dataset's force field."""
     output:
-        OUT + "/slabs/{dataset}/{thickness}A/{replica}.extxyz",
+        "<results>/slabs/{dataset}/{thickness}A/{replica}.extxyz",
     log:
-        OUT + "/logs/equilibrate/{dataset}/{thickness}A-{replica}.log",
-    params:
-        settings=settings(
-            "slabs", "dynamics/temperature_K", "datasets/{dataset}/force_field", "seed",
-            exclude={"thicknesses_A"},
-        ),
+        "<logs>/equilibrate/{dataset}/{thickness}A-{replica}.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        settings=settings(
+            "slabs",
+            "dynamics/temperature_K",
+            "datasets/{dataset}/force_field",
+            "seed",
+            exclude={"thicknesses_A"},
+        ),
     script:
         "../scripts/equilibrate.py"
 
@@ -25,19 +30,25 @@ rule simulate_force_field:
     input:
         start=start_structure,
     output:
-        OUT + "/trajectories/{potential}/{thickness}A/{replica}.h5",
+        "<results>/trajectories/{potential}/{thickness}A/{replica}.h5",
     log:
-        OUT + "/logs/simulate/{potential}/{thickness}A-{replica}.log",
+        "<logs>/simulate/{potential}/{thickness}A-{replica}.log",
     benchmark:
-        OUT + "/benchmarks/simulate/{potential}/{thickness}A-{replica}.tsv"
-    params:
-        settings=settings("dynamics", "seed", exclude={"dtype", "device", "discard_ps", "neighbour_skin_A"}),
-        n_steps=lambda w: CONFIG.n_steps(w.potential, float(w.thickness)),
+        "<benchmarks>/simulate/{potential}/{thickness}A-{replica}.tsv"
     wildcard_constraints:
         potential="|".join(map(re.escape, FORCE_FIELDS)) or "none",
+    conda:
+        "../../envs/falsemetal.yaml"
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        settings=settings(
+            "dynamics",
+            "seed",
+            exclude={"dtype", "device", "discard_ps", "neighbour_skin_A"},
+        ),
+        n_steps=lambda w: CONFIG.n_steps(w.potential, float(w.thickness)),
     script:
         "../scripts/simulate_force_field.py"
 
@@ -46,21 +57,23 @@ rule simulate_model:
     """Run a trained model through ASE; a killed run resumes."""
     input:
         start=start_structure,
-        weights=OUT + "/models/{potential}/weights.pt",
-        description=OUT + "/models/{potential}/model.json",
+        weights="<results>/models/{potential}/weights.pt",
+        description="<results>/models/{potential}/model.json",
     output:
-        OUT + "/trajectories/{potential}/{thickness}A/{replica}.h5",
+        "<results>/trajectories/{potential}/{thickness}A/{replica}.h5",
     log:
-        OUT + "/logs/simulate/{potential}/{thickness}A-{replica}.log",
+        "<logs>/simulate/{potential}/{thickness}A-{replica}.log",
     benchmark:
-        OUT + "/benchmarks/simulate/{potential}/{thickness}A-{replica}.tsv"
-    params:
-        settings=settings("dynamics", "seed", exclude={"discard_ps"}),
-        n_steps=lambda w: CONFIG.n_steps(w.potential, float(w.thickness)),
+        "<benchmarks>/simulate/{potential}/{thickness}A-{replica}.tsv"
     wildcard_constraints:
         potential="|".join(map(re.escape, CONFIG.trained_potentials)) or "none",
+    conda:
+        "../../envs/falsemetal.yaml"
     threads: 1
     resources:
         mem_mb=2500,
+    params:
+        settings=settings("dynamics", "seed", exclude={"discard_ps"}),
+        n_steps=lambda w: CONFIG.n_steps(w.potential, float(w.thickness)),
     script:
         "../scripts/simulate_model.py"

@@ -6,12 +6,18 @@ rule fig3a:
     input:
         observables("summary", THICKNESSES),
     output:
-        pdf=OUT + "/figures/fig3a.pdf",
-        png=report(OUT + "/figures/fig3a.png", caption="../report/fig3a.rst", category="Figures"),
-        csv=OUT + "/figures/fig3a.csv",
-        stamp=OUT + "/figures/fig3a.provenance.json",
+        pdf="<results>/figures/fig3a.pdf",
+        png=report(
+            "<results>/figures/fig3a.png",
+            caption="../report/fig3a.rst",
+            category="Figures",
+        ),
+        csv="<results>/figures/fig3a.csv",
+        stamp="<results>/figures/fig3a.provenance.json",
     log:
-        OUT + "/logs/figures/fig3a.log",
+        "<logs>/figures/fig3a.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     params:
         settings=settings("slabs", "dynamics", "analysis"),
     script:
@@ -25,12 +31,18 @@ rule figS8:
         observables("cumulative", THICKNESSES[-1:]),
         observables("autocorrelation", THICKNESSES[-1:]),
     output:
-        pdf=OUT + "/figures/figS8.pdf",
-        png=report(OUT + "/figures/figS8.png", caption="../report/figS8.rst", category="Figures"),
-        csv=OUT + "/figures/figS8.csv",
-        stamp=OUT + "/figures/figS8.provenance.json",
+        pdf="<results>/figures/figS8.pdf",
+        png=report(
+            "<results>/figures/figS8.png",
+            caption="../report/figS8.rst",
+            category="Figures",
+        ),
+        csv="<results>/figures/figS8.csv",
+        stamp="<results>/figures/figS8.provenance.json",
     log:
-        OUT + "/logs/figures/figS8.log",
+        "<logs>/figures/figS8.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     params:
         settings=settings("slabs", "dynamics", "analysis"),
     script:
@@ -42,12 +54,18 @@ rule density:
     input:
         observables("density", THICKNESSES[-1:]),
     output:
-        pdf=OUT + "/figures/density.pdf",
-        png=report(OUT + "/figures/density.png", caption="../report/density.rst", category="Figures"),
-        csv=OUT + "/figures/density.csv",
-        stamp=OUT + "/figures/density.provenance.json",
+        pdf="<results>/figures/density.pdf",
+        png=report(
+            "<results>/figures/density.png",
+            caption="../report/density.rst",
+            category="Figures",
+        ),
+        csv="<results>/figures/density.csv",
+        stamp="<results>/figures/density.provenance.json",
     log:
-        OUT + "/logs/figures/density.log",
+        "<logs>/figures/density.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     params:
         settings=settings("slabs", "dynamics", "analysis"),
     script:

@@ -2,14 +2,21 @@
 rule table_errors:
     """Errors of all models on held-out frames (Table S5)."""
     input:
-        expand(OUT + "/models/{potential}/errors.csv", potential=CONFIG.trained_potentials),
+        expand(
+            "<results>/models/{potential}/errors.csv",
+            potential=CONFIG.trained_potentials,
+        ),
     output:
         csv=report(
-            OUT + "/tables/table_errors.csv", caption="../report/table_errors.rst", category="Tables"
+            "<results>/tables/table_errors.csv",
+            caption="../report/table_errors.rst",
+            category="Tables",
         ),
-        stamp=OUT + "/tables/table_errors.provenance.json",
+        stamp="<results>/tables/table_errors.provenance.json",
     log:
-        OUT + "/logs/tables/table_errors.log",
+        "<logs>/tables/table_errors.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     params:
         settings=settings("potentials"),
     script:
@@ -22,11 +29,15 @@ rule table_runs:
         SUMMARIES,
     output:
         csv=report(
-            OUT + "/tables/table_runs.csv", caption="../report/table_runs.rst", category="Tables"
+            "<results>/tables/table_runs.csv",
+            caption="../report/table_runs.rst",
+            category="Tables",
         ),
-        stamp=OUT + "/tables/table_runs.provenance.json",
+        stamp="<results>/tables/table_runs.provenance.json",
     log:
-        OUT + "/logs/tables/table_runs.log",
+        "<logs>/tables/table_runs.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     params:
         settings=settings("potentials", "slabs", "dynamics"),
     script:
@@ -42,10 +53,15 @@ rule report:
         rules.table_errors.output,
         rules.table_runs.output,
     output:
-        html=OUT + "/report.html",
-        config=OUT + "/config.yaml",
+        html="<results>/report.html",
+        config="<results>/config.yaml",
     log:
-        OUT + "/logs/report.log",
+        "<logs>/report.log",
     localrule: True
+    conda:
+        "../../envs/falsemetal.yaml"
+    params:
+        settings=settings("name"),
+        targets=["fig3a", "figS8", "density", "table_errors", "table_runs"],
     script:
         "../scripts/report.py"

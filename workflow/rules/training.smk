@@ -1,29 +1,34 @@
 # Short- and long-ranged models by one training loop (paper, S1.0.2 and S1.1.1).
 import re
 
+
 rule train:
     """Train a model; a killed training resumes from its last epoch."""
     input:
-        train=lambda w: f"{OUT}/datasets/{CONFIG.potentials[w.potential].dataset}/train.extxyz",
-        validation=lambda w: f"{OUT}/datasets/{CONFIG.potentials[w.potential].dataset}/validation.extxyz",
+        train=lambda w: f"<results>/datasets/{CONFIG.potentials[w.potential].dataset}/train.extxyz",
+        validation=lambda w: f"<results>/datasets/{CONFIG.potentials[w.potential].dataset}/validation.extxyz",
     output:
-        weights=OUT + "/models/{potential}/weights.pt",
-        description=OUT + "/models/{potential}/model.json",
-        history=OUT + "/models/{potential}/history.csv",
+        weights="<results>/models/{potential}/weights.pt",
+        description="<results>/models/{potential}/model.json",
+        history="<results>/models/{potential}/history.csv",
     log:
-        OUT + "/logs/train/{potential}.log",
+        "<logs>/train/{potential}.log",
     benchmark:
-        OUT + "/benchmarks/train/{potential}.tsv"
-    params:
-        settings=settings(
-            "potentials/{potential}", "training", "seed", exclude={"duration_ps", "replicas", "label"}
-        ),
-        checkpoint=OUT + "/models/{potential}/checkpoint.pt",
+        "<benchmarks>/train/{potential}.tsv"
     wildcard_constraints:
         potential="|".join(map(re.escape, CONFIG.trained_potentials)) or "none",
+    conda:
+        "../../envs/falsemetal.yaml"
     threads: 1
     resources:
         mem_mb=2500,
+    params:
+        settings=settings(
+            "potentials/{potential}",
+            "training",
+            "seed",
+            exclude={"duration_ps", "replicas", "label"},
+        ),
     script:
         "../scripts/train.py"
 
@@ -33,15 +38,17 @@ rule evaluate:
     input:
         weights=rules.train.output.weights,
         description=rules.train.output.description,
-        test=lambda w: f"{OUT}/datasets/{CONFIG.potentials[w.potential].dataset}/test.extxyz",
+        test=lambda w: f"<results>/datasets/{CONFIG.potentials[w.potential].dataset}/test.extxyz",
     output:
-        OUT + "/models/{potential}/errors.csv",
+        "<results>/models/{potential}/errors.csv",
     log:
-        OUT + "/logs/evaluate/{potential}.log",
-    params:
-        settings=settings("training/dtype", "seed"),
+        "<logs>/evaluate/{potential}.log",
+    conda:
+        "../../envs/falsemetal.yaml"
     threads: 1
     resources:
         mem_mb=2500,
+    params:
+        settings=settings("training/dtype", "seed"),
     script:
         "../scripts/evaluate.py"

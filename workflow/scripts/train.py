@@ -16,7 +16,7 @@ if __name__ == "__main__":
     torch.set_num_threads(snakemake.threads)
     config = parse_config(snakemake.config, source="config")
     name = snakemake.wildcards.potential
-    checkpoint = Path(snakemake.params.checkpoint)
+    checkpoint = Path(snakemake.output.weights).with_name("checkpoint.pt")
     progress = Progress(f"training {name}", config.training.epochs, unit="epochs")
     model, history = train(
         config.potentials[name],

@@ -10,8 +10,8 @@ from scipy import stats
 from falsemetal.analysis.potential import metallic_dipole
 from falsemetal.config import Config
 from falsemetal.figures import style
-from falsemetal.figures.style import Tables
 from falsemetal.figures.fig3a import continuum
+from falsemetal.figures.style import Tables
 
 COLUMNS = ["panel", "potential", "x", "x_quantity", "y", "y_low", "y_high", "y_quantity"]
 
@@ -27,9 +27,9 @@ def tabulate(
     Parameters
     ----------
     dipole, cumulative, autocorrelation
-        Tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and
-        nominal thickness in Å, of which the thickest is drawn. The bounds `y_low` and `y_high` are one standard deviation over frames in panel
-        b and a 95 % interval in panel c.
+        Tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and nominal
+        thickness in Å, of which the thickest is drawn. The bounds `y_low` and `y_high` are one
+        standard deviation over frames in panel b and a 95 % interval in panel c.
     config
         Gives the order of the potentials.
     """

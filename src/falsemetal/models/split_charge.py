@@ -16,7 +16,6 @@ from falsemetal.models.mace import (
     feature_irreps,
 )
 
-
 INITIAL_TRANSFER = 0.01
 """Scale of untrained transfers: the sum of dozens of random ones must stay well below e."""
 
