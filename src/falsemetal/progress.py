@@ -97,12 +97,13 @@ class Progress:
             f"{_clock(left)} left" if done < self.total else f"took {_clock(now - self._began)}"
         )
         logger.info(
-            "%s: %d/%d %s, %s/s, %s%s",
+            "%s: %d/%d %s, %s %s/s, %s%s",
             self.label,
             done,
             self.total,
             self.unit,
-            f"{self.rate_per_s:.3g}",
+            f"{self.rate_per_s:.0f}" if self.rate_per_s >= 10 else f"{self.rate_per_s:.2g}",
+            self.unit,
             ending,
             f", {detail}" if detail else "",
         )

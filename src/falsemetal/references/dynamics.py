@@ -24,7 +24,7 @@ def run_force_field(
     hydrogen_mass_u: float,
     seed: int,
     path: str | Path,
-    checkpoint_interval_steps: int = 50_000,
+    checkpoint_interval_steps: int = 10_000,
     progress: Callable[[int], None] | None = None,
     log: str | Path | None = None,
 ) -> None:

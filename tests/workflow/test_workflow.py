@@ -1,0 +1,189 @@
+"""The workflow itself: a whole run at toy size, killed twice on the way, and what it says."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from falsemetal.dynamics.trajectory import Trajectory
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+FIG3A_COLUMNS = [
+    "potential",
+    "kind",
+    "dataset",
+    "thickness_A",
+    "sigma_P_e_per_A",
+    "sigma_P_low",
+    "sigma_P_high",
+    "mean_P_e_per_A",
+    "correlation_time_ps",
+    "n_frames",
+    "n_replicas",
+    "fraction_metallic",
+]
+PATIENCE_S = 600
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """Copy of the tracked files, so that a test's results stay out of the user's."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in files.stdout.splitlines():
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def start(checkout: Path, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        ["tools/run", "--cores", "2", *arguments],
+        cwd=checkout,
+        env=os.environ | {"BIN": str(BIN), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def snakemake(checkout: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [BIN / "snakemake", *arguments],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def kill_once_there(checkout: Path, patterns: list[str]) -> str:
+    """Start a run, kill all of it as soon as a file matches, and say which pattern it was."""
+    run = start(checkout, "--configfile", "config/smoke.yaml")
+    deadline = time.monotonic() + PATIENCE_S
+    while not (seen := [p for p in patterns if any((checkout / "results/smoke").glob(p))]):
+        assert run.poll() is None, run.stdout.read()
+        assert time.monotonic() < deadline, f"{patterns} never appeared"
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    return seen[0]
+
+
+@pytest.fixture(scope="module")
+def smoke(checkout) -> tuple[Path, str]:
+    """Results and output of a run that was killed in training, in LAMMPS and in MD of a model."""
+    moments = [
+        "trajectories/spce/*/*.part.h5",
+        "models/*/checkpoint.pt",
+        "trajectories/*-mace/*/*.part.h5",
+    ]
+    finished: dict[Path, float] = {}
+    while moments:
+        moments.remove(kill_once_there(checkout, moments))
+        labels = (checkout / "results/smoke/datasets").glob("*/sampling/*")
+        finished = {path: path.stat().st_mtime for path in labels} | finished
+    run = start(checkout, "--configfile", "config/smoke.yaml")
+    output, _ = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, output
+    remade = [path for path, made in finished.items() if path.stat().st_mtime != made]
+    assert len(finished) == 3
+    assert remade == []
+    return checkout / "results/smoke", output
+
+
+def test_a_killed_run_ends_with_every_product(smoke) -> None:
+    results, _ = smoke
+    for figure in ("fig3a", "figS8", "density"):
+        for suffix in ("pdf", "png", "csv", "provenance.json"):
+            assert (results / f"figures/{figure}.{suffix}").stat().st_size > 0
+    for table in ("table_errors", "table_runs"):
+        assert len(pd.read_csv(results / f"tables/{table}.csv")) > 0
+    assert "fig3a" in (results / "report.html").read_text()
+    assert not list(results.glob("trajectories/**/*.part.h5"))
+    assert not list(results.glob("models/*/checkpoint.pt"))
+
+
+def test_figure_3a_holds_every_potential_and_thickness(smoke) -> None:
+    results, _ = smoke
+    table = pd.read_csv(results / "figures/fig3a.csv")
+    assert list(table.columns) == FIG3A_COLUMNS
+    config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    for name in config["potentials"]:
+        rows = table[table["potential"] == name]
+        assert list(rows["thickness_A"]) == config["slabs"]["thicknesses_A"]
+        assert (rows["sigma_P_low"] < rows["sigma_P_high"]).all()
+
+
+def test_trajectories_reach_their_length_without_gap_or_repeat(smoke) -> None:
+    results, _ = smoke
+    paths = sorted(results.glob("trajectories/*/*/*.h5"))
+    assert len(paths) == 8
+    for path in paths:
+        with Trajectory(path) as trajectory:
+            steps = trajectory.steps
+            assert set(steps[1:] - steps[:-1]) == {10}
+            assert steps[-1] == (60000 if "spce" in str(path) else 400)
+
+
+def test_products_tell_where_they_come_from(smoke) -> None:
+    results, _ = smoke
+    stamp = json.loads((results / "figures/fig3a.provenance.json").read_text())
+    assert {"commit", "config_sha256", "packages", "seed"} <= set(stamp)
+    assert (
+        json.loads((results / "models/sr-mace/model.json").read_text())["provenance"]["seed"] == 1
+    )
+    assert json.loads((results / "datasets/spce/card.json").read_text())["provenance"]["seed"] == 1
+
+
+def test_the_user_sees_progress_and_where_the_products_are(smoke) -> None:
+    _, output = smoke
+    assert "steps/s" in output
+    assert "results/smoke/report.html" in output
+    assert "results/smoke/figures/fig3a.png" in output
+
+
+def test_a_second_run_does_nothing(smoke, checkout) -> None:
+    run = snakemake(checkout, "--dry-run", "--configfile", "config/smoke.yaml")
+    output = run.stdout + run.stderr
+    assert "Nothing to be done" in output
+
+
+def test_one_figure_needs_only_its_own_jobs(checkout) -> None:
+    command = ("--dry-run", "figS8", "--forceall", "--configfile", "config/smoke.yaml")
+    run = snakemake(checkout, *command)
+    output = run.stdout + run.stderr
+    assert "observe" in output
+    assert "table_errors" not in output
+    assert "fig3a" not in output
+
+
+@pytest.mark.parametrize("name", ["demo", "workstation", "paper"])
+def test_every_configuration_builds_its_jobs(checkout, name) -> None:
+    run = snakemake(checkout, "--dry-run", "--configfile", f"config/{name}.yaml")
+    assert run.returncode == 0, run.stderr
+    assert "simulate_model" in run.stdout + run.stderr
+
+
+def test_a_faulty_configuration_stops_before_anything_runs(checkout) -> None:
+    config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    config["slabs"]["cell_hight_A"] = config["slabs"].pop("cell_height_A")
+    (checkout / "faulty.yaml").write_text(yaml.safe_dump(config))
+    run = snakemake(checkout, "--cores", "1", "--configfile", "faulty.yaml")
+    assert run.returncode != 0
+    assert "faulty.yaml: slabs.cell_hight_A: unknown key" in run.stderr
+    assert "Traceback" not in run.stderr
