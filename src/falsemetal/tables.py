@@ -43,8 +43,6 @@ def table_errors(errors: Mapping[str, pd.DataFrame], config: Config) -> pd.DataF
 def table_runs(
     summaries: Tables,
     config: Config,
-    *,
-    steps_per_s: Mapping[tuple[str, float], float] | None = None,
 ) -> pd.DataFrame:
     """List the MD runs that were analysed (paper, Table S7).
 
@@ -55,8 +53,6 @@ def table_runs(
         nominal thickness in Å.
     config
         Gives cells, durations and settings.
-    steps_per_s
-        Measured speed of the production runs, where known.
 
     Returns
     -------
@@ -85,7 +81,6 @@ def table_runs(
                     "temperature_K": summary["temperature_K"],
                     "temperature_K_uncertainty": 0.5
                     * (summary["temperature_K_high"] - summary["temperature_K_low"]),
-                    "steps_per_s": (steps_per_s or {}).get((name, thickness), float("nan")),
                 }
             )
     return pd.DataFrame(rows)

@@ -14,7 +14,7 @@ from falsemetal.dynamics.langevin import run_langevin
 from falsemetal.dynamics.trajectory import Trajectory
 from falsemetal.models.electrostatics import ElectrostaticsError
 from falsemetal.models.graph import build_graph
-from falsemetal.models.training import predict
+from falsemetal.models.mace import predict
 
 DYNAMICS = Dynamics(timestep_fs=0.5, frame_interval_fs=1.0)
 ALLOWED_SIGMAS = 5.0

@@ -8,11 +8,10 @@ from conftest import SETTINGS, STATISTICS, small_model, water_layer
 from mace.modules.models import ScaleShiftMACE
 
 from falsemetal.models.graph import build_graph, collate, neighbour_edges
-from falsemetal.models.mace import ShortRangedMACE
+from falsemetal.models.mace import ShortRangedMACE, predict
 from falsemetal.models.polarization import polarization
 from falsemetal.models.split_charge import SplitChargeMACE
 from falsemetal.models.store import ModelError, build_model, load_model, save_model
-from falsemetal.models.training import predict
 
 ENERGY_TOLERANCE_EV = 1e-8
 FORCE_TOLERANCE_EV_PER_A = 1e-7

@@ -11,14 +11,10 @@ from conftest import SETTINGS, small_model, water_layer
 from falsemetal.config import Training
 from falsemetal.models.errors import error_table
 from falsemetal.models.graph import build_graph
+from falsemetal.models.labelled import dataset_statistics, fit_atomic_energies, label_graphs
+from falsemetal.models.mace import predict
 from falsemetal.models.store import build_model
-from falsemetal.models.training import (
-    dataset_statistics,
-    fit_atomic_energies,
-    label_graphs,
-    predict,
-    train,
-)
+from falsemetal.models.training import train
 
 TRAINING = Training(epochs=4, batch_size=2, learning_rate=0.01, dtype="float64", device="cpu")
 

@@ -136,6 +136,7 @@ def test_trajectories_reach_their_length_without_gap_or_repeat(smoke) -> None:
     for path in paths:
         with Trajectory(path) as trajectory:
             steps = trajectory.steps
+            assert trajectory.provenance["config"] == "smoke"
             assert set(steps[1:] - steps[:-1]) == {10}
             assert steps[-1] == (60000 if "spce" in str(path) else 400)
 

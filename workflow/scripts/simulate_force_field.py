@@ -4,6 +4,7 @@ from ase.io import read
 
 from falsemetal.config import parse_config
 from falsemetal.progress import Progress, log_to
+from falsemetal.provenance import stamp
 from falsemetal.references.dynamics import run_force_field
 
 if __name__ == "__main__":
@@ -27,4 +28,5 @@ if __name__ == "__main__":
         seed=config.run_seed(name, thickness, replica),
         path=snakemake.output[0],
         progress=progress.update,
+        stamp=stamp(config),
     )

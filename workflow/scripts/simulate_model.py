@@ -10,6 +10,7 @@ from falsemetal.dynamics.calculator import ModelCalculator
 from falsemetal.dynamics.langevin import run_langevin
 from falsemetal.models.store import describe_model, load_model, torch_device
 from falsemetal.progress import Progress, log_to
+from falsemetal.provenance import stamp
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
@@ -34,4 +35,5 @@ if __name__ == "__main__":
         path=snakemake.output[0],
         parameters={"weights_sha256": describe_model(folder)["weights_sha256"]},
         progress=progress.update,
+        stamp=stamp(config),
     )

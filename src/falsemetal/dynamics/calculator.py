@@ -9,9 +9,8 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from falsemetal.models.electrostatics import check_slab
 from falsemetal.models.graph import Graph, is_slab, neighbour_edges, species_index
-from falsemetal.models.mace import ShortRangedMACE
+from falsemetal.models.mace import ShortRangedMACE, predict
 from falsemetal.models.split_charge import SplitChargeMACE
-from falsemetal.models.training import predict
 
 
 class ModelCalculator(Calculator):

@@ -28,6 +28,7 @@ def run_langevin(
     path: str | Path,
     parameters: dict[str, Any],
     progress: Callable[[int], None],
+    stamp: dict[str, Any] | None = None,
 ) -> None:
     """Run until `n_steps` steps are reached, continuing an unfinished run of the same file.
 
@@ -49,6 +50,8 @@ def run_langevin(
         What else defines the run, ready for JSON; an unfinished run with others is not continued.
     progress
         Told the number of steps reached.
+    stamp
+        Provenance, kept in the trajectory.
     """
     atoms = start.copy()
     atoms.set_masses(np.where(atoms.numbers == 1, dynamics.hydrogen_mass_u, atoms.get_masses()))
@@ -65,6 +68,7 @@ def run_langevin(
         frame_interval_steps=interval,
         creator="falsemetal, ASE Langevin",
         parameters=parameters | {"dynamics": dynamics.model_dump(mode="json"), "seed": seed},
+        stamp=stamp,
     )
     step = 0
     if writer.checkpoint is not None:

@@ -66,6 +66,8 @@ class TrajectoryWriter:
     parameters
         What defines the run, ready for JSON. An unfinished file with other parameters or another
         structure is discarded rather than continued.
+    stamp
+        Provenance, kept in the file.
 
     Attributes
     ----------
@@ -82,6 +84,7 @@ class TrajectoryWriter:
         frame_interval_steps: int,
         creator: str,
         parameters: dict[str, Any],
+        stamp: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self.part = self.path.with_suffix(".part.h5")
@@ -89,6 +92,7 @@ class TrajectoryWriter:
         self.frame_interval_steps = frame_interval_steps
         self._atoms = atoms
         self._creator = creator
+        self._stamp = stamp
         self._parameters = parameters | {
             "timestep_fs": timestep_fs,
             "frame_interval_steps": frame_interval_steps,
@@ -166,7 +170,9 @@ class TrajectoryWriter:
             meta.create_group("author").attrs["name"] = "falsemetal"
             creator = meta.create_group("creator")
             creator.attrs.update({"name": self._creator, "version": __version__})
-            file.create_group("parameters").attrs["json"] = json.dumps(self._parameters)
+            parameters = file.create_group("parameters")
+            parameters.attrs["json"] = json.dumps(self._parameters)
+            parameters.attrs["provenance"] = json.dumps(self._stamp)
             particles = file.create_group(PARTICLES)
             particles["species"] = self._atoms.numbers
             box = particles.create_group("box")
@@ -213,8 +219,8 @@ class Trajectory:
         Shape (n_frames,).
     temperature_K, potential_energy_eV
         Shape (n_frames,).
-    parameters
-        What defined the run.
+    parameters, provenance
+        What defined the run, and what made the file.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -235,7 +241,9 @@ class Trajectory:
         self.times_ps = particles["position/time"][:]
         self.potential_energy_eV = self._file["observables/potential_energy/value"][:]
         self.temperature_K = self._file["observables/temperature/value"][:]
-        self.parameters: dict[str, Any] = json.loads(self._file["parameters"].attrs["json"])
+        attributes = self._file["parameters"].attrs
+        self.parameters: dict[str, Any] = json.loads(attributes["json"])
+        self.provenance: dict[str, Any] | None = json.loads(attributes["provenance"])
 
     @property
     def timestep_fs(self) -> float:

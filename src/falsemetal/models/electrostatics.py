@@ -19,110 +19,19 @@ The phases factorise over the lattice, k = n₁b₁ + n₂b₂ + n₃b₃, so th
 of sizes (columns n₁n₂ × atoms) and (atoms × n₃): no array of all k by all atoms is ever made.
 """
 
-import itertools
 import math
-from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from falsemetal.models.reciprocal import (
+    ElectrostaticsError,
+    ReciprocalGrid,
+    kspace_cutoff,
+    reciprocal_grid,
+)
 from falsemetal.units import EPSILON_0
-
-
-class ElectrostaticsError(ValueError):
-    """A system whose Coulomb energy is not defined; the message names the mend."""
-
-
-@dataclass(frozen=True)
-class ReciprocalGrid:
-    """Half of reciprocal space as columns of integer triples, weighted for the energy.
-
-    Attributes
-    ----------
-    inverse_cell
-        Shape (3, 3), 1/Å; ``positions @ inverse_cell`` are fractional coordinates, axes already
-        in the grid's order: the one with the most k-vectors comes last.
-    columns
-        Shape (n_columns, 2), the pairs (n₁, n₂).
-    heights
-        Shape (n_heights,), the n₃ of every column, positive and negative.
-    weights
-        Shape (n_columns, n_heights), eV/e²; energy = Σ weights·|Σ_i (q_i − i k·μ_i) e^{−ik·r_i}|².
-        Zero beyond the cutoff and at k = 0; double where the column stands for its mirror too.
-    """
-
-    inverse_cell: Tensor
-    columns: Tensor
-    heights: Tensor
-    weights: Tensor
-
-
-def kspace_cutoff(smearing_A: float, multipole_l_max: int, factor: float = 1.25) -> float:
-    """Return the largest k in 1/Å that the density of Gaussians of this width needs.
-
-    Parameters
-    ----------
-    smearing_A
-        Width σ of the Gaussians.
-    multipole_l_max
-        0 for charges, 1 for charges and dipoles.
-    factor
-        Safety margin; 1.25 in the paper.
-    """
-    return factor * 3.0 * (0.75 / smearing_A) * (multipole_l_max + 1) ** 0.3
-
-
-@lru_cache(maxsize=512)
-@torch.inference_mode(False)  # a cached tensor must serve training too
-def reciprocal_grid(
-    cell: tuple[tuple[float, ...], ...],
-    cutoff_per_A: float,
-    smearing_A: float,
-    device: torch.device,
-) -> ReciprocalGrid:
-    """List all k with 0 < k ≤ cutoff, up to sign, with their Coulomb and Gaussian weights.
-
-    Parameters
-    ----------
-    cell
-        Lattice vectors in Å as rows; plain numbers, so that a cell met before costs nothing.
-    cutoff_per_A, smearing_A
-        Reciprocal cutoff in 1/Å, and Gaussian width σ in Å.
-    device
-        Where the grid's float64 tensors live.
-
-    Raises
-    ------
-    ElectrostaticsError
-        If the cell has no volume.
-    """
-    vectors = torch.tensor(cell, dtype=torch.float64)
-    volume = abs(float(torch.linalg.det(vectors)))
-    if volume < 1e-6:
-        raise ElectrostaticsError(f"the cell {cell} has no volume; give three lattice vectors")
-    # k·a_i = 2π n_i bounds each n_i within the sphere, in skewed cells too
-    n_max = torch.floor(cutoff_per_A * vectors.norm(dim=1) / (2.0 * math.pi)).long()
-    order = torch.argsort(n_max, stable=True)
-    n_1, n_2, n_3 = n_max[order].tolist()
-    inverse = torch.linalg.inv(vectors)[:, order]
-
-    pairs = itertools.product(range(n_1 + 1), range(-n_2, n_2 + 1))
-    columns = torch.tensor([(a, b) for a, b in pairs if a > 0 or b >= 0], dtype=torch.float64)
-    heights = torch.arange(-n_3, n_3 + 1, dtype=torch.float64)
-    lateral = columns @ inverse[:, :2].T
-    k = 2.0 * math.pi * (lateral[:, None] + heights[:, None] * inverse[:, 2])
-    k_squared = k.square().sum(-1)
-    inside = (k_squared <= cutoff_per_A**2) & (k_squared > 0.0)
-    # the column (0, 0) holds k and −k itself, every other one stands for two
-    multiplicity = 1.0 + (columns != 0).any(1, keepdim=True).double()
-    kernel = torch.exp(-k_squared * smearing_A**2) / k_squared.where(inside, torch.inf)
-    weights = multiplicity * kernel / (2.0 * volume * EPSILON_0)
-    used = inside.any(1)
-    return ReciprocalGrid(
-        *(t.contiguous().to(device) for t in (inverse, columns[used], heights, weights[used]))
-    )
 
 
 def check_slab(

@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 from ase import Atoms
 
-from falsemetal.models.mace import ShortRangedMACE
-from falsemetal.models.training import label_graphs, predict
+from falsemetal.models.labelled import label_graphs
+from falsemetal.models.mace import ShortRangedMACE, predict
 
 
 def error_table(

@@ -150,3 +150,14 @@ class ShortRangedMACE(torch.nn.Module):
         per_atom = node_energies.double() + self.atomic_energies_eV[graph.species]
         total = torch.zeros(graph.n_graphs, dtype=torch.float64, device=per_atom.device)
         return total.index_add(0, graph.batch, per_atom)
+
+
+def predict(
+    model: torch.nn.Module, graph: Graph, *, create_graph: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Energies (g,) in eV and forces (n, 3) in eV/Å of a batch."""
+    graph.positions.requires_grad_(True)
+    energies = model(graph)
+    (gradient,) = torch.autograd.grad(energies.sum(), graph.positions, create_graph=create_graph)
+    graph.positions.requires_grad_(False)
+    return energies if create_graph else energies.detach(), -gradient

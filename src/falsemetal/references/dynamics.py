@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 
@@ -27,6 +28,7 @@ def run_force_field(
     checkpoint_interval_steps: int = 10_000,
     progress: Callable[[int], None] | None = None,
     log: str | Path | None = None,
+    stamp: dict[str, Any] | None = None,
 ) -> None:
     """Run Langevin NVT by LAMMPS and write an H5MD trajectory.
 
@@ -58,6 +60,8 @@ def run_force_field(
         Called with the steps done.
     log
         File to which LAMMPS appends its log, or None.
+    stamp
+        Provenance, kept in the trajectory.
 
     Raises
     ------
@@ -86,6 +90,7 @@ def run_force_field(
             "segment_steps": segment_steps,
             "force_field": force_field.model_dump(mode="json"),
         },
+        stamp=stamp,
     )
     report = progress or (lambda _: None)
     try:
