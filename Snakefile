@@ -1,7 +1,9 @@
 # falsemetal: sources → datasets → models → trajectories → observables → figures and tables
+from pathlib import Path
+
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import min_version
+from snakemake.utils import min_version, update_config
 
 from falsemetal.config import ConfigError, parse_config
 
@@ -12,9 +14,10 @@ report: "workflow/report/workflow.rst"
 
 
 # not a `configfile:`, into which --configfile would be merged key by key
-if not config:
-    with open("config/demo.yaml") as stream:
-        config.update(yaml.safe_load(stream))
+if not workflow.configfiles:
+    default = yaml.safe_load(Path(workflow.basedir, "config/demo.yaml").read_text())
+    update_config(default, config)
+    config.update(default)
 
 try:
     CONFIG = parse_config(

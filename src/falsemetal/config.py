@@ -28,6 +28,9 @@ from falsemetal.units import water_number_density
 MINIMUM_VACUUM_A = 15.0
 """Vacuum a slab's cell must hold: below it periodic images and evaporated molecules interact."""
 
+MINIMUM_FRAMES = 10
+"""Frames that a run must leave to be analysed."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -108,7 +111,10 @@ class Checks(Section):
         50.0, description="Larger forces speak of wrong units or overlapping atoms"
     )
     minimum_force_rms_eV_per_A: PositiveFloat = Field(
-        0.02, description="Smaller forces speak of wrong units"
+        0.1, description="Smaller forces speak of wrong units: in Ha/bohr water has 0.01"
+    )
+    maximum_force_rms_eV_per_A: PositiveFloat = Field(
+        5.0, description="Larger forces speak of wrong units: in kcal/mol/Å water has 16"
     )
     maximum_net_force_eV_per_A: PositiveFloat = Field(0.05, description="Per frame, by component")
     energy_outlier_sigmas: PositiveFloat = Field(
@@ -123,6 +129,9 @@ class Split(Section):
     test: Fraction = 0.1
     block_ps: PositiveFloat = Field(
         2.5, description="Length of a block that is never divided; longer than the correlation time"
+    )
+    gap_ps: NonNegativeFloat = Field(
+        0.5, description="Held-out frames closer in time to another part's are left out"
     )
     maximum_frames: PositiveInt | None = Field(None, description="Random subset drawn beforehand")
 
@@ -250,6 +259,11 @@ class Slabs(Section):
             raise ValueError("thicknesses_A must increase and be distinct; sort them")
         thickest_A = self.cell_height_A - MINIMUM_VACUUM_A
         for index, thickness in enumerate(self.thicknesses_A):
+            if float(f"{thickness:g}") != thickness:
+                raise ValueError(
+                    f"thicknesses_A[{index}]: {thickness} has more than six digits, which folder "
+                    f"names do not hold; write {thickness:.3g}"
+                )
             if thickness > thickest_A:
                 raise ValueError(
                     f"thicknesses_A[{index}]: {thickness:g} Å does not fit cell_height_A: "
@@ -323,12 +337,13 @@ class Config(Section):
                     f"potentials.{name}.duration_ps: {len(durations)} values for "
                     f"{len(self.slabs.thicknesses_A)} thicknesses; give one each, or one number"
                 )
-            if min(durations if isinstance(durations, list) else [durations]) <= (
-                self.dynamics.discard_ps
-            ):
+            shortest = min(durations) if isinstance(durations, list) else durations
+            analysed_ps = MINIMUM_FRAMES * self.dynamics.frame_interval_fs / 1000.0
+            least = self.dynamics.discard_ps + analysed_ps
+            if shortest < least:
                 raise ValueError(
-                    f"potentials.{name}.duration_ps: not longer than dynamics.discard_ps "
-                    f"({self.dynamics.discard_ps:g} ps), which leaves nothing to analyse"
+                    f"potentials.{name}.duration_ps: {shortest:g} ps leaves fewer than "
+                    f"{MINIMUM_FRAMES} frames after dynamics.discard_ps; give {least:g} or more"
                 )
         return self
 

@@ -52,8 +52,6 @@ class Progress:
         What is running, as a person would call it.
     total
         Number of steps at the end.
-    start
-        Step at which this process takes over, when a run resumes.
     unit
         Name of a step.
     interval_s
@@ -61,48 +59,38 @@ class Progress:
     """
 
     def __init__(
-        self,
-        label: str,
-        total: int,
-        *,
-        start: int = 0,
-        unit: str = "steps",
-        interval_s: float = 20.0,
+        self, label: str, total: int, *, unit: str = "steps", interval_s: float = 20.0
     ) -> None:
-        self.label, self.total, self.start, self.unit = label, total, start, unit
+        self.label, self.total, self.unit = label, total, unit
         self.interval_s = interval_s
+        self._start: int | None = None
         self._began = self._reported = time.monotonic()
-        self._done = start
-        if start:
-            logger.info("%s: resumes at %d of %d %s", label, start, total, unit)
-        else:
-            logger.info("%s: %d %s", label, total, unit)
-
-    @property
-    def rate_per_s(self) -> float:
-        """Steps per second of this process."""
-        return (self._done - self.start) / max(time.monotonic() - self._began, 1e-9)
 
     def update(self, done: int, detail: str = "") -> None:
-        """Tell that `done` steps of the total are reached; prints when it is time to."""
-        self._done = done
+        """Tell how many steps of the total are reached; prints when it is time to.
+
+        The first call tells where this process takes over; speed counts from there.
+        """
         now = time.monotonic()
-        if done == self.start:
+        if self._start is None:
+            self._start, self._began, self._reported = done, now, now
+            came_from = f", resumes at {done}" if done else ""
+            logger.info("%s: %d %s%s", self.label, self.total, self.unit, came_from)
             return
         if now - self._reported < self.interval_s and done < self.total:
             return
         self._reported = now
-        left = (self.total - done) / max(self.rate_per_s, 1e-9)
-        ending = (
-            f"{_clock(left)} left" if done < self.total else f"took {_clock(now - self._began)}"
-        )
+        elapsed = max(now - self._began, 1e-9)
+        rate = max(done - self._start, 1e-9) / elapsed
+        left = (self.total - done) / rate
+        ending = f"{_clock(left)} left" if done < self.total else f"took {_clock(elapsed)}"
         logger.info(
             "%s: %d/%d %s, %s %s/s, %s%s",
             self.label,
             done,
             self.total,
             self.unit,
-            f"{self.rate_per_s:.0f}" if self.rate_per_s >= 10 else f"{self.rate_per_s:.2g}",
+            f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}",
             self.unit,
             ending,
             f", {detail}" if detail else "",

@@ -31,14 +31,6 @@ def stamp(config: Config) -> dict[str, Any]:
     }
 
 
-def short(stamp: dict[str, Any]) -> str:
-    """One line of the stamp, for the metadata of a picture."""
-    return (
-        f"falsemetal {stamp['falsemetal']}, commit {stamp['commit'][:12]}, config "
-        f"{stamp['config']} ({stamp['config_sha256'][:12]}), seed {stamp['seed']}"
-    )
-
-
 def write_stamp(stamp: dict[str, Any], path: str | Path) -> None:
     """Write the stamp as JSON beside its product."""
     Path(path).write_text(json.dumps(stamp, indent=2) + "\n")

@@ -18,7 +18,7 @@ def dataset():
     return ForceFieldDataset(
         kind="force_field",
         sampling={"bulk": SamplingRun(kind="bulk", n_molecules=8, n_frames=20)},
-        split=Split(validation=0.2, test=0.2, block_ps=0.4),
+        split=Split(validation=0.2, test=0.2, block_ps=0.4, gap_ps=0.0),
     )
 
 

@@ -7,7 +7,7 @@ from falsemetal.config import Split
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.split import PARTS, split_frames
 
-SPLIT = Split(validation=0.1, test=0.2, block_ps=0.5)
+SPLIT = Split(validation=0.1, test=0.2, block_ps=0.5, gap_ps=0.0)
 
 
 def identities(frames):
@@ -22,7 +22,7 @@ def test_no_block_is_divided(make_frames, seed, block_ps):
         for trajectory in ("bulk-0", "bulk-1")
         for frame in make_frames(47, trajectory=trajectory)
     ]
-    split = Split(validation=0.2, test=0.2, block_ps=block_ps)
+    split = Split(validation=0.2, test=0.2, block_ps=block_ps, gap_ps=0.0)
     parts = split_frames(frames, split, seed=seed)
     assert sum(map(len, parts.values())) == len(frames)
     for one, other in combinations(PARTS, 2):
@@ -36,6 +36,15 @@ def test_no_block_is_divided(make_frames, seed, block_ps):
         changes = np.flatnonzero([a != b for a, b in pairwise(owners)]) + 1
         lengths_ps = np.diff([0, *changes, len(times)]) * 0.1
         assert lengths_ps.min() >= block_ps - 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_held_out_frames_are_not_neighbours_in_time_of_others(make_frames, seed):
+    split = Split(validation=0.2, test=0.2, block_ps=1.0, gap_ps=0.3)
+    parts = split_frames(make_frames(60), split, seed=seed)
+    for one, other in combinations(PARTS, 2):
+        times = [[frame.info["time_ps"] for frame in parts[part]] for part in (one, other)]
+        assert np.abs(np.subtract.outer(*times)).min() >= 0.3 - 1e-9
 
 
 def test_every_config_type_is_in_every_part(make_frames):
@@ -62,13 +71,13 @@ def test_deterministic_and_seeded(make_frames):
 
 @pytest.mark.parametrize(("validation", "test"), [(0.45, 0.5), (0.5, 0.4), (0.1, 0.8)])
 def test_large_shares_leave_something_to_train_on(make_frames, validation, test):
-    split = Split(validation=validation, test=test, block_ps=0.5)
+    split = Split(validation=validation, test=test, block_ps=0.5, gap_ps=0.0)
     parts = split_frames(make_frames(20), split, seed=1)
     assert all(parts[part] for part in PARTS)
 
 
 def test_a_subset(make_frames):
-    split = Split(validation=0.2, test=0.2, block_ps=0.5, maximum_frames=30)
+    split = Split(validation=0.2, test=0.2, block_ps=0.5, gap_ps=0.0, maximum_frames=30)
     parts = split_frames(make_frames(60), split, seed=1)
     assert sum(map(len, parts.values())) == 30
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
-from conftest import small_model, water_layer
+from small_models import small_model, water_layer
 
 from falsemetal.config import Dynamics
 from falsemetal.dynamics import langevin

@@ -3,7 +3,7 @@
 import MDAnalysis
 import numpy as np
 import pytest
-from conftest import water_layer
+from small_models import water_layer
 
 from falsemetal.dynamics.trajectory import Checkpoint, Trajectory, TrajectoryWriter
 
@@ -32,7 +32,8 @@ def append_frames(writer: TrajectoryWriter, steps: range) -> None:
 def test_frames_come_back(tmp_path) -> None:
     writer = open_writer(tmp_path / "run.h5", potential="test")
     append_frames(writer, range(0, 30, 10))
-    writer.finish(STATE)
+    writer.save(STATE)
+    writer.finish(1000)
     with Trajectory(tmp_path / "run.h5") as trajectory:
         assert trajectory.n_frames == 3
         np.testing.assert_array_equal(trajectory.steps, [0, 10, 20])
@@ -44,13 +45,37 @@ def test_frames_come_back(tmp_path) -> None:
         chunks = list(trajectory.position_chunks(start_frame=1, chunk_frames=1))
         assert [chunk.shape for chunk in chunks] == [(1, len(ATOMS), 3)] * 2
         np.testing.assert_allclose(chunks[1][0], ATOMS.positions + 20, atol=1e-5)
-    assert not list(tmp_path.glob("*.part.h5"))
+
+
+def test_a_finished_run_can_be_longer_or_shorter(tmp_path) -> None:
+    writer = open_writer(tmp_path / "run.h5")
+    append_frames(writer, range(0, 30, 10))
+    writer.save(STATE)
+    writer.finish(20)
+    (tmp_path / "run.h5").unlink()  # as Snakemake does before it runs the job again
+    writer = open_writer(tmp_path / "run.h5")
+    assert writer.checkpoint is not None
+    append_frames(writer, range(30, 50, 10))
+    writer.save(Checkpoint(40, STATE.positions, STATE.velocities, None))
+    writer.finish(40)
+    with Trajectory(tmp_path / "run.h5") as trajectory:
+        np.testing.assert_array_equal(trajectory.steps, [0, 10, 20, 30, 40])
+    writer = open_writer(tmp_path / "run.h5")
+    writer.finish(10)
+    with Trajectory(tmp_path / "run.h5") as trajectory:
+        np.testing.assert_array_equal(trajectory.steps, [0, 10])
+        assert sum(len(chunk) for chunk in trajectory.position_chunks()) == 2
+    writer = open_writer(tmp_path / "run.h5")
+    assert writer.checkpoint is not None
+    assert writer.checkpoint.step == 40
+    writer.close()
 
 
 def test_mdanalysis_reads_it(tmp_path) -> None:
     writer = open_writer(tmp_path / "run.h5")
     append_frames(writer, range(0, 20, 10))
-    writer.finish(STATE)
+    writer.save(STATE)
+    writer.finish(1000)
     universe = MDAnalysis.Universe.empty(len(ATOMS), trajectory=False)
     universe.load_new(str(tmp_path / "run.h5"), format="H5MD")
     assert len(universe.trajectory) == 2
@@ -70,7 +95,8 @@ def test_unsaved_frames_are_lost_and_saved_ones_are_not(tmp_path) -> None:
     assert writer.checkpoint.random_state == STATE.random_state
     np.testing.assert_array_equal(writer.checkpoint.velocities, STATE.velocities)
     append_frames(writer, range(30, 40, 10))
-    writer.finish(STATE)
+    writer.save(STATE)
+    writer.finish(1000)
     with Trajectory(tmp_path / "run.h5") as trajectory:
         np.testing.assert_array_equal(trajectory.steps, [0, 10, 20, 30])
 

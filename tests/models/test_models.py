@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from conftest import SETTINGS, STATISTICS, small_model, water_layer
 from mace.modules.models import ScaleShiftMACE
+from small_models import SETTINGS, STATISTICS, small_model, water_layer
 
 from falsemetal.models.graph import build_graph, collate, neighbour_edges
 from falsemetal.models.mace import ShortRangedMACE, predict

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 from ase import Atoms
-from conftest import SETTINGS, small_model, water_layer
+from small_models import SETTINGS, small_model, water_layer
 
 from falsemetal.config import Training
 from falsemetal.models.errors import error_table

@@ -19,7 +19,7 @@ rule fig3a:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings("slabs", "dynamics", "analysis"),
+        settings=settings("potentials", "slabs", "dynamics", "analysis"),
     script:
         "../scripts/draw.py"
 
@@ -44,7 +44,7 @@ rule figS8:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings("slabs", "dynamics", "analysis"),
+        settings=settings("potentials", "slabs", "dynamics", "analysis"),
     script:
         "../scripts/draw.py"
 
@@ -67,6 +67,6 @@ rule density:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings("slabs", "dynamics", "analysis"),
+        settings=settings("potentials", "slabs", "dynamics", "analysis"),
     script:
         "../scripts/draw.py"

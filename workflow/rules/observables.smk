@@ -14,7 +14,7 @@ rule observe:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings("analysis", "dynamics/discard_ps", "seed"),
+        settings=settings("analysis", "dynamics/discard_ps"),
         charge=lambda w: CONFIG.datasets[
             CONFIG.potentials[w.potential].dataset
         ].dipole_charge_O,

@@ -6,6 +6,7 @@ import torch
 
 from falsemetal.config import parse_config
 from falsemetal.datasets.io import read_frames
+from falsemetal.locks import lock
 from falsemetal.models.store import save_model
 from falsemetal.models.training import train
 from falsemetal.progress import Progress, log_to
@@ -17,6 +18,7 @@ if __name__ == "__main__":
     config = parse_config(snakemake.config, source="config")
     name = snakemake.wildcards.potential
     checkpoint = Path(snakemake.output.weights).with_name("checkpoint.pt")
+    held = lock(checkpoint)
     progress = Progress(f"training {name}", config.training.epochs, unit="epochs")
     model, history = train(
         config.potentials[name],
@@ -29,4 +31,4 @@ if __name__ == "__main__":
     )
     save_model(model, Path(snakemake.output.weights).parent, stamp=stamp(config))
     history.to_csv(snakemake.output.history, index=False)
-    checkpoint.unlink()
+    held.release()

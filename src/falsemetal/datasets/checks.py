@@ -147,6 +147,10 @@ def _force_fault(frame: Atoms, checks: Checks) -> Fault | None:
         return "small forces", (
             f"force rms {rms:.3g} eV/Å below {checks.minimum_force_rms_eV_per_A:g}; wrong units"
         )
+    if rms > checks.maximum_force_rms_eV_per_A:
+        return "large forces", (
+            f"force rms {rms:.3g} eV/Å above {checks.maximum_force_rms_eV_per_A:g}; wrong units"
+        )
     net = float(np.abs(forces.sum(axis=0)).max())
     if net > checks.maximum_net_force_eV_per_A:
         return "net force", (

@@ -16,6 +16,7 @@ from falsemetal.datasets.checks import Rejection, check_frames
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.io import write_frames
 from falsemetal.datasets.split import split_frames
+from falsemetal.progress import logger
 
 REJECTION_COLUMNS = ("frame", "trajectory", "time_ps", "reason")
 
@@ -62,6 +63,11 @@ def curate(
     directory.mkdir(parents=True, exist_ok=True)
     accepted, rejections = check_frames(frames, dataset.checks)
     _write_rejections(directory / "rejected.csv", rejections)
+    reasons = Counter(rejection.check for rejection in rejections)
+    logger.info("dataset %s: %d frames pass the checks", name, len(accepted))
+    for check, count in reasons.most_common():
+        example = next(r.reason for r in rejections if r.check == check)
+        logger.info("dataset %s: %d rejected for %s, e.g. %s", name, count, check, example)
     if not accepted:
         raise DatasetError(_nothing_left(name, len(frames), rejections))
     parts = split_frames(accepted, dataset.split, seed=seed)

@@ -28,7 +28,8 @@ def split_frames(frames: Sequence[Atoms], split: Split, *, seed: int) -> dict[st
     `trajectory` count as one for as long as `config_type` and composition do not change in the
     file; frames without `time_ps` are cut into contiguous pieces of equal number. Every
     `config_type` with three blocks or more is dealt to all parts, by the shares asked for; with
-    fewer it is training data only.
+    fewer it is training data only. Validation and test frames closer than `split.gap_ps` to a
+    frame of another part, at the border of two blocks, are left out.
 
     Parameters
     ----------
@@ -63,8 +64,32 @@ def split_frames(frames: Sequence[Atoms], split: Split, *, seed: int) -> dict[st
         for part, count in _block_counts(len(kept), split).items():
             for _ in range(count):
                 members[part] += kept[next(order)]
+    members["validation"] = _apart(members["validation"], members["train"], frames, split.gap_ps)
+    members["test"] = _apart(
+        members["test"], members["train"] + members["validation"], frames, split.gap_ps
+    )
     _require_all_parts(members, blocks_by_type, split)
     return {part: [frames[i] for i in sorted(members[part])] for part in PARTS}
+
+
+def _apart(
+    held_out: list[int], others: list[int], frames: Sequence[Atoms], gap_ps: float
+) -> list[int]:
+    """Held-out frames at least `gap_ps` away from the others of their trajectory."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for index in others:
+        info = frames[index].info
+        if "trajectory" in info and "time_ps" in info:
+            times[info["trajectory"]].append(info["time_ps"])
+
+    def is_apart(index: int) -> bool:
+        info = frames[index].info
+        near = times.get(info.get("trajectory"), [])
+        if "time_ps" not in info or not near:
+            return True
+        return np.abs(np.array(near) - info["time_ps"]).min() >= gap_ps - ROUNDING
+
+    return [index for index in held_out if is_apart(index)]
 
 
 def _block_counts(n_blocks: int, split: Split) -> dict[str, int]:
@@ -122,6 +147,6 @@ def _require_all_parts(
         counts = ", ".join(f"{kind}: {len(blocks)}" for kind, blocks in blocks_by_type.items())
         raise DatasetError(
             f"nothing is left for {' and '.join(empty)}: no config_type has {len(PARTS)} blocks "
-            f"of {split.block_ps:g} ps (blocks: {counts or 'none'}); sample longer, or lower "
-            "split.block_ps"
+            f"of {split.block_ps:g} ps, {split.gap_ps:g} ps apart (blocks: {counts or 'none'}); sample "
+            "longer, or lower split.block_ps or split.gap_ps"
         )

@@ -35,8 +35,9 @@ class ModelCalculator(Calculator):
         self._list: _NeighbourList | None = None
 
     def forget_neighbours(self) -> None:
-        """Rebuild the neighbour list at the next step, as a resumed run does."""
+        """Evaluate the next step anew with a fresh neighbour list, as a resumed run does."""
         self._list = None
+        self.reset()
 
     def calculate(
         self,

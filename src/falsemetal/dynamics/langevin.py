@@ -61,13 +61,14 @@ def run_langevin(
     atoms.calc = calculator
     generator = np.random.Generator(np.random.PCG64(seed))
     interval = dynamics.frame_interval_steps
+    settings = dynamics.model_dump(mode="json", exclude={"discard_ps"})
     writer = TrajectoryWriter(
         path,
         start,
         timestep_fs=dynamics.timestep_fs,
         frame_interval_steps=interval,
         creator="falsemetal, ASE Langevin",
-        parameters=parameters | {"dynamics": dynamics.model_dump(mode="json"), "seed": seed},
+        parameters=parameters | {"dynamics": settings, "seed": seed},
         stamp=stamp,
     )
     step = 0
@@ -98,19 +99,23 @@ def run_langevin(
             temperature_K=atoms.get_temperature(),
         )
 
-    if writer.checkpoint is None:
-        record()
-    while step < n_steps:
-        integrator.run(min(interval, n_steps - step))
-        step += min(interval, n_steps - step)
-        record()
-        _check_alive(atoms, step, path)
-        if step % (interval * CHECKPOINT_FRAMES) == 0 and step < n_steps:
-            writer.save(state())
-            # a resumed run builds its list here too: both sum the forces in the same order
-            calculator.forget_neighbours()
+    try:
+        if writer.checkpoint is None:
+            record()
         progress(step)
-    writer.finish(state())
+        while step < n_steps:
+            integrator.run(min(interval, n_steps - step))
+            step += min(interval, n_steps - step)
+            _check_alive(atoms, step, path)
+            record()
+            if step % (interval * CHECKPOINT_FRAMES) == 0 or step == n_steps:
+                writer.save(state())
+                # a resumed run starts like this: both go on with the same forces to the last bit
+                calculator.forget_neighbours()
+            progress(step)
+        writer.finish(n_steps)
+    finally:
+        writer.close()
 
 
 def _rescaled_velocities(start: Atoms, atoms: Atoms) -> np.ndarray:
@@ -125,4 +130,11 @@ def _check_alive(atoms: Atoms, step: int, path: str | Path) -> None:
         raise FloatingPointError(
             f"{path}: positions are not finite at step {step}; the potential broke down. "
             "Lower dynamics.timestep_fs or train the potential on more data"
+        )
+    heights = atoms.positions[:, 2]
+    if not atoms.pbc[2] and (heights.min() < 0.0 or heights.max() > atoms.cell[2, 2]):
+        # beyond the cell it would meet the slab's periodic image in the electrostatics
+        raise RuntimeError(
+            f"{path}: an atom left the cell along z at step {step}; "
+            "raise slabs.cell_height_A, or train the potential on more data if the slab fell apart"
         )

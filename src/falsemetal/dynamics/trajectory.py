@@ -2,8 +2,9 @@
 
 A file holds the frames and, in the group `checkpoint`, what an exact continuation needs. It grows
 under the name `<name>.part.h5`; each save writes a copy and renames it over the old one, so that
-whatever happens there is always a whole file to resume from. The finished run is renamed to its
-final name.
+whatever happens there is always a whole file to resume from. A finished run gets its final name as
+a second name (a hard link): what Snakemake deletes before it runs a job again is not lost, and a
+run that is to be longer goes on from its end.
 """
 
 import hashlib
@@ -19,12 +20,15 @@ from typing import Any, Self
 import h5py
 import numpy as np
 from ase import Atoms
-from filelock import FileLock, Timeout
 
 from falsemetal import __version__
+from falsemetal.locks import lock
 from falsemetal.progress import logger
 
 PARTICLES = "particles/all"
+POSITION, EDGES = f"{PARTICLES}/position", f"{PARTICLES}/box/edges"
+ENERGY, TEMPERATURE = "observables/potential_energy", "observables/temperature"
+SERIES = (POSITION, EDGES, ENERGY, TEMPERATURE)
 FRAMES_PER_CHUNK = 16
 
 
@@ -99,9 +103,7 @@ class TrajectoryWriter:
             "start_sha256": _structure_checksum(atoms),
         }
         self._frames: list[tuple[int, np.ndarray, float, float]] = []
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.path.with_suffix(".lock"))
-        _acquire(self._lock, self.path)
+        self._lock = lock(self.path)
         self.checkpoint = self._resume()
 
     def append(
@@ -132,10 +134,18 @@ class TrajectoryWriter:
         draft.replace(self.part)
         self._frames.clear()
 
-    def finish(self, checkpoint: Checkpoint) -> None:
-        """Save and give the file its final name."""
-        self.save(checkpoint)
-        self.part.replace(self.path)
+    def finish(self, n_steps: int) -> None:
+        """Give the saved run its final name, without the frames beyond `n_steps`."""
+        draft = self.path.with_suffix(".draft.h5")
+        draft.unlink(missing_ok=True)
+        with h5py.File(self.part, "r") as file:
+            too_long = int(file["checkpoint"].attrs["step"]) > n_steps
+        if too_long:
+            shutil.copyfile(self.part, draft)
+            _truncate(draft, n_steps)
+        else:
+            _link(self.part, draft)
+        draft.replace(self.path)
         self.close()
 
     def close(self) -> None:
@@ -143,9 +153,6 @@ class TrajectoryWriter:
         self._lock.release()
 
     def _resume(self) -> Checkpoint | None:
-        # another process may have finished the run while this one waited for the lock
-        if self.path.exists():
-            self.path.replace(self.part)
         if not self.part.exists():
             return None
         try:
@@ -157,7 +164,7 @@ class TrajectoryWriter:
             self.part.unlink()
             return None
         if found != json.loads(json.dumps(self._parameters)):
-            logger.info("%s: left by a run with other settings; the run starts anew", self.part)
+            logger.info("%s: made with other settings; the run starts anew", self.part)
             self.part.unlink()
             return None
         return checkpoint
@@ -179,13 +186,13 @@ class TrajectoryWriter:
             box.attrs["dimension"] = 3
             box.attrs["boundary"] = ["periodic" if p else "none" for p in self._atoms.pbc]
             # one cell per frame, though it never changes here: MDAnalysis reads no other form
-            edges = _create_series(box, "edges", (3, 3), np.float64)
+            edges = _create_series(file, EDGES, (3, 3), np.float64)
             edges["value"].attrs["unit"] = "Angstrom"
-            position = _create_series(particles, "position", (n_atoms, 3), np.float32)
+            position = _create_series(file, POSITION, (n_atoms, 3), np.float32)
             position["value"].attrs["unit"] = "Angstrom"
-            energy = _create_series(file, "observables/potential_energy", (), np.float64)
+            energy = _create_series(file, ENERGY, (), np.float64)
             energy["value"].attrs["unit"] = "eV"
-            temperature = _create_series(file, "observables/temperature", (), np.float64)
+            temperature = _create_series(file, TEMPERATURE, (), np.float64)
             temperature["value"].attrs["unit"] = "K"
 
     def _append_frames(self, file: h5py.File) -> None:
@@ -193,10 +200,10 @@ class TrajectoryWriter:
             return
         steps, positions, energies, temperatures = zip(*self._frames, strict=True)
         for name, values in (
-            (f"{PARTICLES}/position", np.stack(positions)),
-            ("observables/potential_energy", np.array(energies)),
-            ("observables/temperature", np.array(temperatures)),
-            (f"{PARTICLES}/box/edges", np.tile(self._atoms.cell.array, (len(steps), 1, 1))),
+            (POSITION, np.stack(positions)),
+            (ENERGY, np.array(energies)),
+            (TEMPERATURE, np.array(temperatures)),
+            (EDGES, np.tile(self._atoms.cell.array, (len(steps), 1, 1))),
         ):
             group = file[name]
             times_ps = np.array(steps) * self.timestep_fs / 1000.0
@@ -239,11 +246,11 @@ class Trajectory:
         self._positions = particles["position/value"]
         self.steps = particles["position/step"][:]
         self.times_ps = particles["position/time"][:]
-        self.potential_energy_eV = self._file["observables/potential_energy/value"][:]
-        self.temperature_K = self._file["observables/temperature/value"][:]
+        self.potential_energy_eV = self._file[ENERGY]["value"][:]
+        self.temperature_K = self._file[TEMPERATURE]["value"][:]
         attributes = self._file["parameters"].attrs
         self.parameters: dict[str, Any] = json.loads(attributes["json"])
-        self.provenance: dict[str, Any] | None = json.loads(attributes["provenance"])
+        self.provenance: dict[str, Any] | None = json.loads(attributes.get("provenance", "null"))
 
     @property
     def timestep_fs(self) -> float:
@@ -278,14 +285,6 @@ class Trajectory:
         self.close()
 
 
-def _acquire(lock: FileLock, path: Path) -> None:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.info("%s: another process still writes it; waiting for it to end", path)
-        lock.acquire()
-
-
 def _structure_checksum(atoms: Atoms) -> str:
     digest = hashlib.sha256()
     for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
@@ -303,6 +302,23 @@ def _create_series(
         group.create_dataset(key, shape=(0,), dtype=kind, chunks=(1024,), maxshape=(None,))
     group["time"].attrs["unit"] = "ps"
     return group
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
+
+
+def _truncate(path: Path, n_steps: int) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["checkpoint"]
+        for name in SERIES:
+            group = file[name]
+            n_frames = int(np.searchsorted(group["step"][:], n_steps, side="right"))
+            for key in ("value", "step", "time"):
+                group[key].resize(n_frames, axis=0)
 
 
 def _write_checkpoint(file: h5py.File, checkpoint: Checkpoint) -> None:

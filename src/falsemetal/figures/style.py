@@ -147,8 +147,9 @@ def save_figure(
     ]
     pdf, png, csv, provenance = paths
     stem.parent.mkdir(parents=True, exist_ok=True)
-    text = "; ".join(f"{key}={value}" for key, value in stamp.items() if _is_plain(value))
     # no date inside: the same data give the same file
+    plain = {key: value for key, value in stamp.items() if _is_plain(value) and key != "made"}
+    text = "; ".join(f"{key}={value}" for key, value in plain.items())
     pdf_metadata = {"Title": stem.name, "Subject": text, "CreationDate": None}
     with mpl.rc_context(RC_PARAMS):
         figure.savefig(pdf, metadata=pdf_metadata)

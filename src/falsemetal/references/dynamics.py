@@ -25,7 +25,7 @@ def run_force_field(
     hydrogen_mass_u: float,
     seed: int,
     path: str | Path,
-    checkpoint_interval_steps: int = 10_000,
+    checkpoint_interval_steps: int = 20_000,
     progress: Callable[[int], None] | None = None,
     log: str | Path | None = None,
     stamp: dict[str, Any] | None = None,
@@ -95,6 +95,7 @@ def run_force_field(
     report = progress or (lambda _: None)
     try:
         checkpoint = writer.checkpoint
+        report(checkpoint.step if checkpoint else 0)
         while checkpoint is None or checkpoint.step < n_steps:
             checkpoint = _run_segment(
                 writer,
@@ -108,7 +109,7 @@ def run_force_field(
                 **thermostat,
             )
             writer.save(checkpoint)
-        writer.finish(checkpoint)
+        writer.finish(n_steps)
     finally:
         writer.close()
 

@@ -1,0 +1,48 @@
+"""Structures and models small enough to compute with in a test."""
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import molecule
+
+from falsemetal.config import MACEPotential, SplitChargePotential
+from falsemetal.models.mace import DatasetStatistics, ShortRangedMACE
+from falsemetal.models.store import build_model
+
+torch.set_num_threads(1)
+
+STATISTICS = DatasetStatistics(elements=(1, 8), force_rms_eV_per_A=1.0, mean_neighbours=12.0)
+ARCHITECTURE = {
+    "dataset": "water",
+    "duration_ps": 1.0,
+    "r_cut_A": 4.0,
+    "channels": 4,
+    "max_ell": 2,
+    "correlation": 2,
+    "radial_mlp": [8],
+}
+SETTINGS = {
+    "mace-1": MACEPotential(kind="mace", layers=1, l_max=0, **ARCHITECTURE),
+    "mace-2": MACEPotential(kind="mace", layers=2, l_max=1, **ARCHITECTURE),
+    "split-1": SplitChargePotential(kind="split_charge", layers=1, l_max=0, **ARCHITECTURE),
+    "split-2": SplitChargePotential(kind="split_charge", layers=2, l_max=1, **ARCHITECTURE),
+}
+
+
+def small_model(name: str, dtype: torch.dtype = torch.float64) -> ShortRangedMACE:
+    """Untrained model with frozen random weights."""
+    return build_model(SETTINGS[name], STATISTICS, dtype=dtype, seed=3).requires_grad_(False)
+
+
+def water_layer(n_molecules: int = 6, *, slab: bool = True, seed: int = 0) -> Atoms:
+    """Randomly turned water molecules on a square lattice, as a slab or a box."""
+    generator = np.random.default_rng(seed)
+    atoms = Atoms(cell=[9.0, 9.0, 26.0 if slab else 9.0], pbc=[True, True, not slab])
+    for site in range(n_molecules):
+        water = molecule("H2O")
+        water.rotate(generator.uniform(0.0, 360.0), generator.normal(size=3), center="COM")
+        layer, place = divmod(site, 9)
+        water.translate([3.0 * (place % 3), 3.0 * (place // 3), 10.0 * slab + 3.0 * layer])
+        atoms += water
+    atoms.positions += generator.normal(scale=0.05, size=atoms.positions.shape)
+    return atoms
