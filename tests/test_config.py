@@ -82,7 +82,7 @@ def test_counts_follow_from_density_and_timestep(raw) -> None:
     raw["slabs"] = {"cell_height_A": 60.0, "thicknesses_A": [12.4, 24.9, 37.3]}
     config = parse_config(raw, source="my.yaml")
     assert [config.slabs.n_molecules(t) for t in config.slabs.thicknesses_A] == [64, 128, 192]
-    assert config.n_steps("spce", 12.4) == 4000
+    assert config.n_steps("spce", 12.4) == 60000
 
 
 def test_seeds_of_jobs_differ_and_repeat(raw) -> None:

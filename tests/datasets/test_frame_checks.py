@@ -68,7 +68,7 @@ def outlying(frame):
         (overlapping, "close atoms", r"O-O distance 1.500 Å \(atoms \d and \d\) below 2 Å"),
         (across_the_boundary, "close atoms", "H-O distance 0.500 Å"),
         (forces_too_large, "large force", r"eV/Å above 50; wrong units"),
-        (forces_too_small, "small forces", r"eV/Å below 0.02; wrong units"),
+        (forces_too_small, "small forces", r"eV/Å below 0.1; wrong units"),
         (pushed, "net force", "net force 0.24 eV/Å above 0.05"),
         (outlying, "energy outlier", r"robust σ .* from the median .* limit 8"),
     ],

@@ -147,6 +147,6 @@ def _require_all_parts(
         counts = ", ".join(f"{kind}: {len(blocks)}" for kind, blocks in blocks_by_type.items())
         raise DatasetError(
             f"nothing is left for {' and '.join(empty)}: no config_type has {len(PARTS)} blocks "
-            f"of {split.block_ps:g} ps, {split.gap_ps:g} ps apart (blocks: {counts or 'none'}); sample "
-            "longer, or lower split.block_ps or split.gap_ps"
+            f"of {split.block_ps:g} ps, {split.gap_ps:g} ps apart (blocks: {counts or 'none'}); "
+            "sample longer, or lower split.block_ps or split.gap_ps"
         )
