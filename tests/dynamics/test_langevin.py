@@ -77,7 +77,7 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(name, tmp_path, monkeypatc
 def test_equipartition(tmp_path) -> None:
     """Temperature and spring energy agree with k_B T/2 per degree of freedom."""
     generator = np.random.default_rng(0)
-    start = Atoms("O" * 40, generator.uniform(0, 9, (40, 3)), cell=[9, 9, 26], pbc=[1, 1, 0])
+    start = Atoms("O" * 40, generator.uniform(8, 17, (40, 3)), cell=[9, 9, 26], pbc=[1, 1, 0])
     start.info["sites"] = start.positions.copy()
     dynamics = Dynamics(timestep_fs=1.0, frame_interval_fs=20.0, friction_per_fs=0.05)
     run(tmp_path / "springs.h5", Springs(), n_steps=20_000, start=start, dynamics=dynamics)
@@ -118,6 +118,15 @@ def test_mass_of_hydrogen_leaves_the_temperature_alone(tmp_path) -> None:
     run(tmp_path / "heavy.h5", ModelCalculator(small_model("mace-1")), 2, start, heavy)
     with Trajectory(tmp_path / "heavy.h5") as trajectory:
         assert trajectory.temperature_K[0] == pytest.approx(start.get_temperature(), rel=0.3)
+
+
+def test_an_evaporated_atom_is_turned_back(tmp_path) -> None:
+    start = Atoms("O2", [[4.0, 4.0, 13.0], [4.0, 4.0, 25.9]], cell=[9, 9, 26], pbc=[1, 1, 0])
+    start.info["sites"] = start.positions + np.array([[0, 0, -2.0], [0, 0, 2.0]])
+    run(tmp_path / "flight.h5", Springs(), n_steps=400, start=start)
+    with Trajectory(tmp_path / "flight.h5") as trajectory:
+        heights = next(trajectory.position_chunks())[:, 1, 2]
+    assert 26.0 < heights.max() < 26.5
 
 
 def test_charged_slab_is_refused() -> None:

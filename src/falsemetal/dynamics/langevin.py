@@ -107,6 +107,7 @@ def run_langevin(
             integrator.run(min(interval, n_steps - step))
             step += min(interval, n_steps - step)
             _check_alive(atoms, step, path)
+            _turn_back(atoms)
             record()
             if step % (interval * CHECKPOINT_FRAMES) == 0 or step == n_steps:
                 writer.save(state())
@@ -131,10 +132,18 @@ def _check_alive(atoms: Atoms, step: int, path: str | Path) -> None:
             f"{path}: positions are not finite at step {step}; the potential broke down. "
             "Lower dynamics.timestep_fs or train the potential on more data"
         )
-    heights = atoms.positions[:, 2]
-    if not atoms.pbc[2] and (heights.min() < 0.0 or heights.max() > atoms.cell[2, 2]):
-        # beyond the cell it would meet the slab's periodic image in the electrostatics
-        raise RuntimeError(
-            f"{path}: an atom left the cell along z at step {step}; "
-            "raise slabs.cell_height_A, or train the potential on more data if the slab fell apart"
-        )
+
+
+def _turn_back(atoms: Atoms) -> None:
+    """Reflect atoms that leave a slab's cell, as LAMMPS does in the reference's runs.
+
+    Beyond the cell an evaporated molecule would meet the slab's image in the electrostatics.
+    """
+    if atoms.pbc[2]:
+        return
+    heights, velocities = atoms.positions[:, 2], atoms.get_velocities()
+    leaving = (heights < 0.0) & (velocities[:, 2] < 0.0)
+    leaving |= (heights > atoms.cell[2, 2]) & (velocities[:, 2] > 0.0)
+    if leaving.any():
+        velocities[leaving, 2] *= -1.0
+        atoms.set_velocities(velocities)
