@@ -1,0 +1,5 @@
+"""Print the JSON schema."""
+
+from falsemetal.config import schema
+
+print(schema(), end="")

@@ -1,0 +1,81 @@
+"""Simulations and their analysis."""
+
+from typing import Literal
+
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    model_validator,
+)
+
+from falsemetal.config.datasets import MINIMUM_VACUUM_A
+from falsemetal.config.section import Section
+from falsemetal.units import water_number_density
+
+
+class Slabs(Section):
+    """Water slabs in vacuum, periodic in x and y (paper, Fig. 3a)."""
+
+    cross_section_A: PositiveFloat = 12.42
+    cell_height_A: PositiveFloat = Field(description="Cell length along z, vacuum included")
+    thicknesses_A: list[PositiveFloat] = Field(min_length=1)
+    density_g_per_cm3: PositiveFloat = Field(0.997, description="Bulk density that sets the count")
+    equilibration_ps: PositiveFloat = Field(20.0, description="By the force field, before each run")
+
+    @model_validator(mode="after")
+    def _thicknesses_fit(self) -> "Slabs":
+        if sorted(set(self.thicknesses_A)) != list(self.thicknesses_A):
+            raise ValueError("thicknesses_A must increase and be distinct; sort them")
+        thickest_A = self.cell_height_A - MINIMUM_VACUUM_A
+        for index, thickness in enumerate(self.thicknesses_A):
+            if float(f"{thickness:g}") != thickness:
+                raise ValueError(
+                    f"thicknesses_A[{index}]: {thickness} has more than six digits, which folder "
+                    f"names do not hold; write {thickness:.3g}"
+                )
+            if thickness > thickest_A:
+                raise ValueError(
+                    f"thicknesses_A[{index}]: {thickness:g} Å does not fit cell_height_A: "
+                    f"{self.cell_height_A:g} Å with {MINIMUM_VACUUM_A:g} Å of vacuum; "
+                    f"raise cell_height_A to {thickness + MINIMUM_VACUUM_A:g} or more"
+                )
+            if self.n_molecules(thickness) < 1:
+                raise ValueError(
+                    f"thicknesses_A[{index}]: {thickness:g} Å holds no molecule; make it thicker"
+                )
+        return self
+
+    def n_molecules(self, thickness_A: float) -> int:
+        """Water molecules in a slab of this nominal thickness at the bulk density."""
+        volume = thickness_A * self.cross_section_A**2
+        return round(volume * water_number_density(self.density_g_per_cm3))
+
+
+class Dynamics(Section):
+    """Langevin NVT, the same for every potential (paper, S1.1.1 and S1.2.1)."""
+
+    temperature_K: PositiveFloat = 300.0
+    timestep_fs: PositiveFloat = 1.0
+    friction_per_fs: PositiveFloat = Field(0.01, description="1/(100 fs)")
+    hydrogen_mass_u: PositiveFloat = Field(1.008, description="Leaves equilibrium averages alone")
+    frame_interval_fs: PositiveFloat = 50.0
+    discard_ps: NonNegativeFloat = Field(5.0, description="Start of each run left out of analysis")
+    dtype: Literal["float32", "float64"] = "float32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    neighbour_skin_A: NonNegativeFloat = 0.5
+
+    @property
+    def frame_interval_steps(self) -> int:
+        """Steps between saved frames."""
+        return max(1, round(self.frame_interval_fs / self.timestep_fs))
+
+
+class Analysis(Section):
+    """Estimators of the paper's section S1.0.4 and their error bars."""
+
+    band_gap_eV: PositiveFloat = Field(4.45, description="E_g(0) of PBE water (Fig. 3b)")
+    oh_cutoff_A: PositiveFloat = Field(1.2, description="H belongs to an O within this distance")
+    relative_permittivity: PositiveFloat = Field(71.0, description="Of the continuum reference")
+    z_bin_A: PositiveFloat = 0.25
+    maximum_lag_ps: PositiveFloat = 10.0
