@@ -8,11 +8,6 @@ FORCE_FIELDS = [
     n for n, p in CONFIG.potentials.items() if isinstance(p, ForceFieldPotential)
 ]
 THICKNESSES = [f"{thickness:g}" for thickness in CONFIG.slabs.thicknesses_A]
-SUMMARIES = expand(
-    "<results>/observables/{potential}/{thickness}A/summary.csv",
-    potential=CONFIG.potentials,
-    thickness=THICKNESSES,
-)
 
 
 wildcard_constraints:
@@ -40,6 +35,15 @@ def settings(*paths, exclude=None):
         return parts
 
     return read
+
+
+def code(*patterns):
+    """Modules of the package whose change, by content, shall run a job again.
+
+    Only what is quick to repeat lists its code: training and dynamics never rerun for an edit.
+    """
+    package = Path(workflow.basedir, "src/falsemetal")
+    return sorted(str(path) for pattern in patterns for path in package.glob(pattern))
 
 
 def replicas(pattern):

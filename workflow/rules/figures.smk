@@ -4,7 +4,8 @@
 rule fig3a:
     """Dipole fluctuation against slab thickness (paper, Fig. 3a)."""
     input:
-        observables("summary", THICKNESSES),
+        tables=observables("summary", THICKNESSES),
+        code=code("figures/fig3a.py", "figures/style.py", "analysis/continuum.py"),
     output:
         pdf="<results>/figures/fig3a.pdf",
         png=report(
@@ -27,9 +28,12 @@ rule fig3a:
 rule figS8:
     """Distribution, profile and autocorrelation of the dipole at the thickest slab (Fig. S8)."""
     input:
-        observables("dipole", THICKNESSES[-1:]),
-        observables("cumulative", THICKNESSES[-1:]),
-        observables("autocorrelation", THICKNESSES[-1:]),
+        tables=[
+            *observables("dipole", THICKNESSES[-1:]),
+            *observables("cumulative", THICKNESSES[-1:]),
+            *observables("autocorrelation", THICKNESSES[-1:]),
+        ],
+        code=code("figures/figS8.py", "figures/style.py", "analysis/continuum.py"),
     output:
         pdf="<results>/figures/figS8.pdf",
         png=report(
@@ -52,7 +56,8 @@ rule figS8:
 rule density:
     """Density profiles at the thickest slab (as Fig. 1a, for slabs)."""
     input:
-        observables("density", THICKNESSES[-1:]),
+        tables=observables("density", THICKNESSES[-1:]),
+        code=code("figures/density.py", "figures/style.py"),
     output:
         pdf="<results>/figures/density.pdf",
         png=report(

@@ -2,7 +2,10 @@
 rule observe:
     """Observables of all replicas of a potential at one thickness."""
     input:
-        replicas("<results>/trajectories/{potential}/{thickness}A/{replica}.h5"),
+        trajectories=replicas(
+            "<results>/trajectories/{potential}/{thickness}A/{replica}.h5"
+        ),
+        code=code("analysis/*.py"),
     output:
         summary="<results>/observables/{potential}/{thickness}A/summary.csv",
         dipole="<results>/observables/{potential}/{thickness}A/dipole.csv",

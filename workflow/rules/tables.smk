@@ -2,10 +2,11 @@
 rule table_errors:
     """Errors of all models on held-out frames (Table S5)."""
     input:
-        expand(
+        errors=expand(
             "<results>/models/{potential}/errors.csv",
             potential=CONFIG.trained_potentials,
         ),
+        code=code("tables.py"),
     output:
         csv=report(
             "<results>/tables/table_errors.csv",
@@ -26,7 +27,8 @@ rule table_errors:
 rule table_runs:
     """Cells, lengths and temperatures of all runs (Table S7)."""
     input:
-        SUMMARIES,
+        summaries=observables("summary", THICKNESSES),
+        code=code("tables.py"),
     output:
         csv=report(
             "<results>/tables/table_runs.csv",

@@ -14,7 +14,7 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     config = parse_config(snakemake.config, source="config")
     tables = {}
-    for path in map(Path, snakemake.input):
+    for path in map(Path, snakemake.input.tables):
         potential, thickness = path.parts[-3], float(path.parts[-2].removesuffix("A"))
         tables.setdefault(path.stem, {})[potential, thickness] = pd.read_csv(path)
     module = import_module(f"falsemetal.figures.{snakemake.rule}")

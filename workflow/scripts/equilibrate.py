@@ -14,6 +14,7 @@ if __name__ == "__main__":
     )
     n_steps = round(config.slabs.equilibration_ps * 1000)
     progress = Progress(f"equilibration {thickness} Å, replica {replica}", n_steps)
+    progress.update(0)
     start = equilibrate_slab(
         float(thickness),
         config.slabs,

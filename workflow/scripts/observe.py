@@ -10,7 +10,7 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     config = parse_config(snakemake.config, source="config")
     observables = observe_slab(
-        [Path(path) for path in snakemake.input],
+        [Path(path) for path in snakemake.input.trajectories],
         charge_O_e=snakemake.params.charge,
         analysis=config.analysis,
         discard_ps=config.dynamics.discard_ps,

@@ -11,6 +11,7 @@ if __name__ == "__main__":
     dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.run
     run = config.datasets[dataset].sampling[name]
     progress = Progress(f"labels {dataset}/{name}", sampling_steps(run))
+    progress.update(0)
     frames = sample_labelled_frames(
         run,
         config.datasets[dataset].force_field,

@@ -12,6 +12,6 @@ from falsemetal.tables import save_table, table_errors
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     config = parse_config(snakemake.config, source="config")
-    errors = {Path(path).parent.name: pd.read_csv(path) for path in snakemake.input}
+    errors = {Path(path).parent.name: pd.read_csv(path) for path in snakemake.input.errors}
     save_table(table_errors(errors, config), Path(snakemake.output.csv).with_suffix(""))
     write_stamp(stamp(config), snakemake.output.stamp)
