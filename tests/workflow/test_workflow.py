@@ -129,7 +129,7 @@ def test_figure_3a_holds_every_potential_and_thickness(smoke) -> None:
 
 def test_trajectories_reach_their_length_without_gap_or_repeat(smoke) -> None:
     results, _ = smoke
-    paths = sorted(results.glob("trajectories/*/*/*.h5"))
+    paths = sorted(results.glob("trajectories/*/*/[0-9].h5"))
     assert len(paths) == 8
     for path in paths:
         with Trajectory(path) as trajectory:
