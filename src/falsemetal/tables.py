@@ -1,6 +1,6 @@
 """Tables in the shape of the paper's S5 (errors of the models) and S7 (the MD runs)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +9,15 @@ from falsemetal.config import Config
 from falsemetal.figures.style import Tables
 
 ARCHITECTURE = ["kind", "r_cut_A", "l_max", "channels", "layers", "dataset"]
+
+
+def read_tables(paths: Iterable[str | Path]) -> dict[str, Tables]:
+    """Read tables of observables as `.../<potential>/<thickness>A/<name>.csv`, by their name."""
+    tables: dict[str, dict[tuple[str, float], pd.DataFrame]] = {}
+    for path in map(Path, paths):
+        potential, thickness = path.parts[-3], float(path.parts[-2].removesuffix("A"))
+        tables.setdefault(path.stem, {})[potential, thickness] = pd.read_csv(path)
+    return tables
 
 
 def table_errors(errors: Mapping[str, pd.DataFrame], config: Config) -> pd.DataFrame:
