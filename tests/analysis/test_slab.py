@@ -44,7 +44,9 @@ def write_slab(path: Path, tilt: np.ndarray, interval_steps: int = FRAME_INTERVA
         writer.append(
             index * interval_steps, positions, potential_energy_eV=0.0, temperature_K=300.0
         )
-    writer.finish(Checkpoint(len(tilt) * interval_steps, positions, 0.0 * positions))
+    n_steps = len(tilt) * interval_steps
+    writer.save(Checkpoint(n_steps, positions, 0.0 * positions))
+    writer.finish(n_steps)
     return path
 
 

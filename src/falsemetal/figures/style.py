@@ -57,6 +57,9 @@ RC_PARAMS = {
 }
 
 
+LEGEND_HANDLE_IN, LETTER_IN = 0.35, 0.055
+"""Widths in a legend, of a handle with its gaps and of a letter on average."""
+
 Tables = Mapping[tuple[str, float], pd.DataFrame]
 """One table of observables by potential and nominal thickness in Å."""
 
@@ -110,11 +113,12 @@ def draw_legend_above(
     figure: Figure, handles: Sequence[Artist], labels: Sequence[str], *, columns: int
 ) -> None:
     """Set the legend above the axes, where it hides no data however noisy they are."""
+    fitting = int(figure.get_figwidth() / (LEGEND_HANDLE_IN + LETTER_IN * max(map(len, labels))))
     figure.legend(
         handles,
         labels,
         loc="outside upper center",
-        ncols=min(columns, len(labels)),
+        ncols=max(1, min(columns, len(labels), fitting)),
         columnspacing=1.2,
         handletextpad=0.5,
     )
