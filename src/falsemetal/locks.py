@@ -8,7 +8,7 @@ from falsemetal.progress import logger
 
 
 def lock(path: Path) -> FileLock:
-    """Wait until no other process holds the file, and hold it; ends with `release` or `with`.
+    """Wait until no other process holds the file, and hold it until `release` is called.
 
     The system drops the lock of a process that dies.
     """
