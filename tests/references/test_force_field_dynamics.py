@@ -66,23 +66,25 @@ def test_the_centre_of_mass_rests(start, tmp_path):
     _, positions, _, _ = frames(tmp_path / "a.h5")
     masses = start.get_masses()
     centres = np.einsum("a,fax->fx", masses, positions) / masses.sum()
-    assert np.ptp(centres, axis=0).max() < 1e-4
+    # free it would wander 0.2 Å; the random forces of single steps leave some 1e-3 Å
+    assert np.ptp(centres, axis=0).max() < 0.01
 
 
 @pytest.mark.parametrize(("timestep_fs", "hydrogen_mass_u"), [(1.0, 1.008), (2.0, 4.0)])
 def test_temperature(start, tmp_path, timestep_fs, hydrogen_mass_u):
+    length_ps = 30.0
     run(
         start,
         tmp_path / "t.h5",
-        n_steps=round(6000 / timestep_fs),
+        n_steps=round(1000.0 * length_ps / timestep_fs),
         timestep_fs=timestep_fs,
         hydrogen_mass_u=hydrogen_mass_u,
-        checkpoint_interval_steps=3000,
+        checkpoint_interval_steps=5000,
     )
     steps, _, temperatures, _ = frames(tmp_path / "t.h5")
     settled = temperatures[steps * timestep_fs > 1000.0]
-    # frames of 1 ps are independent enough: ten relaxation times of the thermostat
-    independent = 5.0
+    # the kinetic energy forgets within the thermostat's 100 fs
+    independent = 1000.0 * length_ps / 100.0
     sigma = 300.0 * np.sqrt(2.0 / (3 * len(start) - 3) / independent)
     assert abs(settled.mean() - 300.0) < TEMPERATURE_SIGMAS * sigma
 

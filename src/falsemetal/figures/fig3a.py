@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETUP
 
 from falsemetal.analysis.continuum import continuum_dipole_std, continuum_thickness
 from falsemetal.analysis.potential import metallic_dipole
@@ -75,7 +76,8 @@ def draw(summary: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
     """Draw σ(P_z) against thickness with 95 % intervals; arguments as :func:`tabulate`.
 
     The right axis gives σ of the potential drop, σ(P_z)/ε0. The dotted line marks the dipole at
-    which a single configuration turns metallic, ε0·E_g/e.
+    which a single configuration turns metallic, ε0·E_g/e. An arrow marks an interval that ends
+    above the frame.
     """
     table = tabulate(summary, config)
     with style.journal_style():
@@ -92,6 +94,7 @@ def draw(summary: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
 def _draw_potentials(axes: Axes, table: pd.DataFrame, config: Config) -> None:
     looks = style.looks(config)
     offsets = _dodge(len(looks), config)
+    top = _top(table, config)
     for offset, (name, look) in zip(offsets, looks.items(), strict=True):
         rows = table[table["potential"] == name]
         sigma = rows["sigma_P_e_per_A"].to_numpy()
@@ -111,6 +114,17 @@ def _draw_potentials(axes: Axes, table: pd.DataFrame, config: Config) -> None:
             capthick=0.8,
             label=look.label,
             zorder=3,
+        )
+        beyond = rows["sigma_P_high"] > top
+        axes.plot(
+            rows["thickness_A"][beyond] + offset,
+            np.full(beyond.sum(), top),
+            color=look.color,
+            marker=CARETUP,
+            linestyle="none",
+            markersize=4.5,
+            clip_on=False,
+            zorder=5,
         )
 
 
@@ -141,7 +155,7 @@ def _draw_threshold(axes: Axes, config: Config) -> None:
         fontsize=7,
         ha="left",
         va="bottom",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         zorder=4,
     )
 
@@ -150,10 +164,7 @@ def _finish_axes(axes: Axes, table: pd.DataFrame, config: Config) -> None:
     thicknesses = config.slabs.thicknesses_A
     margin = 0.1 * _range(config)
     axes.set_xlim(max(0.0, min(thicknesses) - margin), max(thicknesses) + margin)
-    threshold = metallic_dipole(config.analysis.band_gap_eV)
-    # an interval of one or two independent samples has no useful upper end: let it leave the frame
-    top = max(1.2 * threshold, 1.5 * table["sigma_P_e_per_A"].max())
-    axes.set_ylim(0.0, top)
+    axes.set_ylim(0.0, _top(table, config))
     axes.set_xlabel("Slab thickness (Å)")
     axes.set_ylabel(r"$\sigma(P_z)$ (e/Å)")
     axes.tick_params(axis="y", right=False)
@@ -178,6 +189,12 @@ def _dodge(n_potentials: int, config: Config) -> np.ndarray:
     spread = 0.5 * np.diff(config.slabs.thicknesses_A).min(initial=_range(config))
     step = min(DODGE * _range(config), spread / n_potentials)
     return step * (np.arange(n_potentials) - 0.5 * (n_potentials - 1))
+
+
+def _top(table: pd.DataFrame, config: Config) -> float:
+    """Upper end of the axis, which the interval of one or two independent samples may leave."""
+    threshold = metallic_dipole(config.analysis.band_gap_eV)
+    return max(1.2 * threshold, 1.5 * table["sigma_P_e_per_A"].max())
 
 
 def _range(config: Config) -> float:

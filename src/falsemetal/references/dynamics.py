@@ -10,8 +10,6 @@ from falsemetal.config import WaterForceField
 from falsemetal.dynamics.trajectory import Checkpoint, TrajectoryWriter
 from falsemetal.references.lammps_engine import LammpsEngine, lammps_seeds
 
-MOMENTUM_INTERVAL_STEPS = 100
-
 
 def run_force_field(
     start: Atoms,
@@ -140,12 +138,7 @@ def _run_segment(
                 f"velocity all create {temperature_K!r} {velocity_seed} mom yes dist gaussian"
             )
         engine.command(f"timestep {writer.timestep_fs!r}")
-        engine.command(
-            f"fix thermostat all langevin {temperature_K!r} {temperature_K!r} "
-            f"{1.0 / friction_per_fs!r} {thermostat_seed} zero yes"
-        )
-        engine.command("fix integrate all nve")
-        engine.command(f"fix rest all momentum {MOMENTUM_INTERVAL_STEPS} linear 1 1 1")
+        engine.start_langevin(temperature_K, 1.0 / friction_per_fs, thermostat_seed)
         engine.command("run 0 post no")
         if checkpoint is None:
             _record(writer, engine, step)

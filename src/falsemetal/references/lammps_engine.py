@@ -111,6 +111,21 @@ class LammpsEngine:
         except Exception as error:
             raise LammpsError(f"'{line}': {error}") from error
 
+    def start_langevin(self, temperature_K: float, relaxation_fs: float, seed: int) -> None:
+        """Integrate with a Langevin thermostat and the centre of mass at rest from now on.
+
+        The momentum is taken out after every step: an orthogonal projection in the metric of the
+        masses, which leaves the kinetic energy of the other degrees of freedom at `temperature_K`.
+        (The thermostat's own `zero yes` gives every atom the same share of the force on the centre
+        and so heats light atoms: a box of 18 molecules to 319 K for 300 K.)
+        """
+        self.command(
+            f"fix thermostat all langevin {temperature_K!r} {temperature_K!r} "
+            f"{relaxation_fs!r} {seed}"
+        )
+        self.command("fix integrate all nve")
+        self.command("fix rest all momentum 1 linear 1 1 1")
+
     @property
     def positions(self) -> NDArray[np.float64]:
         """Unwrapped positions, shape (n_atoms, 3), Å."""

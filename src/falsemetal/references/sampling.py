@@ -201,11 +201,7 @@ def _start_langevin(
     engine.command("minimize 1e-4 1e-4 500 5000")
     engine.command(f"timestep {timestep_fs!r}")
     engine.command(f"velocity all create {temperature_K!r} {seed} mom yes dist gaussian")
-    engine.command(
-        f"fix thermostat all langevin {temperature_K!r} {temperature_K!r} "
-        f"{LANGEVIN_TIME_FS!r} {seed} zero yes"
-    )
-    engine.command("fix integrate all nve")
+    engine.start_langevin(temperature_K, LANGEVIN_TIME_FS, seed)
 
 
 def _switch_to_npt(engine: LammpsEngine, temperature_K: float, pressure_bar: float) -> None:
