@@ -19,9 +19,7 @@ CHARGE_TOLERANCE_E = 1e-10
 
 
 def energy_and_forces(model: ShortRangedMACE, atoms: Atoms) -> tuple[float, np.ndarray]:
-    energies, forces = predict(
-        model, build_graph(atoms, model.elements, model.r_cut_A, torch.float64)
-    )
+    energies, forces = predict(model, build_graph(atoms, model.elements, model.r_cut_A))
     return float(energies[0]), forces.numpy()
 
 
@@ -75,7 +73,7 @@ def test_energy_matches_mace_torch() -> None:
     for name in ("mace-1", "mace-2"):
         model = small_model(name)
         atoms = water_layer(slab=False)
-        graph = build_graph(atoms, model.elements, model.r_cut_A, torch.float64)
+        graph = build_graph(atoms, model.elements, model.r_cut_A)
         assert isinstance(model.mace, ScaleShiftMACE)
         reference = model.mace(
             {
@@ -98,7 +96,7 @@ def test_energy_matches_mace_torch() -> None:
 
 def test_batch_equals_its_members(model: ShortRangedMACE) -> None:
     structures = [water_layer(6), water_layer(4, seed=1), water_layer(9, slab=False, seed=2)]
-    graphs = [build_graph(s, model.elements, model.r_cut_A, torch.float64) for s in structures]
+    graphs = [build_graph(s, model.elements, model.r_cut_A) for s in structures]
     together, forces = predict(model, collate(graphs))
     alone = [predict(model, graph) for graph in graphs]
     np.testing.assert_allclose(together, torch.cat([e for e, _ in alone]), atol=ENERGY_TOLERANCE_EV)
@@ -112,9 +110,7 @@ def test_total_charge_is_that_of_the_formal_charges(name: str) -> None:
     model = small_model(name)
     assert isinstance(model, SplitChargeMACE)
     for structure in (water_layer(), water_layer()[:-1]):
-        multipoles = model.multipoles(
-            build_graph(structure, model.elements, model.r_cut_A, torch.float64)
-        )
+        multipoles = model.multipoles(build_graph(structure, model.elements, model.r_cut_A))
         formal = sum(model.settings.formal_charges_e[symbol] for symbol in structure.symbols)
         assert float(multipoles.charges.sum()) == pytest.approx(formal, abs=CHARGE_TOLERANCE_E)
         assert float(multipoles.transfers.abs().max()) > 1e-4
@@ -126,7 +122,7 @@ def test_atomic_dipoles_turn_with_the_structure() -> None:
     atoms = water_layer()
     other, _, turn = moved(atoms, "rotation about z")
     dipoles, turned = (
-        model.multipoles(build_graph(s, model.elements, model.r_cut_A, torch.float64)).dipoles
+        model.multipoles(build_graph(s, model.elements, model.r_cut_A)).dipoles
         for s in (atoms, other)
     )
     assert float(dipoles.abs().max()) > 1e-3
@@ -138,7 +134,7 @@ def test_polarization_of_a_model_is_the_dipole_of_its_multipoles() -> None:
     atoms = water_layer(3)
     atoms.positions += [2.0, 2.0, 0.0]
     atoms.set_cell([40.0, 40.0, 40.0])
-    graph = build_graph(atoms, model.elements, model.r_cut_A, torch.float64)
+    graph = build_graph(atoms, model.elements, model.r_cut_A)
     multipoles = model.multipoles(graph)
     result = polarization(
         model.formal_charges_e[graph.species],
@@ -156,7 +152,7 @@ def test_polarization_of_a_model_is_the_dipole_of_its_multipoles() -> None:
 
 def test_neighbour_list_leaves_the_cell_of_a_slab_alone() -> None:
     atoms = water_layer()
-    graph = build_graph(atoms, (1, 8), 4.0, torch.float64)
+    graph = build_graph(atoms, (1, 8), 4.0)
     np.testing.assert_array_equal(graph.cells[0], atoms.cell.array)
     assert bool(graph.slab[0])
 
@@ -191,7 +187,7 @@ def test_single_precision_agrees_with_double(model: ShortRangedMACE, tmp_path) -
     save_model(model, tmp_path, stamp={})
     atoms = water_layer()
     single = load_model(tmp_path, dtype=torch.float32)
-    _, forces = predict(single, build_graph(atoms, single.elements, single.r_cut_A, torch.float32))
+    _, forces = predict(single, build_graph(atoms, single.elements, single.r_cut_A))
     _, expected = energy_and_forces(model, atoms)
     np.testing.assert_allclose(forces, expected, atol=1e-4 * np.abs(expected).max())
 
@@ -207,7 +203,7 @@ def test_foreign_weights_are_refused(tmp_path) -> None:
 
 def test_unknown_element_and_missing_formal_charge_are_named() -> None:
     with pytest.raises(ValueError, match="knows H, O but the structure holds Cu"):
-        build_graph(Atoms("Cu", cell=[9, 9, 9], pbc=True), (1, 8), 4.0, torch.float64)
+        build_graph(Atoms("Cu", cell=[9, 9, 9], pbc=True), (1, 8), 4.0)
     settings = SETTINGS["split-1"].model_copy(update={"formal_charges_e": {"H": 1.0}})
     with pytest.raises(ValueError, match="formal_charges_e lacks O"):
         build_model(settings, STATISTICS, dtype=torch.float64)

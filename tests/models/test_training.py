@@ -25,7 +25,7 @@ def labelled_frames(n_frames: int, seed: int) -> list[Atoms]:
     frames = []
     for index in range(n_frames):
         atoms = water_layer(5, slab=bool(index % 2), seed=seed + index)
-        graph = build_graph(atoms, teacher.elements, teacher.r_cut_A, torch.float64)
+        graph = build_graph(atoms, teacher.elements, teacher.r_cut_A)
         energies, forces = predict(teacher, graph)
         atoms.info |= {"REF_energy": float(energies[0]) - 40.0 * 5, "config_type": "slab"}
         atoms.arrays["REF_forces"] = forces.numpy()
@@ -103,7 +103,6 @@ def test_the_model_is_that_of_the_lowest_validation_loss(frames, tmp_path) -> No
     table = error_table(
         model.requires_grad_(False),
         frames[6:],
-        dtype=torch.float64,
         device=torch.device("cpu"),
         seed=0,
     )
@@ -115,7 +114,7 @@ def test_the_model_is_that_of_the_lowest_validation_loss(frames, tmp_path) -> No
 
 def test_atomic_energies_absorb_a_constant(frames) -> None:
     model = small_model("split-1")
-    items = label_graphs(frames, model, torch.float64)
+    items = label_graphs(frames, model)
     fit_atomic_energies(model, items, batch_size=3)
     # the labels are this model's own energies less 40 eV per molecule
     for item in items:

@@ -46,7 +46,7 @@ rule simulate_force_field:
         settings=settings(
             "dynamics",
             "seed",
-            exclude={"dtype", "device", "discard_ps", "neighbour_skin_A"},
+            exclude={"dtype", "device", "discard_ps", "neighbour_skin_A", "compile"},
         ),
         n_steps=lambda w: CONFIG.n_steps(w.potential, float(w.thickness)),
     script:

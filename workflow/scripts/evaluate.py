@@ -18,5 +18,5 @@ if __name__ == "__main__":
     device = torch_device(config.training.device)
     model = load_model(Path(snakemake.input.weights).parent, dtype=dtype, device=device)
     frames = read_frames(snakemake.input.test)
-    table = error_table(model, frames, dtype=dtype, device=device, seed=config.seed)
+    table = error_table(model, frames, device=device, seed=config.seed)
     table.to_csv(snakemake.output[0], index=False)

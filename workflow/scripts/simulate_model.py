@@ -28,7 +28,9 @@ if __name__ == "__main__":
     progress = Progress(f"MD {name}, {thickness} Å, replica {replica}", n_steps)
     run_langevin(
         read(snakemake.input.start),
-        ModelCalculator(model, skin_A=dynamics.neighbour_skin_A),
+        ModelCalculator(
+            model, skin_A=dynamics.neighbour_skin_A, compiled=dynamics.compiles(n_steps)
+        ),
         dynamics,
         n_steps=n_steps,
         seed=config.run_seed(name, thickness, replica),

@@ -13,6 +13,9 @@ from falsemetal.config.datasets import MINIMUM_VACUUM_A
 from falsemetal.config.section import Section
 from falsemetal.units import water_number_density
 
+COMPILE_FROM_STEPS = 2000
+"""Compiling takes as long as some hundred steps: shorter runs end before it has paid."""
+
 
 class Slabs(Section):
     """Water slabs in vacuum, periodic in x and y (paper, Fig. 3a)."""
@@ -64,6 +67,15 @@ class Dynamics(Section):
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     neighbour_skin_A: NonNegativeFloat = 0.5
+    compile: Literal["auto", "always", "never"] = Field(
+        "auto", description="Compile trained models; auto: in runs long enough to gain by it"
+    )
+
+    def compiles(self, n_steps: int) -> bool:
+        """Tell whether trained models are compiled for a run of this length."""
+        if self.compile == "auto":
+            return n_steps >= COMPILE_FROM_STEPS
+        return self.compile == "always"
 
     @property
     def frame_interval_steps(self) -> int:

@@ -1,16 +1,23 @@
 """Energies and forces of a trained model for ASE's integrators."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from torch import Tensor
 
+from falsemetal.engine.compilation import compile_evaluation, compiler_found
+from falsemetal.engine.evaluator import Evaluator
+from falsemetal.engine.neighbours import Neighbours, find_neighbours
 from falsemetal.models.electrostatics import check_slab
-from falsemetal.models.graph import Graph, is_slab, neighbour_edges, species_index
-from falsemetal.models.mace import ShortRangedMACE, predict
+from falsemetal.models.graph import is_slab, species_index
+from falsemetal.models.mace import ShortRangedMACE
 from falsemetal.models.split_charge import SplitChargeMACE
+from falsemetal.models.store import default_dtype
+from falsemetal.progress import logger
 
 
 class ModelCalculator(Calculator):
@@ -22,21 +29,33 @@ class ModelCalculator(Calculator):
         Trained model; it decides precision and device.
     skin_A
         Margin of the neighbour list beyond the model's cutoff.
+    compiled
+        Compile the model for the structure; takes some ten seconds before the first step.
+
+    Attributes
+    ----------
+    slots
+        Width of the neighbour rows, or None before the first evaluation. It only ever grows. A run
+        that continues to the last bit needs the width it had: the order of sums depends on it.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
 
-    def __init__(self, model: ShortRangedMACE, *, skin_A: float = 0.5, **kwargs: Any) -> None:
+    def __init__(
+        self, model: ShortRangedMACE, *, skin_A: float = 0.5, compiled: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.model = model.requires_grad_(False).eval()
-        parameter = next(model.parameters())
-        self.dtype, self.device = parameter.dtype, parameter.device
+        self.device = next(model.parameters()).device
         self.skin_A = skin_A
-        self._list: _NeighbourList | None = None
+        self.compiled = compiled and compiler_found(self.device.type)
+        self.slots: int | None = None
+        self._system: _System | None = None
+        self._neighbours: _NeighbourList | None = None
 
     def forget_neighbours(self) -> None:
         """Evaluate the next step anew with a fresh neighbour list, as a resumed run does."""
-        self._list = None
+        self._neighbours = None
         self.reset()
 
     def calculate(
@@ -47,57 +66,105 @@ class ModelCalculator(Calculator):
     ) -> None:
         """Evaluate energy in eV and forces in eV/Å, shape (n, 3)."""
         super().calculate(atoms, properties, system_changes)
-        if self._list is None or not self._list.holds_for(self.atoms):
-            self._list = _NeighbourList(self.atoms, self.model, self.skin_A)
-        graph = self._list.graph(self.atoms.positions, self.dtype).to(self.device)
-        energies, forces = predict(self.model, graph)
-        self.results = {
-            "energy": float(energies[0]),
-            "forces": forces.cpu().numpy().astype(float),
-        }
+        if self._system is None or not self._system.fits(self.atoms):
+            self._system = _System(self.atoms, self.model, self.device, compiled=self.compiled)
+            self._neighbours = None
+        system = self._system
+        positions = self.atoms.positions[system.order]
+        if self._neighbours is None or not self._neighbours.hold_for(positions):
+            self._neighbours = self._find_neighbours(positions, system)
+        energy, forces = system.evaluate(positions, self._neighbours.rows)
+        self.results = {"energy": energy, "forces": forces}
 
-
-class _NeighbourList:
-    """Edges up to cutoff plus skin, and what does not change with the positions."""
-
-    def __init__(self, atoms: Atoms, model: ShortRangedMACE, skin_A: float) -> None:
-        self.species = torch.as_tensor(species_index(atoms.numbers, model.elements))
-        if isinstance(model, SplitChargeMACE):
-            charges = model.formal_charges_e.cpu()[self.species]
-            check_slab(charges, torch.as_tensor(atoms.cell.array), slab=is_slab(atoms.pbc))
-        self.cell, self.pbc = atoms.cell.array.copy(), atoms.pbc.copy()
-        self.numbers = atoms.numbers.copy()
-        self.origin = atoms.positions.copy()
-        self.cutoff_A, self.skin_A = model.r_cut_A, skin_A
-        self.edge_index, self.shifts = neighbour_edges(
-            atoms.positions, self.cell, self.pbc, model.r_cut_A + skin_A
+    def _find_neighbours(self, positions: np.ndarray, system: "_System") -> "_NeighbourList":
+        found = _NeighbourList(
+            positions, system, self.model.r_cut_A, self.skin_A, self.slots, self.device
         )
-        self.slab = torch.tensor([is_slab(atoms.pbc)])
-        self.batch = torch.zeros(len(atoms), dtype=torch.int64)
+        slots = found.rows.senders.shape[1]
+        if self.compiled and self.slots is not None and slots != self.slots:
+            logger.info("neighbour rows grow from %d to %d: compiling again", self.slots, slots)
+        self.slots = slots
+        return found
 
-    def holds_for(self, atoms: Atoms) -> bool:
-        """Tell whether no pair can have come within the cutoff unnoticed."""
-        same = (
+
+class _System:
+    """What does not change while atoms move: composition, cell, and the model made for them."""
+
+    def __init__(
+        self, atoms: Atoms, model: ShortRangedMACE, device: torch.device, *, compiled: bool
+    ) -> None:
+        species = species_index(atoms.numbers, model.elements)
+        self.slab = is_slab(atoms.pbc)
+        self.numbers, self.pbc = atoms.numbers.copy(), atoms.pbc.copy()
+        self.cell = atoms.cell.array.copy()
+        if isinstance(model, SplitChargeMACE):
+            charges = model.formal_charges_e.cpu()[species]
+            check_slab(charges, torch.as_tensor(self.cell), slab=self.slab)
+        self.order = np.argsort(species, kind="stable")
+        present, counts = np.unique(species, return_counts=True)
+        with default_dtype(next(model.parameters()).dtype):
+            evaluator = Evaluator(model.cpu(), present.tolist(), counts.tolist())
+        model.to(device)
+        self._function = _energy_and_gradient(
+            evaluator.to(device), torch.tensor(self.cell, device=device), slab=self.slab
+        )
+        if compiled:
+            self._function = compile_evaluation(self._function)
+        self._device = device
+
+    def fits(self, atoms: Atoms) -> bool:
+        """Tell whether a structure is this one, but for its positions."""
+        return (
             np.array_equal(atoms.cell.array, self.cell)
             and np.array_equal(atoms.pbc, self.pbc)
             and np.array_equal(atoms.numbers, self.numbers)
         )
-        if not same:
-            return False
-        moved = np.sum((atoms.positions - self.origin) ** 2, axis=1).max(initial=0.0)
-        return bool(moved <= (0.5 * self.skin_A) ** 2)
 
-    def graph(self, positions: np.ndarray, dtype: torch.dtype) -> Graph:
-        """Graph of the edges within the cutoff."""
-        sender, receiver = self.edge_index
-        vectors = positions[receiver] - positions[sender] + self.shifts
-        near = np.einsum("ij,ij->i", vectors, vectors) < self.cutoff_A**2
-        return Graph(
-            positions=torch.as_tensor(positions, dtype=dtype).clone(),
-            species=self.species,
-            edge_index=torch.as_tensor(self.edge_index[:, near]),
-            shifts=torch.as_tensor(self.shifts[near], dtype=dtype),
-            cells=torch.as_tensor(self.cell, dtype=dtype)[None],
-            slab=self.slab,
-            batch=self.batch,
+    def evaluate(self, positions: np.ndarray, rows: Neighbours) -> tuple[float, np.ndarray]:
+        """Energy in eV, and forces in eV/Å in the structure's own order."""
+        energy, gradient = self._function(
+            torch.as_tensor(positions, device=self._device),
+            rows.senders,
+            rows.shifts,
+            rows.outgoing,
         )
+        forces = np.empty_like(positions)
+        forces[self.order] = -gradient.cpu().numpy()
+        return float(energy), forces
+
+
+def _energy_and_gradient(
+    evaluator: Evaluator, cell: Tensor, *, slab: bool
+) -> Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    def function(
+        positions: Tensor, senders: Tensor, shifts: Tensor, outgoing: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        positions = positions.detach().requires_grad_(True)
+        rows = Neighbours(senders, shifts, outgoing)
+        energy = evaluator(positions, rows, cell, slab=slab)
+        (gradient,) = torch.autograd.grad(energy, positions)
+        return energy.detach(), gradient
+
+    return function
+
+
+class _NeighbourList:
+    """Rows up to cutoff plus skin, and where the atoms were when they were filled."""
+
+    def __init__(
+        self,
+        positions: np.ndarray,
+        system: _System,
+        cutoff_A: float,
+        skin_A: float,
+        slots: int | None,
+        device: torch.device,
+    ) -> None:
+        self._origin, self._skin_A = positions.copy(), skin_A
+        rows = find_neighbours(positions, system.cell, system.pbc, cutoff_A + skin_A, slots)
+        self.rows = rows.to(device)
+
+    def hold_for(self, positions: np.ndarray) -> bool:
+        """Tell whether no pair can have come within the cutoff unnoticed."""
+        moved = np.sum((positions - self._origin) ** 2, axis=1).max(initial=0.0)
+        return bool(moved <= (0.5 * self._skin_A) ** 2)

@@ -77,6 +77,7 @@ def run_langevin(
         atoms.set_positions(writer.checkpoint.positions, apply_constraint=False)
         atoms.set_velocities(writer.checkpoint.velocities)
         generator.bit_generator.state = writer.checkpoint.random_state
+        calculator.slots = writer.checkpoint.neighbour_slots
     integrator = Langevin(
         atoms,
         timestep=dynamics.timestep_fs * ASE_FS,
@@ -88,7 +89,11 @@ def run_langevin(
 
     def state() -> Checkpoint:
         return Checkpoint(
-            step, atoms.positions, atoms.get_velocities(), generator.bit_generator.state
+            step,
+            atoms.positions,
+            atoms.get_velocities(),
+            generator.bit_generator.state,
+            calculator.slots,
         )
 
     def record() -> None:

@@ -46,12 +46,15 @@ class Checkpoint:
         Shape (n_atoms, 3), in ASE's unit Å·sqrt(eV/u).
     random_state
         State of the thermostat's random-number generator, or None where the engine keeps its own.
+    neighbour_slots
+        Width of a trained model's neighbour rows, which the order of its sums depends on.
     """
 
     step: int
     positions: np.ndarray
     velocities: np.ndarray
     random_state: dict[str, Any] | None = None
+    neighbour_slots: int | None = None
 
 
 class TrajectoryWriter:
@@ -327,6 +330,7 @@ def _write_checkpoint(file: h5py.File, checkpoint: Checkpoint) -> None:
     group = file.create_group("checkpoint")
     group.attrs["step"] = checkpoint.step
     group.attrs["random_state"] = json.dumps(checkpoint.random_state)
+    group.attrs["neighbour_slots"] = json.dumps(checkpoint.neighbour_slots)
     group["positions"] = np.asarray(checkpoint.positions, dtype=np.float64)
     group["velocities"] = np.asarray(checkpoint.velocities, dtype=np.float64)
 
@@ -338,4 +342,5 @@ def _read_checkpoint(file: h5py.File) -> Checkpoint:
         positions=group["positions"][:],
         velocities=group["velocities"][:],
         random_state=json.loads(group.attrs["random_state"]),
+        neighbour_slots=json.loads(group.attrs["neighbour_slots"]),
     )

@@ -102,6 +102,8 @@ class MultipoleElectrostatics(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.smearing_A = smearing_A
+        self.multipole_l_max = multipole_l_max
+        self.kspace_cutoff_factor = kspace_cutoff_factor
         self.cutoff_per_A = kspace_cutoff(smearing_A, multipole_l_max, kspace_cutoff_factor)
         self.self_interaction = self_interaction
         self.max_elements = max_elements
@@ -152,20 +154,22 @@ class MultipoleElectrostatics(torch.nn.Module):
         dipole_parts = [None] * len(sizes) if dipoles is None else dipoles.split(sizes)
         systems = zip(charges.split(sizes), dipole_parts, positions.split(sizes), strict=True)
         energies = [
-            self._energy(cell, is_slab, *system)
-            for cell, is_slab, system in zip(cells.tolist(), slab.tolist(), systems, strict=True)
+            self.energy(*system, cell, slab=is_slab)
+            for cell, is_slab, system in zip(cells, slab.tolist(), systems, strict=True)
         ]
         return torch.stack(energies)
 
-    def _energy(
+    def energy(
         self,
-        cell: list[list[float]],
-        slab: bool,
         charges: Tensor,
         dipoles: Tensor | None,
         positions: Tensor,
+        cell: Tensor,
+        *,
+        slab: bool,
     ) -> Tensor:
-        key = tuple(map(tuple, cell))
+        """Energy of one system in eV; arguments as in :meth:`forward`, cell of shape (3, 3)."""
+        key = tuple(map(tuple, cell.tolist()))
         grid = reciprocal_grid(key, self.cutoff_per_A, self.smearing_A, positions.device)
         energy = self._periodic_energy(grid, charges, dipoles, positions)
         if slab:
@@ -198,8 +202,8 @@ def _columns_energy(
 ) -> Tensor:
     """Energy in eV of the k-vectors in some columns of the grid."""
     fractional = positions.double() @ grid.inverse_cell
-    lateral = _phases(fractional[:, :2] @ columns.T, positions.dtype)
-    along = _phases(fractional[:, 2:] * grid.heights, positions.dtype)
+    lateral = _phases(fractional[:, :2] @ columns.T, charges.dtype)
+    along = _phases(fractional[:, 2:] * grid.heights, charges.dtype)
     if dipoles is None:
         structure_factor = lateral.T @ (charges[:, None] * along)
     else:

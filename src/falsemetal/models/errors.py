@@ -15,7 +15,6 @@ def error_table(
     model: ShortRangedMACE,
     frames: Sequence[Atoms],
     *,
-    dtype: torch.dtype,
     device: torch.device,
     seed: int,
     resamples: int = 1000,
@@ -28,7 +27,7 @@ def error_table(
         Its parameters are frozen.
     frames
         With `REF_energy` (eV), `REF_forces` (eV/Å) and `config_type`.
-    dtype, device
+    device
         Of the model.
     seed, resamples
         Of the bootstrap.
@@ -39,7 +38,7 @@ def error_table(
     rmse_energy_meV_per_atom, rmse_force_meV_per_A`, each error with `_low` and `_high`.
     """
     rows = []
-    for atoms, item in zip(frames, label_graphs(frames, model, dtype), strict=True):
+    for atoms, item in zip(frames, label_graphs(frames, model), strict=True):
         item = item.to(device)  # noqa: PLW2901
         energies, forces = predict(model, item.graph)
         energy_error = float((energies - item.energies)[0]) / len(atoms)

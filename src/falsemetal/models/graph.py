@@ -16,7 +16,7 @@ from matscipy.neighbours import neighbour_list
 
 @dataclass(frozen=True)
 class Graph:
-    """One structure, or a batch of structures, as tensors.
+    """One structure, or a batch of structures, as tensors; lengths are float64.
 
     Attributes
     ----------
@@ -120,16 +120,16 @@ def is_slab(pbc: np.ndarray) -> bool:
             raise ValueError(f"pbc {other}: only bulk (TTT) and slabs (TTF) can be treated")
 
 
-def build_graph(atoms: Atoms, elements: Sequence[int], r_cut_A: float, dtype: torch.dtype) -> Graph:
+def build_graph(atoms: Atoms, elements: Sequence[int], r_cut_A: float) -> Graph:
     """Graph of one structure with edges up to the cutoff; elements in ascending order."""
     cell, pbc = atoms.cell.array, atoms.pbc
     edge_index, shifts = neighbour_edges(atoms.positions, cell, pbc, r_cut_A)
     return Graph(
-        positions=torch.tensor(atoms.positions, dtype=dtype),
+        positions=torch.tensor(atoms.positions),
         species=torch.tensor(species_index(atoms.numbers, elements)),
         edge_index=torch.tensor(edge_index),
-        shifts=torch.tensor(shifts, dtype=dtype),
-        cells=torch.tensor(cell, dtype=dtype)[None],
+        shifts=torch.tensor(shifts),
+        cells=torch.tensor(cell)[None],
         slab=torch.tensor([is_slab(pbc)]),
         batch=torch.zeros(len(atoms), dtype=torch.int64),
     )

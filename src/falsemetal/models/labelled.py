@@ -43,9 +43,7 @@ def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetSta
     """Collect the elements and scales of a training set."""
     elements = tuple(sorted({int(z) for atoms in frames for z in atoms.numbers}))
     forces = np.concatenate([atoms.arrays["REF_forces"] for atoms in frames])
-    edges = sum(
-        build_graph(atoms, elements, r_cut_A, torch.float64).edge_index.shape[1] for atoms in frames
-    )
+    edges = sum(build_graph(atoms, elements, r_cut_A).edge_index.shape[1] for atoms in frames)
     return DatasetStatistics(
         elements=elements,
         force_rms_eV_per_A=float(np.sqrt(np.mean(forces**2))),
@@ -53,15 +51,13 @@ def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetSta
     )
 
 
-def label_graphs(
-    frames: Sequence[Atoms], model: ShortRangedMACE, dtype: torch.dtype
-) -> list[LabelledGraph]:
+def label_graphs(frames: Sequence[Atoms], model: ShortRangedMACE) -> list[LabelledGraph]:
     """Graphs of labelled frames with a model's elements and cutoff."""
     return [
         LabelledGraph(
-            build_graph(atoms, model.elements, model.r_cut_A, dtype),
+            build_graph(atoms, model.elements, model.r_cut_A),
             torch.tensor([atoms.info["REF_energy"]], dtype=torch.float64),
-            torch.tensor(atoms.arrays["REF_forces"], dtype=dtype),
+            torch.tensor(atoms.arrays["REF_forces"]),
         )
         for atoms in frames
     ]

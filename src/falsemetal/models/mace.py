@@ -116,10 +116,12 @@ class ShortRangedMACE(torch.nn.Module):
     def message_passing(self, graph: Graph) -> LocalState:
         """Run all layers; `node_energies` has shape (n,), eV, without the atomic energies."""
         mace = self.mace
-        vectors = graph.edge_vectors()
+        # float32 would round a position in a large cell by 1e-6 Å: differences are taken before
+        dtype = mace.r_max.dtype
+        vectors = graph.edge_vectors().to(dtype)
         lengths = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
         node_attrs = torch.nn.functional.one_hot(graph.species, len(self.elements))
-        node_attrs = node_attrs.to(vectors.dtype)
+        node_attrs = node_attrs.to(dtype)
         harmonics = mace.spherical_harmonics(vectors)
         radial, envelope = mace.radial_embedding(
             lengths, node_attrs, graph.edge_index, mace.atomic_numbers

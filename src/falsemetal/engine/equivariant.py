@@ -1,0 +1,132 @@
+"""Equivariant maps of e3nn as plain arrays, read by applying them to unit vectors.
+
+Features are kept as one array per degree l, shape (n, 2l + 1, channels), so that every linear map
+is a matrix product over the last axis.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from e3nn import o3
+from torch import Tensor
+
+Features = dict[str, Tensor]
+"""Arrays of shape (…, 2l + 1, channels) by irrep, as "1o"."""
+
+
+class Linear(torch.nn.Module):
+    """A linear equivariant map: one matrix for each irrep.
+
+    Parameters
+    ----------
+    function
+        The map on e3nn's flat layout, (m, dimension in) to (m, dimension out).
+    irreps_in, irreps_out
+        Its irreps. Those that stand more than once are joined in order.
+    """
+
+    def __init__(
+        self, function: Callable[[Tensor], Tensor], irreps_in: o3.Irreps, irreps_out: o3.Irreps
+    ) -> None:
+        super().__init__()
+        inputs, outputs = _places(irreps_in), _places(irreps_out)
+        self.irreps = [ir for ir in inputs if ir in outputs]
+        for index, ir in enumerate(self.irreps):
+            first, of_output = inputs[ir], outputs[ir]
+            units = torch.zeros(len(first), irreps_in.dim)
+            units[torch.arange(len(first)), first] = 1.0
+            self.register_buffer(f"matrix_{index}", function(units)[:, of_output].contiguous())
+
+    def matrix(self, ir: str) -> Tensor:
+        """Matrix of an irrep, shape (channels in, channels out)."""
+        return getattr(self, f"matrix_{self.irreps.index(ir)}")
+
+    def forward(self, features: Features) -> Features:
+        """Apply the map."""
+        return {ir: features[ir] @ self.matrix(ir) for ir in self.irreps if ir in features}
+
+
+def _places(irreps: o3.Irreps) -> dict[str, Tensor]:
+    """Where the first component of every copy of an irrep stands in the flat layout."""
+    places: dict[str, list[int]] = {}
+    for (mul, ir), part in zip(irreps, irreps.slices(), strict=True):
+        places.setdefault(str(ir), []).extend(part.start + ir.dim * copy for copy in range(mul))
+    return {ir: torch.tensor(index) for ir, index in places.items()}
+
+
+def couplings(product: o3.TensorProduct) -> list[Tensor]:
+    """Coefficients of every path of a channel-wise product, shape (2l₁+1, 2l₂+1, 2l₃+1) each.
+
+    Raises
+    ------
+    ValueError
+        If the product is not channel-wise with one weight per channel, or if paths share an output.
+    """
+    outputs = [instruction.i_out for instruction in product.instructions]
+    modes = {i.connection_mode for i in product.instructions if i.has_weight}
+    if modes != {"uvu"} or len(set(outputs)) < len(outputs):
+        raise ValueError("not a channel-wise product with separate outputs")
+    irreps = product.irreps_in1, product.irreps_in2, product.irreps_out
+    found = []
+    for path in product.instructions:
+        parts = list(zip(irreps, (path.i_in1, path.i_in2, path.i_out), strict=True))
+        dims = [of[index].ir.dim for of, index in parts]
+        starts = [of.slices()[index].start for of, index in parts]
+        first, second = (
+            torch.eye(of.dim)[start : start + dim]
+            for (of, _), start, dim in zip(parts[:2], starts, dims, strict=False)
+        )
+        # every component of the one with every component of the other
+        result = product(
+            first.repeat_interleave(dims[1], 0),
+            second.repeat(dims[0], 1),
+            torch.ones(dims[0] * dims[1], product.weight_numel),
+        )
+        found.append(result[:, starts[2] : starts[2] + dims[2]].view(*dims))
+    return found
+
+
+class SphericalHarmonics(torch.nn.Module):
+    """Real spherical harmonics of e3nn as polynomials of a unit vector.
+
+    Parameters
+    ----------
+    harmonics
+        e3nn's module, which decides irreps and normalisation.
+    """
+
+    def __init__(self, harmonics: o3.SphericalHarmonics) -> None:
+        super().__init__()
+        irreps = o3.Irreps(harmonics.irreps_out)
+        self.irreps = [str(ir) for _, ir in irreps]
+        self.highest = irreps.lmax
+        generator = torch.Generator().manual_seed(0)
+        points = torch.randn(500, 3, dtype=torch.float64, generator=generator)
+        points = torch.nn.functional.normalize(points, dim=1)
+        values = harmonics(points.to(torch.get_default_dtype())).double()
+        self.terms: list[list[list[tuple[float, tuple[int, ...]]]]] = []
+        for (_, ir), part in zip(irreps, irreps.slices(), strict=True):
+            powers = [(a, b, ir.l - a - b) for a in range(ir.l + 1) for b in range(ir.l + 1 - a)]
+            monomials = torch.stack([points.pow(torch.tensor(p)).prod(1) for p in powers], 1)
+            solution = torch.linalg.lstsq(monomials, values[:, part]).solution
+            self.terms.append(
+                [
+                    [(float(c), p) for c, p in zip(column, powers, strict=True) if abs(c) > 1e-9]
+                    for column in solution.T
+                ]
+            )
+
+    def forward(self, units: Tensor) -> Features:
+        """Harmonics by irrep, shape (n, 2l + 1, slots), of unit vectors, shape (n, slots, 3)."""
+        powers = [[torch.ones_like(axis)] for axis in units.unbind(-1)]
+        for known, axis in zip(powers, units.unbind(-1), strict=True):
+            known += [axis**k for k in range(1, self.highest + 1)]
+        return {
+            ir: torch.stack([_polynomial(component, powers) for component in terms], dim=1)
+            for ir, terms in zip(self.irreps, self.terms, strict=True)
+        }
+
+
+def _polynomial(terms: Sequence[tuple[float, tuple[int, ...]]], powers: list) -> Tensor:
+    x, y, z = powers
+    return sum(c * x[a] * y[b] * z[d] for c, (a, b, d) in terms)

@@ -1,0 +1,154 @@
+"""Energy of one structure by a model of this project, in the fast form."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from e3nn import o3
+from torch import Tensor
+
+from falsemetal.engine.charges import Transfer, charges_from
+from falsemetal.engine.coulomb import coulomb_energy
+from falsemetal.engine.equivariant import Features, Linear, SphericalHarmonics
+from falsemetal.engine.layers import SCALAR, Edges, Layer, Readout
+from falsemetal.engine.neighbours import Neighbours, edge_vectors
+from falsemetal.engine.radial import Knots, fit_splines
+from falsemetal.models.mace import ShortRangedMACE
+from falsemetal.models.split_charge import SplitChargeMACE
+
+
+class Evaluator(torch.nn.Module):
+    """A model in the fast form, for a fixed composition with the atoms sorted by species.
+
+    Parameters
+    ----------
+    model
+        Plain model.
+    species
+        Index into the model's elements of each species present, ascending.
+    counts
+        Atoms of each.
+
+    Raises
+    ------
+    NotImplementedError
+        If a block of the model has no fast form.
+    """
+
+    def __init__(
+        self, model: ShortRangedMACE, species: Sequence[int], counts: Sequence[int]
+    ) -> None:
+        super().__init__()
+        mace = model.mace
+        dtype = next(model.parameters()).dtype
+        n_elements = len(model.elements)
+        self.dtype = dtype
+        self.counts = list(counts)
+        self.harmonics = SphericalHarmonics(mace.spherical_harmonics)
+        embedding = mace.node_embedding(torch.eye(n_elements, dtype=dtype)[list(species)])
+        self.register_buffer("embedding", embedding[:, None])
+        self.knots, radial = _radial_splines(model, dtype)
+        self.layers = torch.nn.ModuleList(
+            Layer(
+                interaction,
+                product,
+                species=species,
+                counts=counts,
+                n_elements=n_elements,
+                radial=radial[index],
+            )
+            for index, (interaction, product) in enumerate(
+                zip(mace.interactions, mace.products, strict=True)
+            )
+        )
+        irreps = [o3.Irreps(product.linear.irreps_out) for product in mace.products]
+        self.readouts = torch.nn.ModuleList(
+            Readout(readout, of_layer)
+            for readout, of_layer in zip(mace.readouts, irreps, strict=True)
+        )
+        self.scale = float(mace.scale_shift.scale)
+        self.shift = float(mace.scale_shift.shift)
+        base = model.atomic_energies_eV[list(species)] * torch.tensor(counts)
+        self.register_buffer("constant_eV", base.sum())
+        self.electrostatics = None
+        if isinstance(model, SplitChargeMACE):
+            self.electrostatics = model.electrostatics
+            formal = model.formal_charges_e[list(species)].repeat_interleave(torch.tensor(counts))
+            self.register_buffer("formal_charges_e", formal)
+            self.transfers = torch.nn.ModuleList(
+                Transfer(layer, columns)
+                for layer, columns in zip(
+                    model.transfer_layers, radial[len(self.layers) :], strict=True
+                )
+            )
+            dipole = o3.Irreps("1x1o")
+            self.dipoles = torch.nn.ModuleList(
+                Linear(layer, of_layer, dipole)
+                for layer, of_layer in zip(model.dipole_layers, irreps, strict=False)
+            )
+
+    def forward(
+        self, positions: Tensor, neighbours: Neighbours, cell: Tensor, *, slab: bool
+    ) -> Tensor:
+        """Energy in eV, float64, once differentiable.
+
+        Parameters
+        ----------
+        positions
+            Shape (n, 3), Å, float64, unwrapped, sorted by species.
+        neighbours
+            Up to the model's cutoff, or more.
+        cell
+            Shape (3, 3), Å; row i is the i-th lattice vector.
+        slab
+            Periodic in x and y only.
+        """
+        vectors = edge_vectors(positions, neighbours)
+        lengths = vectors.square().sum(-1).sqrt()
+        units = (vectors / lengths[..., None]).to(self.dtype)
+        edges = Edges(neighbours, self.harmonics(units), self.knots.places(lengths))
+        kinds = zip(self.embedding, self.counts, strict=True)
+        features: Features = {SCALAR: torch.cat([h.expand(n, 1, -1) for h, n in kinds])}
+        atomic, states = 0.0, []
+        for layer, readout in zip(self.layers, self.readouts, strict=True):
+            features = layer(features, edges)
+            states.append(features)
+            atomic = atomic + readout(features)
+        energy = (self.scale * atomic + self.shift).double().sum() + self.constant_eV
+        if self.electrostatics is None:
+            return energy
+        transfers = sum(
+            layer(state, edges) for layer, state in zip(self.transfers, states, strict=True)
+        )
+        charges = charges_from(transfers, self.formal_charges_e, neighbours)
+        dipoles = None
+        if self.dipoles:
+            dipoles = sum(
+                layer(state)["1o"][..., 0]
+                for layer, state in zip(self.dipoles, states, strict=True)
+            )
+        return energy + coulomb_energy(
+            self.electrostatics, charges, dipoles, positions, cell, slab=slab
+        )
+
+
+def _radial_splines(model: ShortRangedMACE, dtype: torch.dtype) -> tuple[Knots, list[Tensor]]:
+    """Splines of all radial networks: of the convolutions, then of the charge transfers."""
+    double = copy.deepcopy(model).double()
+    mace = double.mace
+    anything = torch.ones(1, len(model.elements), dtype=torch.float64)
+    widths = [interaction.conv_tp.weight_numel for interaction in mace.interactions]
+    transfers = list(double.transfer_layers) if isinstance(double, SplitChargeMACE) else []
+    widths += [layer.product.weight_numel for layer in transfers]
+
+    def functions(lengths: Tensor) -> Tensor:
+        edges = torch.zeros(2, len(lengths), dtype=torch.int64)
+        radial, envelope = mace.radial_embedding(
+            lengths[:, None], anything, edges, mace.atomic_numbers
+        )
+        weights = torch.cat([block.conv_tp_weights(radial) for block in mace.interactions], 1)
+        weights = weights if envelope is None else weights * envelope
+        return torch.cat([weights, *(layer.radial(radial) for layer in transfers)], 1)
+
+    knots, coefficients = fit_splines(functions, model.r_cut_A, dtype)
+    return knots, list(coefficients.split(widths, -1))

@@ -1,0 +1,125 @@
+"""Radial networks as splines: what a network computes for every edge depends on its length only."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.interpolate import make_interp_spline
+from torch import Tensor
+
+DEGREE = 5
+FIRST_INTERVALS, LAST_INTERVALS = 128, 16384
+TOLERANCE = {torch.float32: 1e-8, torch.float64: 1e-12}
+"""Largest error of a spline, relative to the largest value of its functions."""
+
+SHORTEST_A, UNSURE_INTERVALS = 0.05, 8
+"""Splines begin at this distance, for Bessel functions divide by it, and settle within so many."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where distances lie on the knots.
+
+    Attributes
+    ----------
+    interval
+        Shape (…), int64.
+    t
+        Place within the interval, 0 to 1, shape (…, 1).
+    inside
+        Whether the distance is below the cutoff, shape (…, 1).
+    """
+
+    interval: Tensor
+    t: Tensor
+    inside: Tensor
+
+
+class Knots:
+    """Knots that all splines of a model share.
+
+    Parameters
+    ----------
+    spacing_A
+        Distance of two knots.
+    r_cut_A
+        The last knot, beyond which every function is zero.
+    dtype
+        Of the values.
+    """
+
+    def __init__(self, spacing_A: float, r_cut_A: float, dtype: torch.dtype) -> None:
+        self.spacing_A, self.r_cut_A, self.dtype = spacing_A, r_cut_A, dtype
+        self.last = round((r_cut_A - SHORTEST_A) / spacing_A) - 1
+
+    def places(self, lengths: Tensor) -> Places:
+        """Places of distances in Å, of any shape."""
+        place = (lengths.clamp(SHORTEST_A, self.r_cut_A) - SHORTEST_A) * (1.0 / self.spacing_A)
+        interval = place.detach().floor().clamp(max=self.last)
+        t = (place - interval).to(self.dtype)[..., None]
+        return Places(interval.long(), t, (lengths < self.r_cut_A)[..., None])
+
+
+def evaluate(coefficients: Tensor, places: Places) -> Tensor:
+    """Values of splines, shape (…, n), whose coefficients have the shape (intervals, 6, n)."""
+    value = coefficients[:, 0][places.interval]
+    for power in range(1, DEGREE + 1):
+        value = value * places.t + coefficients[:, power][places.interval]
+    return value * places.inside
+
+
+def fit_splines(
+    functions: Callable[[Tensor], Tensor], r_cut_A: float, dtype: torch.dtype
+) -> tuple[Knots, Tensor]:
+    """Replace functions of the distance that vanish at the cutoff by quintic splines.
+
+    Parameters
+    ----------
+    functions
+        Distances in Å, shape (m,), float64, to values, shape (m, n), float64.
+    r_cut_A
+        Cutoff.
+    dtype
+        Of the table; also decides how fine it is.
+
+    Returns
+    -------
+    Knots, Tensor
+        And the coefficients for :func:`evaluate`, shape (intervals, 6, n).
+
+    Raises
+    ------
+    ValueError
+        If no table of reasonable size follows the functions.
+    """
+    spacing_A, coefficients = _fit(functions, r_cut_A, TOLERANCE[dtype])
+    return Knots(spacing_A, r_cut_A, dtype), torch.tensor(coefficients, dtype=dtype)
+
+
+def _fit(
+    functions: Callable[[Tensor], Tensor], r_cut_A: float, tolerance: float
+) -> tuple[float, np.ndarray]:
+    """Spacing of the knots in Å, and the spline's Taylor coefficients at each, highest first."""
+    n_intervals = FIRST_INTERVALS
+    while n_intervals <= LAST_INTERVALS:
+        knots, spacing = np.linspace(SHORTEST_A, r_cut_A, n_intervals + 1, retstep=True)
+        middles = knots[:-1] + 0.5 * spacing
+        values, expected = (_evaluate(functions, places) for places in (knots, middles))
+        spline = make_interp_spline(knots, values, k=DEGREE)
+        # at its ends a spline is least sure; the first lies where no pair of atoms ever is
+        error = np.abs(spline(middles) - expected)[UNSURE_INTERVALS:].max()
+        if error <= tolerance * np.abs(expected[UNSURE_INTERVALS:]).max():
+            taylor = [
+                spline.derivative(k)(knots[:-1]) * spacing**k / math.factorial(k)
+                for k in range(DEGREE, 0, -1)
+            ]
+            return float(spacing), np.stack([*taylor, values[:-1]], axis=1)
+        n_intervals *= 2
+    raise ValueError(f"radial functions vary too fast for a spline of {LAST_INTERVALS} intervals")
+
+
+def _evaluate(functions: Callable[[Tensor], Tensor], places: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return functions(torch.tensor(places)).numpy()
