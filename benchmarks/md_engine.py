@@ -1,98 +1,161 @@
-"""Steps per second of this project's calculator against mace-torch's, same weights, same run.
+"""Steps per second of molecular dynamics: this engine against mace-torch's, the same weights.
 
-    OMP_NUM_THREADS=1 python benchmarks/md_engine.py
+    python benchmarks/md_engine.py [small] [two] [paper]
 
-One-layer model of `config/demo.yaml` with random weights on water slabs, Langevin dynamics by ASE,
-float32, one core. The engines take turns; medians of the repeats are printed and written to
-`benchmarks/results/md_engine.csv`. `long` is the split-charge model, which mace-torch has not.
+Random weights on water slabs, float32, Langevin dynamics by ASE with 0.5 fs. Every engine has a
+process of its own; they take turns. `compiled` is what a run of this project uses, `eager` what it
+falls back to without a C++ compiler.
 """
 
-import platform
+import sys
+import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator
+from ase.io import read, write
 from ase.md.langevin import Langevin
+from common import Worker, keep, medians_in_turn
 
-from falsemetal.config import Config, load_config
-from falsemetal.dynamics.calculator import ModelCalculator
-from falsemetal.models.mace import DatasetStatistics
-from falsemetal.models.store import build_model, default_dtype
 from falsemetal.structures.water import water_slab
 from falsemetal.units import ASE_FS
 
-ROOT = Path(__file__).parents[1]
-STATISTICS = DatasetStatistics(elements=(1, 8), force_rms_eV_per_A=0.01, mean_neighbours=40.0)
-REPEATS, STEPS = 5, 40
+SMALL = {
+    "layers": 1,
+    "l_max": 0,
+    "channels": 24,
+    "max_ell": 2,
+    "correlation": 3,
+    "r_cut_A": 4.5,
+    "radial_mlp": [64, 64],
+}
+MODELS: dict[str, dict[str, Any]] = {
+    "small": SMALL,
+    "two": SMALL | {"layers": 2, "l_max": 1},
+    "paper": {"layers": 2, "l_max": 1, "channels": 128, "r_cut_A": 6.0},
+}
+MOLECULES = {"small": (64, 128, 192, 384, 840), "two": (64, 128, 192, 384, 840), "paper": (128,)}
+STEPS = {"small": 60, "two": 20, "paper": 4}
+REPEATS = 5
 
 
-def calculators(config: Config) -> dict[str, Calculator]:
-    """Engines by name; the random weights are scaled down so that the water holds together."""
+def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
+    """Model with random weights."""
+    import torch
+
+    from falsemetal.config import MACEPotential, SplitChargePotential
+    from falsemetal.models import store
+    from falsemetal.models.mace import DatasetStatistics
+
+    form = MACEPotential if kind == "mace" else SplitChargePotential
+    statistics = DatasetStatistics((1, 8), force_rms_eV_per_A=0.01, mean_neighbours=40.0)
+    return store.build_model(
+        form(kind=kind, dataset="none", duration_ps=1.0, **settings),
+        statistics,
+        dtype=torch.float32,
+    )
+
+
+def ours(settings: dict[str, Any], kind: str, *, compiled: bool) -> Callable[..., float]:
+    """Timer of this project's calculator."""
+    from falsemetal.dynamics.calculator import ModelCalculator
+
+    return Timer(ModelCalculator(build_model(settings, kind), compiled=compiled))
+
+
+def theirs(model_path: str, compile_mode: str | None) -> Callable[..., float]:
+    """Timer of mace-torch's calculator, used as its documentation says."""
     from mace.calculators import MACECalculator
 
-    models = {
-        name: build_model(config.potentials[name], STATISTICS, dtype=torch.float32)
-        for name in config.trained_potentials
-    }
-    short, long = (models[name] for name in ("sr-mace", "lr-mace"))
-    with default_dtype(torch.float32):
-        theirs = MACECalculator(models=[short.mace], device="cpu", default_dtype="float32")
-    return {
-        "falsemetal": ModelCalculator(short),
-        "MACECalculator": theirs,
-        "falsemetal, long": ModelCalculator(long),
-    }
-
-
-def steps_per_second(atoms: Atoms, calculator: Calculator, n_steps: int) -> float:
-    """Speed of Langevin dynamics over some steps, from a copy of the structure."""
-    atoms = atoms.copy()
-    atoms.calc = calculator
-    with warnings.catch_warnings(action="ignore"):
-        integrator = Langevin(
-            atoms,
-            0.5 * ASE_FS,
-            temperature_K=100.0,
-            friction=0.01 / ASE_FS,
-            fixcm=False,
-            rng=np.random.default_rng(1),
+    return Timer(
+        MACECalculator(
+            model_paths=model_path, device="cpu", default_dtype="float32", compile_mode=compile_mode
         )
-        integrator.run(3)
+    )
+
+
+class Timer:
+    """Steps per second of one calculator; the first call for a structure warms it up."""
+
+    def __init__(self, calculator: Calculator) -> None:
+        self.calculator = calculator
+        self._known: set[str] = set()
+
+    def __call__(self, path: str, n_steps: int) -> float:
+        """Run dynamics from the structure in a file."""
+        atoms = read(path)
+        if path not in self._known:
+            self._steps_per_second(atoms.copy(), 6)
+            self._known.add(path)
+        return self._steps_per_second(atoms, n_steps)
+
+    def _steps_per_second(self, atoms: Atoms, n_steps: int) -> float:
+        atoms.calc = self.calculator
+        with warnings.catch_warnings(action="ignore"):
+            integrator = Langevin(
+                atoms,
+                0.5 * ASE_FS,
+                temperature_K=300.0,
+                friction=0.01 / ASE_FS,
+                fixcm=False,
+                rng=np.random.default_rng(1),
+            )
+        integrator.run(2)
         began = time.perf_counter()
         integrator.run(n_steps)
-    return n_steps / (time.perf_counter() - began)
+        return n_steps / (time.perf_counter() - began)
 
 
-def main() -> None:
-    """Time all engines in turn, print and keep the table."""
-    torch.set_num_threads(1)
-    config = load_config(ROOT / "config/demo.yaml")
-    engines = calculators(config)
+def compare(name: str, folder: Path) -> list[dict[str, Any]]:
+    """Rows of one model for all sizes."""
+    import torch
+
+    settings = MODELS[name]
+    path = str(folder / f"{name}.model")
+    torch.save(build_model(settings).mace, path)
     rows = []
-    for n_molecules in (64, 128, 192):
-        atoms = water_slab(n_molecules, cross_section_A=12.42, cell_height_A=60.0, seed=1)
-        speeds: dict[str, list[float]] = {name: [] for name in engines}
-        for _ in range(REPEATS):
-            for name, calculator in engines.items():
-                speeds[name].append(steps_per_second(atoms, calculator, STEPS))
-        medians = {name: float(np.median(values)) for name, values in speeds.items()}
+    for n_molecules in MOLECULES[name]:
+        atoms = water_slab(n_molecules, cross_section_A=12.42 if n_molecules < 400 else 25.0,
+                           cell_height_A=100.0, seed=1)
+        structure = str(folder / f"{n_molecules}.extxyz")
+        write(structure, atoms)
+        workers = {
+            "compiled": Worker(ours_compiled, settings),
+            "eager": Worker(ours_eager, settings),
+            "MACECalculator": Worker(theirs, path, None),
+            "MACECalculator compiled": Worker(theirs, path, "default"),
+        }
+        speeds = medians_in_turn(workers, REPEATS, structure, STEPS[name])
+        for worker in workers.values():
+            worker.close()
         rows.append(
-            {"n_atoms": len(atoms)}
-            | {f"{name} (steps/s)": round(value, 1) for name, value in medians.items()}
-            | {"gain": round(medians["falsemetal"] / medians["MACECalculator"], 2)}
+            {"model": name, "n_atoms": len(atoms)}
+            | {f"{engine} (steps/s)": round(speed, 2) for engine, speed in speeds.items()}
+            | {
+                "over eager": round(speeds["compiled"] / speeds["MACECalculator"], 2),
+                "over compiled": round(speeds["compiled"] / speeds["MACECalculator compiled"], 2),
+            }
         )
-    table = pd.DataFrame(rows)
-    print(table.to_string(index=False))
-    machine = f"{platform.machine()}, torch {torch.__version__}, one core"
-    path = ROOT / "benchmarks/results/md_engine.csv"
-    path.parent.mkdir(exist_ok=True)
-    table.assign(machine=machine).to_csv(path, index=False)
+        print(rows[-1], flush=True)
+    return rows
+
+
+def ours_compiled(settings: dict[str, Any]) -> Callable[..., float]:
+    """Timer of the compiled engine."""
+    return ours(settings, "mace", compiled=True)
+
+
+def ours_eager(settings: dict[str, Any]) -> Callable[..., float]:
+    """Timer of the engine without a compiler."""
+    return ours(settings, "mace", compiled=False)
 
 
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = sys.argv[1:] or list(MODELS)
+        keep([row for name in chosen for row in compare(name, Path(folder))], "md_engine")
