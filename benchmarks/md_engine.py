@@ -120,8 +120,12 @@ def compare(name: str, folder: Path) -> list[dict[str, Any]]:
     torch.save(build_model(settings).mace, path)
     rows = []
     for n_molecules in MOLECULES[name]:
-        atoms = water_slab(n_molecules, cross_section_A=12.42 if n_molecules < 400 else 25.0,
-                           cell_height_A=100.0, seed=1)
+        atoms = water_slab(
+            n_molecules,
+            cross_section_A=12.42 if n_molecules < 400 else 25.0,
+            cell_height_A=100.0,
+            seed=1,
+        )
         structure = str(folder / f"{n_molecules}.extxyz")
         write(structure, atoms)
         workers = {

@@ -7,6 +7,7 @@ from small_models import SETTINGS, STATISTICS, small_model, water_layer
 
 from falsemetal.config import MACEPotential, SplitChargePotential
 from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.engine import evaluator, rows
 from falsemetal.models.graph import build_graph
 from falsemetal.models.mace import ShortRangedMACE, predict
 from falsemetal.models.split_charge import SplitChargeMACE
@@ -83,3 +84,19 @@ def test_a_lonely_atom_has_its_own_energy() -> None:
     energies, _ = predict(model, build_graph(atoms, model.elements, model.r_cut_A))
     assert atoms.get_potential_energy() == pytest.approx(float(energies[0]), abs=1e-9)
     assert np.array_equal(atoms.get_forces(), np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rows_in_chunks_give_the_same(monkeypatch, compiled) -> None:
+    """Chunks bound the memory of large cells; 7 rows do not divide 36 atoms."""
+    monkeypatch.setattr(evaluator, "chunk_size", lambda *_: 7)
+    name = "split-1" if compiled else "split-2"
+    model = polar(small_model(name))
+    compare(model, ModelCalculator(model, compiled=compiled), slab=True)
+
+
+def test_chunks_fill_the_memory_they_may(monkeypatch) -> None:
+    monkeypatch.setattr(rows, "BYTES_AT_ONCE", 12e6)
+    assert rows.chunk_size(100, slots=50, width=100, bytes_per_number=4) is None
+    assert rows.chunk_size(1000, slots=50, width=100, bytes_per_number=4) == 200
+    assert rows.chunk_size(1000, slots=50, width=100, bytes_per_number=8) == 100

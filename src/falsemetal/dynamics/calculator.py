@@ -105,12 +105,8 @@ class _System:
         with default_dtype(next(model.parameters()).dtype):
             evaluator = Evaluator(model.cpu(), present.tolist(), counts.tolist())
         model.to(device)
-        self._function = _energy_and_gradient(
-            evaluator.to(device), torch.tensor(self.cell, device=device), slab=self.slab
-        )
-        if compiled:
-            self._function = compile_evaluation(self._function)
-        self._device = device
+        self._evaluator, self._device, self._compiled = evaluator.to(device), device, compiled
+        self._functions: dict[int, Callable[..., tuple[Tensor, Tensor]]] = {}
 
     def fits(self, atoms: Atoms) -> bool:
         """Tell whether a structure is this one, but for its positions."""
@@ -122,7 +118,10 @@ class _System:
 
     def evaluate(self, positions: np.ndarray, rows: Neighbours) -> tuple[float, np.ndarray]:
         """Energy in eV, and forces in eV/Å in the structure's own order."""
-        energy, gradient = self._function(
+        slots = rows.senders.shape[1]
+        if slots not in self._functions:
+            self._functions[slots] = self._prepare(slots)
+        energy, gradient = self._functions[slots](
             torch.as_tensor(positions, device=self._device),
             rows.senders,
             rows.shifts,
@@ -132,20 +131,25 @@ class _System:
         forces[self.order] = -gradient.cpu().numpy()
         return float(energy), forces
 
+    def _prepare(self, slots: int) -> Callable[..., tuple[Tensor, Tensor]]:
+        evaluator, slab = self._evaluator, self.slab
+        cell = torch.tensor(self.cell, device=self._device)
 
-def _energy_and_gradient(
-    evaluator: Evaluator, cell: Tensor, *, slab: bool
-) -> Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-    def function(
-        positions: Tensor, senders: Tensor, shifts: Tensor, outgoing: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        positions = positions.detach().requires_grad_(True)
-        rows = Neighbours(senders, shifts, outgoing)
-        energy = evaluator(positions, rows, cell, slab=slab)
-        (gradient,) = torch.autograd.grad(energy, positions)
-        return energy.detach(), gradient
+        def function(
+            positions: Tensor, senders: Tensor, shifts: Tensor, outgoing: Tensor
+        ) -> tuple[Tensor, Tensor]:
+            positions = positions.detach().requires_grad_(True)
+            rows = Neighbours(senders, shifts, outgoing)
+            energy = evaluator(positions, rows, cell, slab=slab)
+            (gradient,) = torch.autograd.grad(energy, positions)
+            return energy.detach(), gradient
 
-    return function
+        if not self._compiled:
+            return function
+        if evaluator.chunk_size(slots) is None:
+            return compile_evaluation(function)
+        evaluator.compiled_chunks = {}
+        return function
 
 
 class _NeighbourList:

@@ -1,21 +1,23 @@
-"""Split charges and atomic dipoles on padded neighbour rows."""
+"""Split charges on padded neighbour rows."""
 
 import torch
 from e3nn import o3
 from torch import Tensor
 
 from falsemetal.engine.equivariant import Features, Linear, couplings
-from falsemetal.engine.layers import Edges
-from falsemetal.engine.neighbours import Neighbours, gather_senders, sum_outgoing
+from falsemetal.engine.neighbours import gather_senders
 from falsemetal.engine.radial import evaluate
+from falsemetal.engine.rows import Edges
 from falsemetal.models.split_charge import ChargeTransfer
 
 
 class Transfer(torch.nn.Module):
-    """Charge carried by each edge after one layer (paper, eq. S4).
+    r"""Charge that the atoms gain in one layer, Σ_j p_ji − Σ_j p_ij (paper, eq. S4).
 
-    The readout's weights and the coupling of features with harmonics are folded into the radial
-    functions: p_ji = Σ_l Σ_mc R_lc(r) (W1 h_j + W2 h_i)_mc Y_lm.
+    A transfer is :math:`p_{ji} = \sum_{lm} R_l(r_{ij})\,(W_1 h_j + W_2 h_i)_{lm}\,Y_{lm}`, with
+    readout and coupling folded into the radial functions. Turning an edge round gives its
+    harmonics the sign :math:`(-1)^l`, so that for :math:`d = (W_1 - (-1)^l W_2) h` the charge is a
+    sum over one's own edges, :math:`\sum_{jlm} R_l Y_{lm} (d_j - (-1)^l d_i)_{lm}`.
 
     Parameters
     ----------
@@ -23,38 +25,42 @@ class Transfer(torch.nn.Module):
         Module of the plain model.
     radial
         Coefficients of the splines that give the product's weights.
+
+    Attributes
+    ----------
+    width
+        Numbers that an edge takes in memory.
     """
 
     def __init__(self, layer: ChargeTransfer, radial: Tensor) -> None:
         super().__init__()
         features = o3.Irreps(layer.sender.irreps_in)
-        self.sender = Linear(layer.sender, features, features)
-        self.receiver = Linear(layer.receiver, features, features)
+        signs = torch.cat([torch.full((mul * ir.dim,), (-1.0) ** ir.l) for mul, ir in features])
+        self.difference = Linear(
+            lambda h: layer.sender(h) - signs * layer.receiver(h), features, features
+        )
         readout = layer.readout(torch.eye(layer.readout.irreps_in.dim))[:, 0]
-        self.irreps: list[str] = []
+        self.signs: dict[str, float] = {}
+        self.width = 0
         column = 0
-        for path, coupling in zip(
-            layer.product.instructions, couplings(layer.product), strict=True
-        ):
-            mul, ir = layer.product.irreps_in1[path.i_in1]
-            weights = readout[layer.product.irreps_out.slices()[path.i_out]]
+        product = layer.product
+        for path, coupling in zip(product.instructions, couplings(product), strict=True):
+            mul, ir = product.irreps_in1[path.i_in1]
+            weights = readout[product.irreps_out.slices()[path.i_out]]
             folded = radial[..., column : column + mul] * weights * coupling[0, 0, 0]
-            self.register_buffer(f"radial_{len(self.irreps)}", folded.contiguous())
-            self.irreps.append(str(ir))
+            self.register_buffer(f"radial_{ir}", folded.contiguous())
+            self.signs[str(ir)] = (-1.0) ** ir.l
             column += mul
+            self.width += mul * (1 + 2 * ir.dim)
 
-    def forward(self, features: Features, edges: Edges) -> Tensor:
-        """Transfers p_ji in e, shape (n, slots)."""
-        sent, received = self.sender(features), self.receiver(features)
-        total = None
-        for index, ir in enumerate(self.irreps):
-            radial = evaluate(getattr(self, f"radial_{index}"), edges.places)
-            pair = gather_senders(sent[ir], edges.neighbours) + received[ir][:, None]
-            part = ((pair * radial[:, :, None]).sum(-1) * edges.harmonics[ir].mT).sum(-1)
-            total = part if total is None else total + part
-        return total
-
-
-def charges_from(transfers: Tensor, formal_charges: Tensor, neighbours: Neighbours) -> Tensor:
-    """q_i = q_i^formal + Σ_j p_ji − Σ_j p_ij in e, shape (n,)."""
-    return formal_charges + transfers.sum(1) - sum_outgoing(transfers, neighbours)
+    def forward(self, difference: Features, own: Features, edges: Edges) -> Tensor:
+        """Charges in e that the atoms of some rows gain, from `difference` of all atoms."""
+        gained = None
+        for ir, sign in self.signs.items():
+            radial = evaluate(getattr(self, f"radial_{ir}"), edges.places)
+            senders = gather_senders(difference[ir], edges.neighbours)
+            pair = senders - sign * own[ir][:, None]
+            angular = edges.harmonics[ir].mT[..., None]
+            part = (radial[:, :, None] * angular * pair).sum((1, 2, 3))
+            gained = part if gained is None else gained + part
+        return gained

@@ -372,7 +372,8 @@ def _coulomb(
     )
     present = dipoles if dipoles.shape[1] else None
     found = coulomb_response(term, charges, present, positions, cell, slab=slab)
-    return found.energy, found.by_charges, found.by_dipoles, found.by_positions
+    gradients = found.by_charges, found.by_dipoles, found.by_positions
+    return found.energy, *(gradient.contiguous() for gradient in gradients)
 
 
 @_coulomb.register_fake

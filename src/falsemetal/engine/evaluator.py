@@ -1,18 +1,20 @@
 """Energy of one structure by a model of this project, in the fast form."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from e3nn import o3
 from torch import Tensor
 
-from falsemetal.engine.charges import Transfer, charges_from
+from falsemetal.engine.charges import Transfer
 from falsemetal.engine.coulomb import coulomb_energy
 from falsemetal.engine.equivariant import Features, Linear, SphericalHarmonics
-from falsemetal.engine.layers import SCALAR, Edges, Layer, Readout
+from falsemetal.engine.layers import SCALAR, Layer, Readout
 from falsemetal.engine.neighbours import Neighbours, edge_vectors
 from falsemetal.engine.radial import Knots, fit_splines
+from falsemetal.engine.rows import ChunkedRows, Edges, Rows, chunk_size
 from falsemetal.models.mace import ShortRangedMACE
 from falsemetal.models.split_charge import SplitChargeMACE
 
@@ -29,6 +31,11 @@ class Evaluator(torch.nn.Module):
     counts
         Atoms of each.
 
+    Attributes
+    ----------
+    compiled_chunks
+        Where compiled work on chunks of rows is kept; None to run it as it is.
+
     Raises
     ------
     NotImplementedError
@@ -43,6 +50,7 @@ class Evaluator(torch.nn.Module):
         dtype = next(model.parameters()).dtype
         n_elements = len(model.elements)
         self.dtype = dtype
+        self.compiled_chunks: dict[Any, Callable[..., Any]] | None = None
         self.counts = list(counts)
         self.harmonics = SphericalHarmonics(mace.spherical_harmonics)
         embedding = mace.node_embedding(torch.eye(n_elements, dtype=dtype)[list(species)])
@@ -103,24 +111,21 @@ class Evaluator(torch.nn.Module):
         slab
             Periodic in x and y only.
         """
-        vectors = edge_vectors(positions, neighbours)
-        lengths = vectors.square().sum(-1).sqrt()
-        units = (vectors / lengths[..., None]).to(self.dtype)
-        edges = Edges(neighbours, self.harmonics(units), self.knots.places(lengths))
+        rows = self._rows(positions, neighbours)
         kinds = zip(self.embedding, self.counts, strict=True)
         features: Features = {SCALAR: torch.cat([h.expand(n, 1, -1) for h, n in kinds])}
         atomic, states = 0.0, []
         for layer, readout in zip(self.layers, self.readouts, strict=True):
-            features = layer(features, edges)
+            features = layer(features, rows)
             states.append(features)
             atomic = atomic + readout(features)
         energy = (self.scale * atomic + self.shift).double().sum() + self.constant_eV
         if self.electrostatics is None:
             return energy
-        transfers = sum(
-            layer(state, edges) for layer, state in zip(self.transfers, states, strict=True)
+        charges = self.formal_charges_e + sum(
+            rows(layer, layer.difference(state))
+            for layer, state in zip(self.transfers, states, strict=True)
         )
-        charges = charges_from(transfers, self.formal_charges_e, neighbours)
         dipoles = None
         if self.dipoles:
             dipoles = sum(
@@ -130,6 +135,27 @@ class Evaluator(torch.nn.Module):
         return energy + coulomb_energy(
             self.electrostatics, charges, dipoles, positions, cell, slab=slab
         )
+
+    def chunk_size(self, slots: int) -> int | None:
+        """Rows worked on at once, or None for all rows."""
+        works = [layer.convolution for layer in self.layers]
+        works += list(self.transfers) if self.electrostatics is not None else []
+        width = sum(work.width for work in works)
+        return chunk_size(sum(self.counts), slots, width, self.dtype.itemsize)
+
+    def _rows(self, positions: Tensor, neighbours: Neighbours) -> Rows:
+        size = self.chunk_size(neighbours.senders.shape[1])
+        if size is None:
+            return Rows(self._geometry, positions, neighbours)
+        return ChunkedRows(
+            self._geometry, positions, neighbours, size=size, compiled=self.compiled_chunks
+        )
+
+    def _geometry(self, positions: Tensor, neighbours: Neighbours, receivers: Tensor) -> Edges:
+        vectors = edge_vectors(positions, neighbours, receivers)
+        lengths = vectors.square().sum(-1).sqrt()
+        units = (vectors / lengths[..., None]).to(self.dtype)
+        return Edges(neighbours, self.harmonics(units), self.knots.places(lengths))
 
 
 def _radial_splines(model: ShortRangedMACE, dtype: torch.dtype) -> tuple[Knots, list[Tensor]]:

@@ -16,30 +16,12 @@ from mace.modules.blocks import (
 from torch import Tensor
 
 from falsemetal.engine.equivariant import Features, Linear, couplings
-from falsemetal.engine.neighbours import Neighbours, gather_senders
+from falsemetal.engine.neighbours import gather_senders
 from falsemetal.engine.products import FoldedProduct
-from falsemetal.engine.radial import Places, evaluate
+from falsemetal.engine.radial import evaluate
+from falsemetal.engine.rows import Edges, Rows
 
 SCALAR = "0e"
-
-
-@dataclass(frozen=True)
-class Edges:
-    """What all layers know of the edges.
-
-    Attributes
-    ----------
-    neighbours
-        Who is connected.
-    harmonics
-        By irrep, shape (n, 2l + 1, slots).
-    places
-        Where the lengths lie on the knots of the radial functions, shape (n, slots).
-    """
-
-    neighbours: Neighbours
-    harmonics: Features
-    places: Places
 
 
 @dataclass(frozen=True)
@@ -52,21 +34,27 @@ class Path:
 
 
 class Convolution(torch.nn.Module):
-    """Messages Σ_j R(r_ij) h_j ⊗ Y(r_ij), summed over the slots of each receiver by products.
+    """Messages Σ_j R(r_ij) h_j ⊗ Y(r_ij), summed over the slots of each row by matrix products.
 
     Parameters
     ----------
-    product
-        MACE's channel-wise tensor product.
+    interaction
+        MACE's block.
     radial
-        Coefficients of the splines that give the product's weights.
+        Coefficients of the splines that give the weights of its tensor product.
+
+    Attributes
+    ----------
+    width
+        Numbers that an edge takes in memory.
     """
 
-    def __init__(self, product: o3.TensorProduct, radial: Tensor) -> None:
+    def __init__(self, interaction: InteractionBlock, radial: Tensor) -> None:
         super().__init__()
+        product = interaction.conv_tp
         self.paths: list[Path] = []
+        self.width = 0
         column = 0
-        order = []
         for index, (path, coupling) in enumerate(
             zip(product.instructions, couplings(product), strict=True)
         ):
@@ -77,12 +65,20 @@ class Convolution(torch.nn.Module):
             self.register_buffer(f"coupling_{index}", coupling)
             columns = radial[..., column : column + mul].contiguous()
             self.register_buffer(f"radial_{index}", columns)
-            order.append(path.i_out)
             column += mul
-        self.order = sorted(range(len(order)), key=order.__getitem__)
+            self.width += mul * (1 + sender.dim)
+        outputs = [path.i_out for path in product.instructions]
+        self.order = sorted(range(len(outputs)), key=outputs.__getitem__)
+        norm = float(interaction.avg_num_neighbors)
+        self.linear = Linear(
+            lambda x: interaction.linear(x) / norm,
+            o3.Irreps(product.irreps_out),
+            o3.Irreps(interaction.irreps_out),
+        )
 
-    def forward(self, features: Features, edges: Edges) -> Features:
-        """Messages by irrep, paths of the same irrep joined in the order of e3nn's output."""
+    def forward(self, features: Features, own: Features, edges: Edges) -> Features:
+        """Messages by irrep to the atoms of some rows, from the features of all atoms."""
+        del own
         senders = {ir: gather_senders(h, edges.neighbours) for ir, h in features.items()}
         messages: dict[str, list[Tensor]] = {}
         for index in self.order:
@@ -93,7 +89,7 @@ class Convolution(torch.nn.Module):
             angular = torch.einsum("nbs,abc->ncsa", harmonic, coupling).flatten(2)
             values = (radial[:, :, None] * sender).flatten(1, 2)
             messages.setdefault(path.message, []).append(torch.bmm(angular, values))
-        return {ir: torch.cat(parts, dim=-1) for ir, parts in messages.items()}
+        return self.linear({ir: torch.cat(parts, dim=-1) for ir, parts in messages.items()})
 
 
 class Layer(torch.nn.Module):
@@ -132,12 +128,8 @@ class Layer(torch.nn.Module):
         nodes = o3.Irreps(interaction.node_feats_irreps)
         up = o3.Irreps(interaction.linear_up.irreps_out)
         self.linear_up = Linear(interaction.linear_up, nodes, up)
-        self.convolution = Convolution(interaction.conv_tp, radial)
-        middle, target = (
-            o3.Irreps(i) for i in (interaction.conv_tp.irreps_out, interaction.irreps_out)
-        )
-        norm = float(interaction.avg_num_neighbors)
-        self.linear = Linear(lambda x: interaction.linear(x) / norm, middle, target)
+        self.convolution = Convolution(interaction, radial)
+        target = o3.Irreps(interaction.irreps_out)
         attributes = torch.eye(n_elements)[list(species)]
         skip_in = nodes if self.residual else target
         skip_out = o3.Irreps(interaction.hidden_irreps) if self.residual else target
@@ -151,9 +143,9 @@ class Layer(torch.nn.Module):
         self.product_linear = Linear(product.linear, hidden, o3.Irreps(product.linear.irreps_out))
         self.use_skip = product.use_sc and self.residual
 
-    def forward(self, features: Features, edges: Edges) -> Features:
+    def forward(self, features: Features, rows: Rows) -> Features:
         """Features after the layer."""
-        messages = self.linear(self.convolution(self.linear_up(features), edges))
+        messages = rows(self.convolution, self.linear_up(features))
         if not self.residual:
             messages = self._by_species(messages)
         joined = torch.cat([messages[ir] for ir in self.irreps], dim=1)

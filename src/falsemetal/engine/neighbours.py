@@ -9,7 +9,10 @@ from torch import Tensor
 from falsemetal.models.graph import neighbour_edges
 
 SLOTS_STEP = 8
-SPARE_SLOTS = 1.1
+WIDE = 8
+"""Numbers of an edge from which a bag of embeddings is the faster way to gather and sum."""
+
+SPARE_SLOTS = 1.05
 """Slots are this many times those that the first structure needs, in whole steps."""
 
 
@@ -28,16 +31,17 @@ class Neighbours:
         Shape (n, slots, 3), Å, float64: `r_receiver − r_sender + shift` is the edge's vector.
     outgoing
         Shape (n, slots): of all edges that leave an atom, their places in the flattened rows.
-        Lists are symmetric, so every edge stands once in `outgoing`.
+        Lists are symmetric, so every edge stands once in `outgoing`. None for some rows alone.
     """
 
     senders: Tensor
     shifts: Tensor
-    outgoing: Tensor
+    outgoing: Tensor | None
 
     def to(self, device: torch.device) -> "Neighbours":
         """Return the rows on another device."""
-        return Neighbours(*(t.to(device) for t in (self.senders, self.shifts, self.outgoing)))
+        outgoing = None if self.outgoing is None else self.outgoing.to(device)
+        return Neighbours(self.senders.to(device), self.shifts.to(device), outgoing)
 
 
 class _Gather(torch.autograd.Function):
@@ -56,41 +60,36 @@ class _Gather(torch.autograd.Function):
     def backward(ctx, gradient: Tensor):
         (outgoing,) = ctx.saved_tensors
         rows = gradient.flatten(0, 1)
+        if rows[0].numel() < WIDE:
+            return rows[outgoing].sum(1), None, None
         summed = torch.nn.functional.embedding_bag(outgoing, rows.flatten(1), mode="sum")
         return summed.view(-1, *rows.shape[1:]), None, None
 
 
 def gather_senders(values: Tensor, neighbours: Neighbours) -> Tensor:
-    """Values of each edge's sender, shape (n, slots, …), of values by atom, shape (n, …)."""
-    return _Gather.apply(values, neighbours.senders, neighbours.outgoing)
+    """Values of each edge's sender, shape (rows, slots, …), of values by atom, shape (n, …)."""
+    senders = neighbours.senders
+    if neighbours.outgoing is not None:
+        return _Gather.apply(values, senders, neighbours.outgoing)
+    return values.index_select(0, senders.flatten()).view(*senders.shape, *values.shape[1:])
 
 
-class _SumOutgoing(torch.autograd.Function):
-    """Sum over the edges that leave each atom, the adjoint of `_Gather`."""
+def edge_vectors(
+    positions: Tensor, neighbours: Neighbours, receivers: Tensor | None = None
+) -> Tensor:
+    """Vectors from sender to receiver, shape (rows, slots, 3), Å.
 
-    @staticmethod
-    def forward(values: Tensor, senders: Tensor, outgoing: Tensor) -> Tensor:
-        return values.flatten()[outgoing].sum(1)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        _, senders, _ = inputs
-        ctx.save_for_backward(senders)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor):
-        (senders,) = ctx.saved_tensors
-        return gradient[senders], None, None
-
-
-def sum_outgoing(values: Tensor, neighbours: Neighbours) -> Tensor:
-    """Sum values of edges, shape (n, slots), over the edges that leave each atom, shape (n,)."""
-    return _SumOutgoing.apply(values, neighbours.senders, neighbours.outgoing)
-
-
-def edge_vectors(positions: Tensor, neighbours: Neighbours) -> Tensor:
-    """Vectors from sender to receiver, shape (n, slots, 3), Å."""
-    return positions[:, None] - gather_senders(positions, neighbours) + neighbours.shifts
+    Parameters
+    ----------
+    positions
+        Of all atoms, shape (n, 3), Å.
+    neighbours
+        Rows.
+    receivers
+        Positions of the rows' atoms, shape (rows, 3), if those are not all.
+    """
+    own = positions if receivers is None else receivers
+    return own[:, None] - gather_senders(positions, neighbours) + neighbours.shifts
 
 
 def slots_needed(counts: np.ndarray, margin: float = SPARE_SLOTS) -> int:

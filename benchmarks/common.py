@@ -1,0 +1,85 @@
+"""What all benchmarks share: workers that take turns, and the table they leave behind."""
+
+import platform
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("torch", "mace-torch", "e3nn", "ase", "numpy")
+THREADS = 2
+
+
+class Worker:
+    """A fresh process, so that no contender profits from what another one has set up.
+
+    Parameters
+    ----------
+    setup
+        Called in the process with `arguments`; gives the function that is timed there.
+    """
+
+    def __init__(self, setup: Callable[..., Callable[..., Any]], *arguments: Any) -> None:
+        self._pool = ProcessPoolExecutor(
+            1, mp_context=get_context("spawn"), initializer=_prepare, initargs=(setup, arguments)
+        )
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function in the process."""
+        return self._pool.submit(_call, arguments).result()
+
+    def close(self) -> None:
+        """End the process."""
+        self._pool.shutdown()
+
+
+_timed: Callable[..., Any]
+
+
+def _prepare(setup: Callable[..., Callable[..., Any]], arguments: tuple[Any, ...]) -> None:
+    global _timed
+    import torch
+
+    torch.set_num_threads(THREADS)
+    _timed = setup(*arguments)
+
+
+def _call(arguments: tuple[Any, ...]) -> Any:
+    return _timed(*arguments)
+
+
+def medians_in_turn(
+    workers: Mapping[str, Worker], repeats: int, *arguments: Any
+) -> dict[str, float]:
+    """Median over repeats in which the workers take turns, so that a busy spell hits them all."""
+    values: dict[str, list[float]] = {name: [] for name in workers}
+    for _ in range(repeats):
+        for name, worker in workers.items():
+            values[name].append(worker(*arguments))
+    return {name: float(np.median(found)) for name, found in values.items()}
+
+
+def machine() -> str:
+    """Processor, cores used and versions, in one line."""
+    cpu = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return f"{cpu}, {THREADS} threads, Python {platform.python_version()}, {versions}"
+
+
+def keep(rows: list[dict[str, Any]], question: str) -> None:
+    """Print the table and write it to `benchmarks/results/<question>.csv`."""
+    table = pd.DataFrame(rows)
+    print(table.to_string(index=False))
+    RESULTS.mkdir(exist_ok=True)
+    table.assign(machine=machine()).to_csv(RESULTS / f"{question}.csv", index=False)
