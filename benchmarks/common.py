@@ -39,19 +39,18 @@ class Worker:
         self._pool.shutdown()
 
 
-_timed: Callable[..., Any]
+_here: dict[str, Callable[..., Any]] = {}
 
 
 def _prepare(setup: Callable[..., Callable[..., Any]], arguments: tuple[Any, ...]) -> None:
-    global _timed
     import torch
 
     torch.set_num_threads(THREADS)
-    _timed = setup(*arguments)
+    _here["timed"] = setup(*arguments)
 
 
 def _call(arguments: tuple[Any, ...]) -> Any:
-    return _timed(*arguments)
+    return _here["timed"](*arguments)
 
 
 def medians_in_turn(

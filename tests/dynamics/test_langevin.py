@@ -1,22 +1,32 @@
 """Langevin dynamics of a model: right ensemble, exact continuation, honest neighbour list."""
 
+import os
+import re
+import signal
+import time
+from multiprocessing import get_context
+
+import h5py
 import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
 from small_models import small_model, water_layer
 
-from falsemetal.config import Dynamics
+from falsemetal.config import Dynamics, RunLimits
 from falsemetal.dynamics import langevin
 from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.dynamics.interruption import InterruptedRunError, Interruption
 from falsemetal.dynamics.langevin import run_langevin
 from falsemetal.dynamics.trajectory import Trajectory
 from falsemetal.models.electrostatics import ElectrostaticsError
 from falsemetal.models.graph import build_graph
 from falsemetal.models.mace import predict
 
-DYNAMICS = Dynamics(timestep_fs=0.5, frame_interval_fs=1.0)
+ANYTHING_GOES = RunLimits(temperature_K=1e9, force_eV_per_A=1e9, broken_fraction=0.999)
+DYNAMICS = Dynamics(timestep_fs=0.5, frame_interval_fs=1.0, limits=ANYTHING_GOES)
 ALLOWED_SIGMAS = 5.0
+KILLS = 20
 
 
 class KilledError(Exception):
@@ -28,7 +38,7 @@ class Springs(Calculator):
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012
     stiffness_eV_per_A2 = 5.0
-    slots = None
+    neighbours = None
 
     def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
         """Evaluate the springs."""
@@ -39,11 +49,10 @@ class Springs(Calculator):
             "forces": -self.stiffness_eV_per_A2 * displacement,
         }
 
-    def forget_neighbours(self) -> None:
-        """Nothing to forget."""
 
-
-def run(path, calculator, n_steps=60, start=None, dynamics=DYNAMICS, stop_at=None) -> None:
+def run(
+    path, calculator, n_steps=60, start=None, dynamics=DYNAMICS, stop_at=None, **kwargs
+) -> None:
     def progress(step: int) -> None:
         if step == stop_at:
             raise KilledError
@@ -57,7 +66,17 @@ def run(path, calculator, n_steps=60, start=None, dynamics=DYNAMICS, stop_at=Non
         path=path,
         parameters={},
         progress=progress,
+        **kwargs,
     )
+
+
+def assert_same(path, other) -> None:
+    with Trajectory(path) as one, Trajectory(other) as two:
+        np.testing.assert_array_equal(one.steps, two.steps)
+        np.testing.assert_array_equal(one.potential_energy_eV, two.potential_energy_eV)
+        np.testing.assert_array_equal(one.temperature_K, two.temperature_K)
+        for some, others in zip(one.position_chunks(), two.position_chunks(), strict=True):
+            np.testing.assert_array_equal(some, others)
 
 
 @pytest.mark.parametrize("name", ["mace-1", "split-2"])
@@ -67,11 +86,65 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(name, tmp_path, monkeypatc
     with pytest.raises(KilledError):
         run(tmp_path / "parts.h5", ModelCalculator(small_model(name)), stop_at=34)
     run(tmp_path / "parts.h5", ModelCalculator(small_model(name)))
-    with Trajectory(tmp_path / "whole.h5") as whole, Trajectory(tmp_path / "parts.h5") as parts:
+    assert_same(tmp_path / "parts.h5", tmp_path / "whole.h5")
+    with Trajectory(tmp_path / "parts.h5") as parts:
         np.testing.assert_array_equal(parts.steps, np.arange(0, 61, 2))
-        np.testing.assert_array_equal(parts.steps, whole.steps)
-        for one, other in zip(whole.position_chunks(), parts.position_chunks(), strict=True):
-            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["mace-2", "split-1"])
+def test_a_run_told_to_end_saves_where_it_is_and_goes_on_bitwise(name, tmp_path) -> None:
+    """Between two frames and in the middle of a neighbour list's life, three times."""
+    moments = iter([7, 18, 39])
+    run(tmp_path / "whole.h5", ModelCalculator(small_model(name)))
+    for steps in (7, 11, 21):
+        asked = iter(range(1, 61))
+        with pytest.raises(InterruptedRunError) as ended:
+            run(
+                tmp_path / "parts.h5",
+                ModelCalculator(small_model(name)),
+                interrupted=lambda asked=asked, steps=steps: next(asked) == steps,
+            )
+        assert ended.value.code == 128 + signal.SIGTERM
+        with h5py.File(tmp_path / "parts.part.h5") as file:
+            assert file["checkpoint"].attrs["step"] == next(moments)
+    run(tmp_path / "parts.h5", ModelCalculator(small_model(name)))
+    assert_same(tmp_path / "parts.h5", tmp_path / "whole.h5")
+
+
+def test_sigterm_is_remembered_and_the_handler_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Interruption() as interrupted:
+        assert not interrupted()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupted()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_twenty_kills_at_random_moments(tmp_path, monkeypatch) -> None:
+    """SIGKILL, also while the file is written: no frame is missing, double or different."""
+    monkeypatch.setattr(langevin, "CHECKPOINT_FRAMES", 2)
+    n_steps, kills = 3000, 0
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    start = Atoms("O" * 40, np.full((40, 3), 12.0), cell=[24, 24, 24], pbc=[1, 1, 0])
+    start.info["sites"] = start.positions.copy()
+    began = time.monotonic()
+    run(whole, Springs(), n_steps=n_steps, start=start)
+    duration = time.monotonic() - began
+    generator = np.random.default_rng(9)
+    while not parts.exists():
+        child = get_context("fork").Process(
+            target=run, args=(parts, Springs()), kwargs={"n_steps": n_steps, "start": start}
+        )
+        child.start()
+        child.join(generator.uniform(0.01, 0.08) * duration if kills < KILLS else None)
+        if child.is_alive():
+            child.kill()
+            child.join()
+            kills += 1
+    assert kills == KILLS
+    assert_same(parts, whole)
+    with Trajectory(parts) as trajectory:
+        np.testing.assert_array_equal(trajectory.steps, np.arange(0, n_steps + 1, 2))
 
 
 def test_equipartition(tmp_path) -> None:
@@ -136,8 +209,57 @@ def test_charged_slab_is_refused() -> None:
         atoms.get_potential_energy()
 
 
-def test_broken_potential_stops_with_the_step(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (
+            {"temperature_K": 50.0},
+            "temperature of .* K exceeds dynamics.limits.temperature_K: 50",
+        ),
+        ({"force_eV_per_A": 1e-4}, "a force of .* exceeds dynamics.limits.force_eV_per_A: 0.0001"),
+        ({"broken_fraction": 1e-9}, "broken, more than dynamics.limits.broken_fraction: 1e-09"),
+    ],
+)
+def test_a_run_that_breaks_down_ends_with_its_frames_and_the_reason(
+    limits, reason, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(langevin, "CHECKPOINT_FRAMES", 3)
+    start = water_layer()
+    start.set_momenta(np.full((len(start), 3), 0.3))
+    start.positions[1] += 2.0
+    path = tmp_path / "broken.h5"
+    allowed = ANYTHING_GOES.model_dump() | limits
+    strict = DYNAMICS.model_copy(update={"limits": RunLimits(**allowed)})
+    run(path, ModelCalculator(small_model("mace-1")), start=start, dynamics=strict)
+    with Trajectory(path) as trajectory:
+        assert re.search(rf"^step 2: .*{reason}", trajectory.failure)
+        np.testing.assert_array_equal(trajectory.steps, [0])
+    run(path, ModelCalculator(small_model("mace-1")), start=start)
+    with Trajectory(path) as trajectory:
+        assert trajectory.failure is None
+        assert trajectory.steps[-1] == 60
+
+
+def test_a_run_that_breaks_down_late_goes_on_from_its_checkpoint(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(langevin, "CHECKPOINT_FRAMES", 3)
+    health = iter([None] * 7 + ["it broke"])
+    monkeypatch.setattr(langevin, "find_failure", lambda *_, **__: next(health))
+    path, calculator = tmp_path / "late.h5", ModelCalculator(small_model("mace-1"))
+    run(path, calculator)
+    with Trajectory(path) as trajectory:
+        assert trajectory.failure == "step 16: it broke"
+        np.testing.assert_array_equal(trajectory.steps, np.arange(0, 15, 2))
+    monkeypatch.setattr(langevin, "find_failure", lambda *_, **__: None)
+    reached = []
+    run(path, calculator, interrupted=lambda: reached.append(1))
+    assert len(reached) == 60 - 12
+    run(tmp_path / "whole.h5", ModelCalculator(small_model("mace-1")))
+    assert_same(path, tmp_path / "whole.h5")
+
+
+def test_numbers_that_are_not_finite_end_a_run(tmp_path) -> None:
     start = water_layer()
     start.info["sites"] = start.positions * np.nan
-    with pytest.raises(FloatingPointError, match="at step 2"):
-        run(tmp_path / "broken.h5", Springs(), start=start)
+    run(tmp_path / "broken.h5", Springs(), start=start)
+    with Trajectory(tmp_path / "broken.h5") as trajectory:
+        assert trajectory.failure == "step 2: positions or forces are not finite"

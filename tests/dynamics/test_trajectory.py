@@ -56,7 +56,7 @@ def test_a_finished_run_can_be_longer_or_shorter(tmp_path) -> None:
     writer = open_writer(tmp_path / "run.h5")
     assert writer.checkpoint is not None
     append_frames(writer, range(30, 50, 10))
-    writer.save(Checkpoint(40, STATE.positions, STATE.velocities, None))
+    writer.save(Checkpoint(40, STATE.positions, STATE.momenta, None))
     writer.finish(40)
     with Trajectory(tmp_path / "run.h5") as trajectory:
         np.testing.assert_array_equal(trajectory.steps, [0, 10, 20, 30, 40])
@@ -93,7 +93,7 @@ def test_unsaved_frames_are_lost_and_saved_ones_are_not(tmp_path) -> None:
     assert writer.checkpoint is not None
     assert writer.checkpoint.step == STATE.step
     assert writer.checkpoint.random_state == STATE.random_state
-    np.testing.assert_array_equal(writer.checkpoint.velocities, STATE.velocities)
+    np.testing.assert_array_equal(writer.checkpoint.momenta, STATE.momenta)
     append_frames(writer, range(30, 40, 10))
     writer.save(STATE)
     writer.finish(1000)

@@ -7,6 +7,7 @@ from ase.io import read
 
 from falsemetal.config import parse_config
 from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.dynamics.interruption import Interruption
 from falsemetal.dynamics.langevin import run_langevin
 from falsemetal.models.store import describe_model, load_model, torch_device
 from falsemetal.progress import Progress, log_to
@@ -26,16 +27,19 @@ if __name__ == "__main__":
     )
     n_steps = snakemake.params.n_steps
     progress = Progress(f"MD {name}, {thickness} Å, replica {replica}", n_steps)
-    run_langevin(
-        read(snakemake.input.start),
-        ModelCalculator(
-            model, skin_A=dynamics.neighbour_skin_A, compiled=dynamics.compiles(n_steps)
-        ),
-        dynamics,
-        n_steps=n_steps,
-        seed=config.run_seed(name, thickness, replica),
-        path=snakemake.output[0],
-        parameters={"weights_sha256": describe_model(folder)["weights_sha256"]},
-        progress=progress.update,
-        stamp=stamp(config),
-    )
+    with Interruption() as interrupted:
+        run_langevin(
+            read(snakemake.input.start),
+            ModelCalculator(
+                model, skin_A=dynamics.neighbour_skin_A, compiled=dynamics.compiles(n_steps)
+            ),
+            dynamics,
+            n_steps=n_steps,
+            seed=config.run_seed(name, thickness, replica),
+            path=snakemake.output[0],
+            parameters={"weights_sha256": describe_model(folder)["weights_sha256"]},
+            progress=progress.update,
+            oh_cutoff_A=config.analysis.oh_cutoff_A,
+            interrupted=interrupted,
+            stamp=stamp(config),
+        )

@@ -29,7 +29,7 @@ from falsemetal.config.potentials import (
     Training,
 )
 from falsemetal.config.section import Name, Section
-from falsemetal.config.simulation import Analysis, Dynamics, Slabs
+from falsemetal.config.simulation import Analysis, Dynamics, RunLimits, Slabs
 
 __all__ = [
     "Analysis",
@@ -41,6 +41,7 @@ __all__ = [
     "ForceFieldPotential",
     "Ion",
     "MACEPotential",
+    "RunLimits",
     "SamplingRun",
     "Slabs",
     "Split",

@@ -10,7 +10,7 @@ from pydantic import (
 )
 
 from falsemetal.config.datasets import MINIMUM_VACUUM_A
-from falsemetal.config.section import Section
+from falsemetal.config.section import Fraction, Section
 from falsemetal.units import water_number_density
 
 COMPILE_FROM_STEPS = 2000
@@ -55,6 +55,16 @@ class Slabs(Section):
         return round(volume * water_number_density(self.density_g_per_cm3))
 
 
+class RunLimits(Section):
+    """A run beyond these has broken down: it stops, and its frames are kept but not analysed."""
+
+    temperature_K: PositiveFloat = Field(2000.0, description="Of a single frame")
+    force_eV_per_A: PositiveFloat = Field(100.0, description="On a single atom")
+    broken_fraction: Fraction = Field(
+        0.2, description="Share of oxygens without exactly two hydrogens"
+    )
+
+
 class Dynamics(Section):
     """Langevin NVT, the same for every potential (paper, S1.1.1 and S1.2.1)."""
 
@@ -66,10 +76,12 @@ class Dynamics(Section):
     discard_ps: NonNegativeFloat = Field(5.0, description="Start of each run left out of analysis")
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    neighbour_skin_A: NonNegativeFloat = 0.5
+    neighbour_skin_A: NonNegativeFloat = 0.3
     compile: Literal["auto", "always", "never"] = Field(
         "auto", description="Compile trained models; auto: in runs long enough to gain by it"
     )
+
+    limits: RunLimits = RunLimits()
 
     def compiles(self, n_steps: int) -> bool:
         """Tell whether trained models are compiled for a run of this length."""

@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from torch import Tensor
 
+from falsemetal.dynamics.trajectory import NeighbourState
 from falsemetal.engine.compilation import compile_evaluation, compiler_found
 from falsemetal.engine.evaluator import Evaluator
 from falsemetal.engine.neighbours import Neighbours, find_neighbours
@@ -31,31 +32,34 @@ class ModelCalculator(Calculator):
         Margin of the neighbour list beyond the model's cutoff.
     compiled
         Compile the model for the structure; takes some ten seconds before the first step.
-
-    Attributes
-    ----------
-    slots
-        Width of the neighbour rows, or None before the first evaluation. It only ever grows. A run
-        that continues to the last bit needs the width it had: the order of sums depends on it.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
 
     def __init__(
-        self, model: ShortRangedMACE, *, skin_A: float = 0.5, compiled: bool = False, **kwargs: Any
+        self, model: ShortRangedMACE, *, skin_A: float = 0.3, compiled: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.model = model.requires_grad_(False).eval()
         self.device = next(model.parameters()).device
         self.skin_A = skin_A
         self.compiled = compiled and compiler_found(self.device.type)
-        self.slots: int | None = None
         self._system: _System | None = None
         self._neighbours: _NeighbourList | None = None
+        self._continued: NeighbourState | None = None
 
-    def forget_neighbours(self) -> None:
-        """Evaluate the next step anew with a fresh neighbour list, as a resumed run does."""
-        self._neighbours = None
+    @property
+    def neighbours(self) -> NeighbourState | None:
+        """The present neighbour list; set it to go on to the last bit where another run was."""
+        if self._neighbours is None or self._system is None:
+            return self._continued
+        origin = np.empty_like(self._neighbours.origin)
+        origin[self._system.order] = self._neighbours.origin
+        return NeighbourState(origin, self._neighbours.slots)
+
+    @neighbours.setter
+    def neighbours(self, state: NeighbourState | None) -> None:
+        self._neighbours, self._continued = None, state
         self.reset()
 
     def calculate(
@@ -71,19 +75,23 @@ class ModelCalculator(Calculator):
             self._neighbours = None
         system = self._system
         positions = self.atoms.positions[system.order]
+        if self._neighbours is None and self._continued is not None:
+            origin = self._continued.origin[system.order]
+            self._neighbours = self._find_neighbours(origin, system, self._continued.slots)
         if self._neighbours is None or not self._neighbours.hold_for(positions):
-            self._neighbours = self._find_neighbours(positions, system)
+            slots = None if self._neighbours is None else self._neighbours.slots
+            self._neighbours = self._find_neighbours(positions, system, slots)
         energy, forces = system.evaluate(positions, self._neighbours.rows)
         self.results = {"energy": energy, "forces": forces}
 
-    def _find_neighbours(self, positions: np.ndarray, system: "_System") -> "_NeighbourList":
+    def _find_neighbours(
+        self, positions: np.ndarray, system: "_System", slots: int | None
+    ) -> "_NeighbourList":
         found = _NeighbourList(
-            positions, system, self.model.r_cut_A, self.skin_A, self.slots, self.device
+            positions, system, self.model.r_cut_A, self.skin_A, slots, self.device
         )
-        slots = found.rows.senders.shape[1]
-        if self.compiled and self.slots is not None and slots != self.slots:
-            logger.info("neighbour rows grow from %d to %d: compiling again", self.slots, slots)
-        self.slots = slots
+        if self.compiled and slots is not None and slots != found.slots:
+            logger.info("neighbour rows grow from %d to %d: compiling again", slots, found.slots)
         return found
 
 
@@ -122,7 +130,8 @@ class _System:
         if slots not in self._functions:
             self._functions[slots] = self._prepare(slots)
         energy, gradient = self._functions[slots](
-            torch.as_tensor(positions, device=self._device),
+            # a copy: the last bit of a sum may depend on how memory is aligned
+            torch.tensor(positions, device=self._device),
             rows.senders,
             rows.shifts,
             rows.outgoing,
@@ -164,11 +173,12 @@ class _NeighbourList:
         slots: int | None,
         device: torch.device,
     ) -> None:
-        self._origin, self._skin_A = positions.copy(), skin_A
+        self.origin, self._skin_A = positions.copy(), skin_A
         rows = find_neighbours(positions, system.cell, system.pbc, cutoff_A + skin_A, slots)
         self.rows = rows.to(device)
+        self.slots = rows.senders.shape[1]
 
     def hold_for(self, positions: np.ndarray) -> bool:
         """Tell whether no pair can have come within the cutoff unnoticed."""
-        moved = np.sum((positions - self._origin) ** 2, axis=1).max(initial=0.0)
+        moved = np.sum((positions - self.origin) ** 2, axis=1).max(initial=0.0)
         return bool(moved <= (0.5 * self._skin_A) ** 2)

@@ -11,7 +11,10 @@ from ase.md.langevin import Langevin
 
 from falsemetal.config import Dynamics
 from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.dynamics.health import find_failure
+from falsemetal.dynamics.interruption import InterruptedRunError
 from falsemetal.dynamics.trajectory import Checkpoint, TrajectoryWriter
+from falsemetal.progress import logger
 from falsemetal.units import ASE_FS
 
 CHECKPOINT_FRAMES = 20
@@ -28,9 +31,14 @@ def run_langevin(
     path: str | Path,
     parameters: dict[str, Any],
     progress: Callable[[int], None],
+    oh_cutoff_A: float = 1.2,
+    interrupted: Callable[[], bool] = lambda: False,
     stamp: dict[str, Any] | None = None,
 ) -> None:
     """Run until `n_steps` steps are reached, continuing an unfinished run of the same file.
+
+    On one machine a run that was interrupted and continued, however often, gives the numbers of
+    one that was not, to the last bit.
 
     Parameters
     ----------
@@ -39,29 +47,35 @@ def run_langevin(
     calculator
         Energies and forces.
     dynamics
-        Thermostat and timing. The centre of mass is held at rest.
+        Thermostat, timing and limits. The centre of mass is held at rest.
     n_steps
         Steps to reach in total.
     seed
         Of the thermostat's noise.
     path
-        Trajectory to write.
+        Trajectory to write. A run that breaks down ends there with the frames up to that point, and
+        the reason in :attr:`falsemetal.dynamics.trajectory.Trajectory.failure`.
     parameters
         What else defines the run, ready for JSON; an unfinished run with others is not continued.
     progress
         Told the number of steps reached.
+    oh_cutoff_A
+        A hydrogen belongs to an oxygen within this distance; beyond, a molecule is broken.
+    interrupted
+        Asked after every step whether to end.
     stamp
         Provenance, kept in the trajectory.
+
+    Raises
+    ------
+    InterruptedRunError
+        If it was interrupted; the state is saved.
     """
-    atoms = start.copy()
-    atoms.set_masses(np.where(atoms.numbers == 1, dynamics.hydrogen_mass_u, atoms.get_masses()))
-    # a light hydrogen's start velocities belong to its own mass: the same momenta would be too hot
-    atoms.set_velocities(_rescaled_velocities(start, atoms))
-    atoms.set_constraint(FixCom())
+    atoms = _prepare(start, dynamics)
     atoms.calc = calculator
     generator = np.random.Generator(np.random.PCG64(seed))
     interval = dynamics.frame_interval_steps
-    settings = dynamics.model_dump(mode="json", exclude={"discard_ps"})
+    settings = dynamics.model_dump(mode="json", exclude={"discard_ps", "limits"})
     writer = TrajectoryWriter(
         path,
         start,
@@ -75,9 +89,9 @@ def run_langevin(
     if writer.checkpoint is not None:
         step = writer.checkpoint.step
         atoms.set_positions(writer.checkpoint.positions, apply_constraint=False)
-        atoms.set_velocities(writer.checkpoint.velocities)
+        atoms.set_momenta(writer.checkpoint.momenta, apply_constraint=False)
         generator.bit_generator.state = writer.checkpoint.random_state
-        calculator.slots = writer.checkpoint.neighbour_slots
+        calculator.neighbours = writer.checkpoint.neighbours
     integrator = Langevin(
         atoms,
         timestep=dynamics.timestep_fs * ASE_FS,
@@ -87,14 +101,10 @@ def run_langevin(
         rng=generator,
     )
 
-    def state() -> Checkpoint:
-        return Checkpoint(
-            step,
-            atoms.positions,
-            atoms.get_velocities(),
-            generator.bit_generator.state,
-            calculator.slots,
-        )
+    def save() -> None:
+        random_state = generator.bit_generator.state
+        momenta = atoms.get_momenta()
+        writer.save(Checkpoint(step, atoms.positions, momenta, random_state, calculator.neighbours))
 
     def record() -> None:
         writer.append(
@@ -109,19 +119,36 @@ def run_langevin(
             record()
         progress(step)
         while step < n_steps:
-            integrator.run(min(interval, n_steps - step))
-            step += min(interval, n_steps - step)
-            _check_alive(atoms, step, path)
-            _turn_back(atoms)
-            record()
-            if step % (interval * CHECKPOINT_FRAMES) == 0 or step == n_steps:
-                writer.save(state())
-                # a resumed run starts like this: both go on with the same forces to the last bit
-                calculator.forget_neighbours()
-            progress(step)
+            integrator.run(1)
+            step += 1
+            if step % interval == 0 or step == n_steps:
+                _turn_back(atoms)
+                failure = find_failure(atoms, dynamics.limits, oh_cutoff_A=oh_cutoff_A)
+                if failure is not None:
+                    failure = f"step {step}: {failure}"
+                    logger.warning("%s: stopped at %s", path, failure)
+                    writer.give_up(failure)
+                    return
+                record()
+                if step % (interval * CHECKPOINT_FRAMES) == 0 or step == n_steps:
+                    save()
+                progress(step)
+            if interrupted() and step < n_steps:
+                save()
+                logger.info("%s: told to end; saved at step %d of %d", path, step, n_steps)
+                raise InterruptedRunError
         writer.finish(n_steps)
     finally:
         writer.close()
+
+
+def _prepare(start: Atoms, dynamics: Dynamics) -> Atoms:
+    atoms = start.copy()
+    atoms.set_masses(np.where(atoms.numbers == 1, dynamics.hydrogen_mass_u, atoms.get_masses()))
+    # a light hydrogen's start velocities belong to its own mass: the same momenta would be too hot
+    atoms.set_velocities(_rescaled_velocities(start, atoms))
+    atoms.set_constraint(FixCom())
+    return atoms
 
 
 def _rescaled_velocities(start: Atoms, atoms: Atoms) -> np.ndarray:
@@ -129,14 +156,6 @@ def _rescaled_velocities(start: Atoms, atoms: Atoms) -> np.ndarray:
     velocities = start.get_velocities() * factor
     velocities -= np.average(velocities, axis=0, weights=atoms.get_masses())
     return velocities
-
-
-def _check_alive(atoms: Atoms, step: int, path: str | Path) -> None:
-    if not np.all(np.isfinite(atoms.positions)):
-        raise FloatingPointError(
-            f"{path}: positions are not finite at step {step}; the potential broke down. "
-            "Lower dynamics.timestep_fs or train the potential on more data"
-        )
 
 
 def _turn_back(atoms: Atoms) -> None:

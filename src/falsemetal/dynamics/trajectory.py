@@ -33,6 +33,22 @@ FRAMES_PER_CHUNK = 16
 
 
 @dataclass(frozen=True)
+class NeighbourState:
+    """What a neighbour list is made anew from, exactly as it was.
+
+    Attributes
+    ----------
+    origin
+        Positions for which it was filled, shape (n_atoms, 3), Å.
+    slots
+        Width of its rows.
+    """
+
+    origin: np.ndarray
+    slots: int
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """State from which a run continues.
 
@@ -42,19 +58,19 @@ class Checkpoint:
         Steps reached.
     positions
         Shape (n_atoms, 3), Å, unwrapped.
-    velocities
-        Shape (n_atoms, 3), in ASE's unit Å·sqrt(eV/u).
+    momenta
+        Shape (n_atoms, 3), in ASE's unit sqrt(u·eV).
     random_state
         State of the thermostat's random-number generator, or None where the engine keeps its own.
-    neighbour_slots
-        Width of a trained model's neighbour rows, which the order of its sums depends on.
+    neighbours
+        Neighbour list of a trained model, which the order of its sums depends on, or None.
     """
 
     step: int
     positions: np.ndarray
-    velocities: np.ndarray
+    momenta: np.ndarray
     random_state: dict[str, Any] | None = None
-    neighbour_slots: int | None = None
+    neighbours: NeighbourState | None = None
 
 
 class TrajectoryWriter:
@@ -123,11 +139,10 @@ class TrajectoryWriter:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the frames collected so far and the checkpoint, atomically."""
-        draft = self.path.with_suffix(".draft.h5")
+        draft = self._new_draft()
         if self.part.exists():
             shutil.copyfile(self.part, draft)
         else:
-            draft.unlink(missing_ok=True)
             self._create(draft)
         with h5py.File(draft, "r+") as file:
             self._append_frames(file)
@@ -139,8 +154,7 @@ class TrajectoryWriter:
 
     def finish(self, n_steps: int) -> None:
         """Give the saved run its final name, without the frames beyond `n_steps`."""
-        draft = self.path.with_suffix(".draft.h5")
-        draft.unlink(missing_ok=True)
+        draft = self._new_draft()
         with h5py.File(self.part, "r") as file:
             too_long = int(file["checkpoint"].attrs["step"]) > n_steps
         if too_long:
@@ -150,6 +164,27 @@ class TrajectoryWriter:
             _link(self.part, draft)
         draft.replace(self.path)
         self.close()
+
+    def give_up(self, failure: str) -> None:
+        """Give a run that broke down its final name, with all frames and the reason.
+
+        The last checkpoint stays as it is: with other limits the run goes on from there.
+        """
+        draft = self._new_draft()
+        if self.part.exists():
+            shutil.copyfile(self.part, draft)
+        else:
+            self._create(draft)
+        with h5py.File(draft, "r+") as file:
+            self._append_frames(file)
+            file["parameters"].attrs["failure"] = failure
+        draft.replace(self.path)
+        self.close()
+
+    def _new_draft(self) -> Path:
+        draft = self.path.with_suffix(".draft.h5")
+        draft.unlink(missing_ok=True)
+        return draft
 
     def close(self) -> None:
         """Let other processes write this trajectory; unsaved frames are dropped."""
@@ -231,6 +266,8 @@ class Trajectory:
         Shape (n_frames,).
     parameters, provenance
         What defined the run, and what made the file.
+    failure
+        Why the run ended before its time, or None.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -254,6 +291,7 @@ class Trajectory:
         attributes = self._file["parameters"].attrs
         self.parameters: dict[str, Any] = json.loads(attributes["json"])
         self.provenance: dict[str, Any] | None = json.loads(attributes.get("provenance", "null"))
+        self.failure: str | None = attributes.get("failure")
 
     @property
     def timestep_fs(self) -> float:
@@ -330,17 +368,23 @@ def _write_checkpoint(file: h5py.File, checkpoint: Checkpoint) -> None:
     group = file.create_group("checkpoint")
     group.attrs["step"] = checkpoint.step
     group.attrs["random_state"] = json.dumps(checkpoint.random_state)
-    group.attrs["neighbour_slots"] = json.dumps(checkpoint.neighbour_slots)
     group["positions"] = np.asarray(checkpoint.positions, dtype=np.float64)
-    group["velocities"] = np.asarray(checkpoint.velocities, dtype=np.float64)
+    group["momenta"] = np.asarray(checkpoint.momenta, dtype=np.float64)
+    if checkpoint.neighbours is not None:
+        group["neighbours/origin"] = checkpoint.neighbours.origin
+        group["neighbours"].attrs["slots"] = checkpoint.neighbours.slots
 
 
 def _read_checkpoint(file: h5py.File) -> Checkpoint:
     group = file["checkpoint"]
+    neighbours = None
+    if "neighbours" in group:
+        found = group["neighbours"]
+        neighbours = NeighbourState(found["origin"][:], int(found.attrs["slots"]))
     return Checkpoint(
         step=int(group.attrs["step"]),
         positions=group["positions"][:],
-        velocities=group["velocities"][:],
+        momenta=group["momenta"][:],
         random_state=json.loads(group.attrs["random_state"]),
-        neighbour_slots=json.loads(group.attrs["neighbour_slots"]),
+        neighbours=neighbours,
     )

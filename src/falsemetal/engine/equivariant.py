@@ -4,11 +4,16 @@ Features are kept as one array per degree l, shape (n, 2l + 1, channels), so tha
 is a matrix product over the last axis.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import torch
 from e3nn import o3
 from torch import Tensor
+
+LARGEST_DENOMINATOR = 100_000
+"""Of the squared coefficients of spherical harmonics up to l = 5 and beyond."""
 
 Features = dict[str, Tensor]
 """Arrays of shape (…, 2l + 1, channels) by irrep, as "1o"."""
@@ -103,7 +108,7 @@ class SphericalHarmonics(torch.nn.Module):
         generator = torch.Generator().manual_seed(0)
         points = torch.randn(500, 3, dtype=torch.float64, generator=generator)
         points = torch.nn.functional.normalize(points, dim=1)
-        values = harmonics(points.to(torch.get_default_dtype())).double()
+        values = harmonics(points)
         self.terms: list[list[list[tuple[float, tuple[int, ...]]]]] = []
         for (_, ir), part in zip(irreps, irreps.slices(), strict=True):
             powers = [(a, b, ir.l - a - b) for a in range(ir.l + 1) for b in range(ir.l + 1 - a)]
@@ -111,7 +116,7 @@ class SphericalHarmonics(torch.nn.Module):
             solution = torch.linalg.lstsq(monomials, values[:, part]).solution
             self.terms.append(
                 [
-                    [(float(c), p) for c, p in zip(column, powers, strict=True) if abs(c) > 1e-9]
+                    [(_exact(c), p) for c, p in zip(column, powers, strict=True) if abs(c) > 1e-9]
                     for column in solution.T
                 ]
             )
@@ -125,6 +130,12 @@ class SphericalHarmonics(torch.nn.Module):
             ir: torch.stack([_polynomial(component, powers) for component in terms], dim=1)
             for ir, terms in zip(self.irreps, self.terms, strict=True)
         }
+
+
+def _exact(coefficient: float) -> float:
+    """Take the root of the fraction that a coefficient's square is: a fit differs by a last bit."""
+    square = Fraction(float(coefficient) ** 2).limit_denominator(LARGEST_DENOMINATOR)
+    return math.copysign(math.sqrt(square), coefficient)
 
 
 def _polynomial(terms: Sequence[tuple[float, tuple[int, ...]]], powers: list) -> Tensor:

@@ -130,7 +130,7 @@ def _run_segment(
     atoms = start.copy()
     if checkpoint:
         atoms.positions = checkpoint.positions
-        atoms.set_velocities(checkpoint.velocities)
+        atoms.set_momenta(checkpoint.momenta)
     velocity_seed, thermostat_seed = lammps_seeds(seed, step)
     with LammpsEngine(atoms, force_field, hydrogen_mass_u=hydrogen_mass_u, log=log) as engine:
         if checkpoint is None:
@@ -147,7 +147,8 @@ def _run_segment(
             step += writer.frame_interval_steps
             _record(writer, engine, step)
             report(step)
-        return Checkpoint(step, engine.positions, engine.velocities)
+        atoms.set_velocities(engine.velocities)
+        return Checkpoint(step, engine.positions, atoms.get_momenta())
 
 
 def _record(writer: TrajectoryWriter, engine: LammpsEngine, step: int) -> None:

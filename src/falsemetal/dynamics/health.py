@@ -1,0 +1,48 @@
+"""Whether a run is still one of the liquid it began with."""
+
+import numpy as np
+from ase import Atoms
+
+from falsemetal.analysis.molecules import HYDROGEN, OXYGEN, dissociated_fraction, find_molecules
+from falsemetal.config import RunLimits
+
+
+def find_failure(atoms: Atoms, limits: RunLimits, *, oh_cutoff_A: float) -> str | None:
+    """Return what is wrong with a state of a run, with the key that would allow it, or None.
+
+    Parameters
+    ----------
+    atoms
+        With velocities and a calculator that has evaluated it.
+    limits
+        Largest temperature, force and share of broken molecules.
+    oh_cutoff_A
+        A hydrogen belongs to an oxygen within this distance.
+    """
+    forces = atoms.get_forces(apply_constraint=False)
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(forces).all()):
+        return "positions or forces are not finite"
+    largest = float(np.linalg.norm(forces, axis=1).max(initial=0.0))
+    if largest > limits.force_eV_per_A:
+        return (
+            f"a force of {largest:.3g} eV/Å exceeds "
+            f"dynamics.limits.force_eV_per_A: {limits.force_eV_per_A:g}"
+        )
+    temperature = atoms.get_temperature()
+    if temperature > limits.temperature_K:
+        return (
+            f"a temperature of {temperature:.4g} K exceeds "
+            f"dynamics.limits.temperature_K: {limits.temperature_K:g}"
+        )
+    if not {OXYGEN, HYDROGEN} <= set(atoms.numbers):
+        return None
+    molecules = find_molecules(
+        atoms.positions[None], atoms.numbers, atoms.cell.array, atoms.pbc, oh_cutoff_A=oh_cutoff_A
+    )
+    broken = float(dissociated_fraction(molecules.n_hydrogens)[0])
+    if broken > limits.broken_fraction:
+        return (
+            f"{100 * broken:.3g} % of the molecules are broken, more than "
+            f"dynamics.limits.broken_fraction: {limits.broken_fraction:g}"
+        )
+    return None
