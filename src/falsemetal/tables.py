@@ -66,8 +66,9 @@ def table_runs(
     Returns
     -------
     DataFrame
-        A row per potential and thickness. `temperature_K_uncertainty` is half of the 95 %
-        interval of the measured mean.
+        A row per potential and thickness. `n_runs` counts those analysed, `n_runs_failed` those
+        that broke down, with the reasons in `failures`. `temperature_K_uncertainty` is half of the
+        95 % interval of the measured mean.
     """
     rows = []
     for name, potential in config.potentials.items():
@@ -82,6 +83,7 @@ def table_runs(
                     "n_molecules": int(summary["n_molecules"]),
                     "n_atoms": 3 * int(summary["n_molecules"]),
                     "n_runs": int(summary["n_replicas"]),
+                    "n_runs_failed": int(summary["n_failed"]),
                     "time_ps": config.duration_ps(name, thickness),
                     "discarded_ps": config.dynamics.discard_ps,
                     "sampled_ps": summary["sampled_ps"],
@@ -90,6 +92,7 @@ def table_runs(
                     "temperature_K": summary["temperature_K"],
                     "temperature_K_uncertainty": 0.5
                     * (summary["temperature_K_high"] - summary["temperature_K_low"]),
+                    "failures": summary["failures"],
                 }
             )
     return pd.DataFrame(rows)

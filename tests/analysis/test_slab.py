@@ -20,7 +20,12 @@ DISCARD_PS = 1.0
 ANALYSIS = Analysis(maximum_lag_ps=2.0)
 
 
-def write_slab(path: Path, tilt: np.ndarray, interval_steps: int = FRAME_INTERVAL_STEPS) -> Path:
+def write_slab(
+    path: Path,
+    tilt: np.ndarray,
+    interval_steps: int = FRAME_INTERVAL_STEPS,
+    failure: str | None = None,
+) -> Path:
     """Four layers of water whose dipoles make the angle arccos(tilt) with z in each frame."""
     lateral = SPACING_A * np.arange(4)
     oxygen = np.array([(x, y, 30.0 + z) for z in lateral for x in lateral for y in lateral])
@@ -44,6 +49,9 @@ def write_slab(path: Path, tilt: np.ndarray, interval_steps: int = FRAME_INTERVA
         writer.append(
             index * interval_steps, positions, potential_energy_eV=0.0, temperature_K=300.0
         )
+    if failure is not None:
+        writer.give_up(failure)
+        return path
     n_steps = len(tilt) * interval_steps
     writer.save(Checkpoint(n_steps, positions, 0.0 * positions))
     writer.finish(n_steps)
@@ -127,5 +135,26 @@ def test_runs_too_short_or_unlike_are_refused(tmp_path):
 def test_a_handful_of_frames_gives_finite_tables(tmp_path):
     path = write_slab(tmp_path / "few.h5", np.array([0.1, 0.0, -0.2, 0.1]))
     few = observe_slab([path], charge_O_e=CHARGE_O_E, analysis=ANALYSIS, discard_ps=0.0)
-    for table in (few.summary, few.dipole, few.cumulative, few.density, few.autocorrelation):
+    summary = few.summary.drop(columns="failures")
+    for table in (summary, few.dipole, few.cumulative, few.density, few.autocorrelation):
         assert np.isfinite(table.to_numpy(float)).all()
+
+
+def test_runs_that_broke_down_are_named_and_left_out(tilts, observed, tmp_path):
+    paths = [
+        write_slab(tmp_path / "0.h5", tilts[0]),
+        write_slab(tmp_path / "1.h5", tilts[1], failure="step 7: too hot"),
+    ]
+    settings = {"charge_O_e": CHARGE_O_E, "analysis": ANALYSIS, "discard_ps": DISCARD_PS}
+    some = observe_slab(paths, **settings).summary.iloc[0]
+    assert (some["n_replicas"], some["n_failed"]) == (1, 1)
+    assert some["failures"] == "1.h5: step 7: too hot"
+    assert some["n_frames"] == 380
+    none = observe_slab(paths[1:], **settings)
+    assert none.summary.iloc[0]["n_molecules"] == 64
+    assert none.summary.iloc[0]["n_frames"] == 0
+    assert np.isnan(none.summary.iloc[0]["sigma_P_e_per_A"])
+    for name in ("summary", "dipole", "cumulative", "density", "autocorrelation"):
+        assert set(getattr(none, name).columns) == set(getattr(observed, name).columns), name
+    assert none.dipole.empty
+    assert none.density.empty

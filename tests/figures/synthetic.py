@@ -98,6 +98,8 @@ class SyntheticSlab:
             "temperature_K": 300.4,
             "temperature_K_low": 299.2,
             "temperature_K_high": 301.6,
+            "n_failed": 0,
+            "failures": "",
         }
         return pd.DataFrame([row])
 
@@ -145,3 +147,17 @@ def _autoregressive(decay: float, n_frames: int, rng: np.random.Generator) -> np
     noise = rng.standard_normal(n_frames) * np.sqrt(1.0 - decay**2)
     noise[0] = rng.standard_normal()
     return signal.lfilter([1.0], [1.0, -decay], noise)
+
+
+class BrokenSlab:
+    """Tables of a slab all of whose runs broke down, as they are read from their files."""
+
+    def __init__(self, sound: SyntheticSlab) -> None:
+        for name in ("dipole", "cumulative", "autocorrelation", "density"):
+            setattr(self, name, getattr(sound, name).iloc[:0])
+        known = ["n_molecules", "n_frames", "n_replicas", "sampled_ps"]
+        self.summary = sound.summary.copy()
+        self.summary[self.summary.columns.difference(known)] = np.nan
+        self.summary[["n_frames", "n_replicas", "sampled_ps"]] = 0
+        self.summary[["n_failed"]] = 1
+        self.summary["failures"] = "0.h5: step 40: too hot"

@@ -2,7 +2,7 @@ import json
 
 import pandas as pd
 import pytest
-from synthetic import SyntheticSlab, synthetic_config
+from synthetic import BrokenSlab, SyntheticSlab, synthetic_config
 
 from falsemetal.analysis.potential import metallic_dipole
 from falsemetal.config import Config
@@ -114,3 +114,32 @@ def test_the_same_data_give_the_same_files(slabs, tmp_path):
         paths = style.save_figure(figure, table, tmp_path / run / "density", stamp=STAMP)
         contents.append([path.read_bytes() for path in paths])
     assert contents[0] == contents[1]
+
+
+def test_figures_show_what_is_missing(slabs, tmp_path):
+    lost = slabs | {("short", THICKEST_A): BrokenSlab(slabs["short", THICKEST_A])}
+    drawn = {
+        "fig3a": fig3a.draw({key: slab.summary for key, slab in lost.items()}, CONFIG),
+        "figS8": figS8.draw(
+            *(at_thickest(lost, name) for name in ("dipole", "cumulative", "autocorrelation")),
+            CONFIG,
+        ),
+        "density": density.draw(at_thickest(lost, "density"), CONFIG),
+    }
+    for name, (figure, table) in drawn.items():
+        assert figure.get_supxlabel() == "no data, runs broke down: SR-MACE 37.3 Å"
+        style.save_figure(figure, table, tmp_path / name, stamp=STAMP)
+        assert table["potential"].isin(["long"]).any()
+
+
+def test_figures_of_nothing_but_broken_runs_are_drawn(slabs, tmp_path):
+    lost = {key: BrokenSlab(slab) for key, slab in slabs.items()}
+    for name, (figure, table) in {
+        "fig3a": fig3a.draw({key: slab.summary for key, slab in lost.items()}, CONFIG),
+        "figS8": figS8.draw(
+            *(at_thickest(lost, part) for part in ("dipole", "cumulative", "autocorrelation")),
+            CONFIG,
+        ),
+        "density": density.draw(at_thickest(lost, "density"), CONFIG),
+    }.items():
+        assert style.save_figure(figure, table, tmp_path / name, stamp=STAMP)

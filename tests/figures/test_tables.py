@@ -33,6 +33,7 @@ def test_runs_of_all_potentials(tmp_path):
     assert thickest["cell_A"] == "12.42 × 12.42 × 80"
     assert thickest["n_atoms"] == 3 * CONFIG.slabs.n_molecules(37.3)
     assert thickest["time_ps"] == 160.0
+    assert list(table["n_runs_failed"].unique()) == [0]
     csv, markdown = save_table(table, tmp_path / "runs")
     assert len(pd.read_csv(csv)) == len(table)
     assert len(markdown.read_text().splitlines()) == len(table) + 2

@@ -62,6 +62,32 @@ class Replica:
     n_molecules: int
 
 
+@dataclass(frozen=True)
+class Run:
+    """What is known of a run before its frames are read.
+
+    Attributes
+    ----------
+    path
+        Of the trajectory.
+    n_molecules
+        Number of oxygens.
+    failure
+        Why it ended before its time, or None.
+    """
+
+    path: Path
+    n_molecules: int
+    failure: str | None
+
+
+def describe_run(path: Path) -> Run:
+    """Look into a trajectory's head."""
+    with Trajectory(path) as trajectory:
+        n_molecules = int(np.count_nonzero(trajectory.numbers == OXYGEN))
+        return Run(path, n_molecules, trajectory.failure)
+
+
 def read_replica(
     path: Path, *, charge_O_e: float, analysis: Analysis, discard_ps: float
 ) -> Replica:

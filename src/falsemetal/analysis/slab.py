@@ -15,7 +15,7 @@ from falsemetal.analysis.autocorrelation import (
     integrated_correlation_frames,
 )
 from falsemetal.analysis.potential import is_metallic, potential_drop
-from falsemetal.analysis.replica import Replica, read_replica
+from falsemetal.analysis.replica import Replica, describe_run, read_replica
 from falsemetal.analysis.statistics import (
     CONFIDENCE,
     fraction_interval,
@@ -32,6 +32,16 @@ FloatArray = NDArray[np.float64]
 
 MINIMUM_BLOCKS = 4
 
+ESTIMATES = (
+    "sigma_P_e_per_A",
+    "sigma_dV_V",
+    "mean_P_e_per_A",
+    "fraction_metallic",
+    "fraction_dissociated_O",
+    "temperature_K",
+)
+"""Columns of the summary that have an interval."""
+
 
 @dataclass(frozen=True)
 class SlabObservables:
@@ -40,7 +50,8 @@ class SlabObservables:
     Attributes
     ----------
     summary
-        One row: dipole fluctuations, mean, correlation time, fractions, temperature, counts.
+        One row: dipole fluctuations, mean, correlation time, fractions, temperature, counts, and
+        which runs broke down. Estimates are NaN, and the other tables empty, if all of them did.
     dipole
         A row per frame: replica, time_ps, P_z_e_per_A, delta_V_V, fraction_dissociated_O.
     cumulative
@@ -65,7 +76,7 @@ def observe_slab(
     analysis: Analysis,
     discard_ps: float,
 ) -> SlabObservables:
-    """Analyse all replicas of one slab together.
+    """Analyse all replicas of one slab together, but for those that broke down.
 
     Parameters
     ----------
@@ -84,17 +95,48 @@ def observe_slab(
         If a run holds fewer than two frames after `discard_ps`, or replicas differ in size or
         frame interval.
     """
+    runs = [describe_run(Path(path)) for path in trajectory_paths]
+    failures = [f"{run.path.name}: {run.failure}" for run in runs if run.failure]
+    sound = [run.path for run in runs if not run.failure]
+    if not sound:
+        return _nothing_observed(runs[0].n_molecules, failures)
     replicas = [
-        read_replica(Path(path), charge_O_e=charge_O_e, analysis=analysis, discard_ps=discard_ps)
-        for path in trajectory_paths
+        read_replica(path, charge_O_e=charge_O_e, analysis=analysis, discard_ps=discard_ps)
+        for path in sound
     ]
-    interval_ps = _common_frame_interval(replicas, trajectory_paths)
+    interval_ps = _common_frame_interval(replicas, sound)
     return SlabObservables(
-        summary=_summarise(replicas, interval_ps, analysis),
+        summary=_summarise(replicas, interval_ps, analysis).assign(**_as_columns(failures)),
         dipole=_tabulate_dipole(replicas),
         cumulative=_tabulate_cumulative(replicas),
         density=_tabulate_density(replicas),
         autocorrelation=_tabulate_autocorrelation(replicas, interval_ps, analysis),
+    )
+
+
+def _as_columns(failures: list[str]) -> dict[str, int | str]:
+    return {"n_failed": len(failures), "failures": "; ".join(failures)}
+
+
+def _nothing_observed(n_molecules: int, failures: list[str]) -> SlabObservables:
+    known = {"n_molecules": n_molecules, "n_frames": 0, "n_replicas": 0, "sampled_ps": 0.0}
+    unknown = ["n_independent", "frame_interval_ps", "correlation_time_ps"]
+    unknown += [name + end for name in ESTIMATES for end in ("", "_low", "_high")]
+    summary = known | dict.fromkeys(unknown, np.nan) | _as_columns(failures)
+    profile = ["P_z_e_per_A", "P_z_e_per_A_low", "P_z_e_per_A_high", "std_P_z_e_per_A"]
+    densities = [
+        f"density_{unit}{end}"
+        for unit in ("molecules_per_A3", "g_per_cm3")
+        for end in ("", "_low", "_high")
+    ]
+    return SlabObservables(
+        summary=pd.DataFrame([summary]),
+        dipole=pd.DataFrame(
+            columns=["replica", "time_ps", "P_z_e_per_A", "delta_V_V", "fraction_dissociated_O"]
+        ),
+        cumulative=pd.DataFrame(columns=["z_A", *profile]),
+        density=pd.DataFrame(columns=["z_A", *densities]),
+        autocorrelation=pd.DataFrame(columns=["lag_ps", "acf", "acf_low", "acf_high"]),
     )
 
 

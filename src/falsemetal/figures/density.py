@@ -23,7 +23,7 @@ def tabulate(density: Tables, config: Config) -> pd.DataFrame:
     """
     thickest = config.slabs.thicknesses_A[-1]
     parts = [density[name, thickest].assign(potential=name) for name in config.potentials]
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     return table[["potential", *table.columns.drop("potential")]]
 
 
@@ -46,4 +46,5 @@ def draw(density: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
         axes.set_xlabel("$z$ from the slab's centre (Å)")
         axes.set_ylabel("Density (g/cm$^3$)")
         style.draw_legend_above(figure, *axes.get_legend_handles_labels(), columns=4)
+        style.note_missing(figure, style.thickest_alone(density, config), config)
     return figure, table

@@ -88,6 +88,7 @@ def draw(summary: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
         _draw_threshold(axes, config)
         _finish_axes(axes, table, config)
         _draw_legend(figure, axes)
+        style.note_missing(figure, summary, config)
     return figure, table
 
 

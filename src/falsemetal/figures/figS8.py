@@ -38,6 +38,8 @@ def tabulate(
     centres = 0.5 * (edges[1:] + edges[:-1])
     parts = []
     for name in config.potentials:
+        if dipole[name, thickest].empty:
+            continue
         density, _ = np.histogram(dipole[name, thickest]["P_z_e_per_A"], bins=edges, density=True)
         histogram = pd.DataFrame({"x": centres, "y": density})
         parts.append(_label(histogram, "a", name, "P_z_e_per_A", "probability_density_A_per_e"))
@@ -72,6 +74,7 @@ def draw(
             axes.set_title(f"({letter})", loc="left", fontweight="bold", pad=3)
         handles, labels = panels["a"].get_legend_handles_labels()
         style.draw_legend_above(figure, handles, labels, columns=8)
+        style.note_missing(figure, style.thickest_alone(dipole, config), config)
     return figure, table
 
 
@@ -126,14 +129,16 @@ def _draw_memory(axes: Axes, table: pd.DataFrame, config: Config) -> None:
         rows = _rows(table, "c", name)
         axes.plot(rows["x"], rows["y"], color=look.color)
         style.draw_band(axes, rows["x"], rows["y_low"], rows["y_high"], look.color)
-    axes.set_xlim(0.0, table.loc[table["panel"] == "c", "x"].max())
+    longest_ps = table.loc[table["panel"] == "c", "x"].max()
+    axes.set_xlim(0.0, longest_ps if longest_ps > 0.0 else config.analysis.maximum_lag_ps)
     axes.set_ylim(-0.5, 1.05)
     axes.set_xlabel("Lag (ps)")
     axes.set_ylabel("Autocorrelation of $P_z$")
 
 
 def _bin_edges(dipole: Tables, config: Config) -> np.ndarray:
-    largest = max(np.abs(table["P_z_e_per_A"]).max() for table in dipole.values())
+    drawn = [table for table in dipole.values() if len(table)]
+    largest = max((np.abs(table["P_z_e_per_A"]).max() for table in drawn), default=0.0)
     reach = 1.05 * max(largest, 1.2 * metallic_dipole(config.analysis.band_gap_eV))
     return np.linspace(-reach, reach, BINS + 1)
 

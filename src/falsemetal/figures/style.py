@@ -109,6 +109,40 @@ def draw_band(
         axes.plot(x, edge, color=color, alpha=0.5, linewidth=0.4)
 
 
+def note_missing(figure: Figure, tables: Tables, config: Config) -> None:
+    """Name below a figure what it does not show because all its runs broke down.
+
+    Parameters
+    ----------
+    figure
+        As drawn.
+    tables
+        Those that it shows, by potential and thickness: empty, or with no frames, where all runs
+        broke down.
+    config
+        Gives labels and order.
+    """
+    lost = [
+        f"{look.label} {thickness:g} Å"
+        for name, look in looks(config).items()
+        for thickness in config.slabs.thicknesses_A
+        if (name, thickness) in tables and _is_empty(tables[name, thickness])
+    ]
+    if lost:
+        note = "no data, runs broke down: " + ", ".join(lost)
+        figure.supxlabel(note, fontsize=6.5, color=METALLIC_COLOR, wrap=True)
+
+
+def thickest_alone(tables: Tables, config: Config) -> Tables:
+    """Tables of the thickest slab."""
+    thickest = config.slabs.thicknesses_A[-1]
+    return {key: table for key, table in tables.items() if key[1] == thickest}
+
+
+def _is_empty(table: pd.DataFrame) -> bool:
+    return table.empty or ("n_frames" in table and not table["n_frames"].any())
+
+
 def draw_legend_above(
     figure: Figure, handles: Sequence[Artist], labels: Sequence[str], *, columns: int
 ) -> None:
