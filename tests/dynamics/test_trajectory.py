@@ -1,5 +1,7 @@
 """Trajectory files: what is written comes back, and an unfinished one is continued or not."""
 
+import resource
+
 import MDAnalysis
 import numpy as np
 import pytest
@@ -111,10 +113,43 @@ def test_a_run_with_other_settings_starts_anew(tmp_path) -> None:
     writer.close()
 
 
-def test_a_damaged_part_starts_anew(tmp_path) -> None:
-    (tmp_path / "run.part.h5").write_bytes(b"half a file")
+@pytest.mark.parametrize("length", [0, 400, -300])
+def test_a_truncated_part_is_named_and_left_alone(tmp_path, length) -> None:
     writer = open_writer(tmp_path / "run.h5")
-    assert writer.checkpoint is None
+    append_frames(writer, range(0, 30, 10))
+    writer.save(STATE)
+    writer.close()
+    part = tmp_path / "run.part.h5"
+    damaged = part.read_bytes()[:length]
+    part.write_bytes(damaged)
+    with pytest.raises(OSError, match=r"run\.part\.h5: .* cannot be read .* move the file away"):
+        open_writer(tmp_path / "run.h5")
+    assert part.read_bytes() == damaged
+    part.unlink()
+    open_writer(tmp_path / "run.h5").close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_full_disk_ends_the_run_and_spoils_nothing(tmp_path) -> None:
+    """A limit on the size of files stands for the full disk: the system refuses to write on."""
+    path = tmp_path / "run.h5"
+    writer = open_writer(path)
+    append_frames(writer, range(0, 30, 10))
+    writer.save(STATE)
+    before = writer.part.read_bytes()
+    append_frames(writer, range(30, 3000, 10))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10_000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"run\.h5: step 3000 could not be saved .* from step 20"):
+            writer.save(Checkpoint(3000, STATE.positions, STATE.momenta, None))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        writer.close()
+    assert writer.part.read_bytes() == before
+    assert {file.name for file in tmp_path.glob("*.h5")} == {"run.part.h5"}
+    writer = open_writer(path)
+    assert writer.checkpoint.step == STATE.step
     writer.close()
 
 

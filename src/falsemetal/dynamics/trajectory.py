@@ -92,10 +92,15 @@ class TrajectoryWriter:
     stamp
         Provenance, kept in the file.
 
+    Raises
+    ------
+    OSError
+        If an unfinished file cannot be read; it is left as it is.
+
     Attributes
     ----------
     checkpoint
-        Where an earlier run of the same file stopped, or None.
+        Where this run, or an earlier one of the same file, was saved last; or None.
     """
 
     def __init__(
@@ -138,18 +143,29 @@ class TrajectoryWriter:
         self._frames.append((step, frame.copy(), potential_energy_eV, temperature_K))
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write the frames collected so far and the checkpoint, atomically."""
+        """Write the frames collected so far and the checkpoint, atomically.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was saved before is as it was.
+        """
         draft = self._new_draft()
-        if self.part.exists():
-            shutil.copyfile(self.part, draft)
-        else:
-            self._create(draft)
-        with h5py.File(draft, "r+") as file:
-            self._append_frames(file)
-            _write_checkpoint(file, checkpoint)
-        with draft.open("rb") as stream:
-            os.fsync(stream.fileno())
+        try:
+            self._copy_with_new_frames(draft)
+            with h5py.File(draft, "r+") as file:
+                _write_checkpoint(file, checkpoint)
+            with draft.open("rb") as stream:
+                os.fsync(stream.fileno())
+        except (OSError, RuntimeError) as error:
+            draft.unlink(missing_ok=True)
+            kept = f"step {self.checkpoint.step}" if self.checkpoint else "its beginning"
+            raise OSError(
+                f"{self.path}: step {checkpoint.step} could not be saved ({error}); make room and "
+                f"run again: the run goes on from {kept}"
+            ) from error
         draft.replace(self.part)
+        self.checkpoint = checkpoint
         self._frames.clear()
 
     def finish(self, n_steps: int) -> None:
@@ -171,15 +187,19 @@ class TrajectoryWriter:
         The last checkpoint stays as it is: with other limits the run goes on from there.
         """
         draft = self._new_draft()
+        self._copy_with_new_frames(draft)
+        with h5py.File(draft, "r+") as file:
+            file["parameters"].attrs["failure"] = failure
+        draft.replace(self.path)
+        self.close()
+
+    def _copy_with_new_frames(self, draft: Path) -> None:
         if self.part.exists():
             shutil.copyfile(self.part, draft)
         else:
             self._create(draft)
         with h5py.File(draft, "r+") as file:
             self._append_frames(file)
-            file["parameters"].attrs["failure"] = failure
-        draft.replace(self.path)
-        self.close()
 
     def _new_draft(self) -> Path:
         draft = self.path.with_suffix(".draft.h5")
@@ -198,9 +218,11 @@ class TrajectoryWriter:
                 found = json.loads(file["parameters"].attrs["json"])
                 checkpoint = _read_checkpoint(file)
         except (OSError, KeyError) as error:
-            logger.info("%s: unreadable (%s); the run starts anew", self.part, error)
-            self.part.unlink()
-            return None
+            self._lock.release()
+            raise OSError(
+                f"{self.part}: the unfinished run cannot be read ({error}); move the file away to "
+                "start the run anew"
+            ) from error
         if found != json.loads(json.dumps(self._parameters)):
             logger.info("%s: made with other settings; the run starts anew", self.part)
             self.part.unlink()

@@ -107,9 +107,16 @@ def describe_model(directory: str | Path) -> dict[str, Any]:
     """Return the description of a model folder; raises as :func:`load_model`."""
     path = Path(directory) / DESCRIPTION
     try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        description = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not the description of a model ({error})") from error
+    missing = {"settings", "statistics", "weights_sha256"} - set(description)
+    if missing:
+        raise ModelError(
+            f"{path}: not the description of a model of this program: it lacks "
+            f"{', '.join(sorted(missing))}; train again, or give another folder"
+        )
+    return description
 
 
 def _checksum(path: Path) -> str:
