@@ -1,6 +1,7 @@
 """What all benchmarks share: workers that take turns, and the table they leave behind."""
 
 import platform
+import resource
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
@@ -74,6 +75,11 @@ def machine() -> str:
         pass
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return f"{cpu}, {THREADS} threads, Python {platform.python_version()}, {versions}"
+
+
+def peak_memory_GB() -> float:
+    """Largest memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def keep(rows: list[dict[str, Any]], question: str) -> None:

@@ -1,0 +1,66 @@
+"""What long-ranged electrostatics cost: split charges against plain MACE of the same size.
+
+    python benchmarks/long_range.py
+
+One evaluation of energy and forces in bulk water, float32, compiled, random weights; every model
+and size has a process of its own, so that its peak memory is known. `paper` is LR-MACE-a of
+Table S5 (128 channels, two layers, l_max 1, 6 Å) at the largest size of all.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from common import Worker, keep, medians_in_turn, peak_memory_GB
+from md_engine import MODELS, build_model
+
+from falsemetal.structures.water import water_box
+
+MOLECULES = (128, 384, 840, 2700, 5400)
+REPEATS = 5
+DISPLACEMENT_A = 1e-4
+
+
+def evaluator(name: str, kind: str, n_molecules: int) -> Callable[[str], float]:
+    """Timer of one model for one box; the first call warms it up."""
+    from falsemetal.dynamics.calculator import ModelCalculator
+
+    settings = MODELS[name] | ({"smearing_A": 1.0} if kind == "split_charge" else {})
+    atoms = water_box(n_molecules, density_g_per_cm3=0.997, seed=1)
+    atoms.calc = ModelCalculator(build_model(settings, kind), compiled=True)
+    generator = np.random.default_rng(2)
+    atoms.get_forces()
+
+    def measure(what: str) -> float:
+        if what == "memory":
+            return peak_memory_GB()
+        atoms.positions += generator.normal(scale=DISPLACEMENT_A, size=atoms.positions.shape)
+        began = time.perf_counter()
+        atoms.get_forces()
+        return time.perf_counter() - began
+
+    return measure
+
+
+def compare(name: str, n_molecules: int, repeats: int) -> dict[str, float | str]:
+    """Row of the table for one size."""
+    workers = {
+        kind: Worker(evaluator, name, kind, n_molecules) for kind in ("mace", "split_charge")
+    }
+    seconds = medians_in_turn(workers, repeats, "time")
+    memory = medians_in_turn(workers, 1, "memory")
+    for worker in workers.values():
+        worker.close()
+    row: dict[str, float | str] = {"model": name, "n_atoms": 3 * n_molecules}
+    for kind, label in (("mace", "SR"), ("split_charge", "LR")):
+        row[f"{label} (ms)"] = round(1e3 * seconds[kind], 2)
+        row[f"{label} (GB)"] = round(memory[kind], 2)
+    row["time LR/SR"] = round(seconds["split_charge"] / seconds["mace"], 2)
+    row["memory LR/SR"] = round(memory["split_charge"] / memory["mace"], 2)
+    print(row, flush=True)
+    return row
+
+
+if __name__ == "__main__":
+    rows = [compare("small", n_molecules, REPEATS) for n_molecules in MOLECULES]
+    keep([*rows, compare("paper", MOLECULES[-1], 1)], "long_range")
