@@ -17,7 +17,7 @@ from md_engine import MODELS, build_model
 from falsemetal.structures.water import water_box
 
 MOLECULES = (128, 384, 840, 2700, 5400)
-REPEATS = 5
+REPEATS = 7
 DISPLACEMENT_A = 1e-4
 
 

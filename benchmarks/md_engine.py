@@ -40,8 +40,9 @@ MODELS: dict[str, dict[str, Any]] = {
     "paper": {"layers": 2, "l_max": 1, "channels": 128, "r_cut_A": 6.0},
 }
 MOLECULES = {"small": (64, 128, 192, 384, 840), "two": (64, 128, 192, 384, 840), "paper": (128,)}
-STEPS = {"small": 60, "two": 20, "paper": 4}
-REPEATS = 5
+STEPS_AT_384 = {"small": 60, "two": 20, "paper": 3}
+LEAST_STEPS = 3
+REPEATS = 3
 
 
 def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
@@ -126,6 +127,7 @@ def compare(name: str, folder: Path) -> list[dict[str, Any]]:
             cell_height_A=100.0,
             seed=1,
         )
+        n_steps = max(LEAST_STEPS, STEPS_AT_384[name] * 384 // len(atoms))
         structure = str(folder / f"{n_molecules}.extxyz")
         write(structure, atoms)
         workers = {
@@ -134,7 +136,7 @@ def compare(name: str, folder: Path) -> list[dict[str, Any]]:
             "MACECalculator": Worker(theirs, path, None),
             "MACECalculator compiled": Worker(theirs, path, "default"),
         }
-        speeds = medians_in_turn(workers, REPEATS, structure, STEPS[name])
+        speeds = medians_in_turn(workers, REPEATS, structure, n_steps)
         for worker in workers.values():
             worker.close()
         rows.append(

@@ -12,8 +12,13 @@ SLOTS_STEP = 8
 WIDE = 8
 """Numbers of an edge from which a bag of embeddings is the faster way to gather and sum."""
 
-SPARE_SLOTS = 1.05
-"""Slots are this many times those that the first structure needs, in whole steps."""
+SPARE_SLOTS = 1.15
+"""Slots are this many times those that the first structure needs, in whole steps.
+
+In 105 ps of water slabs the fullest atom had up to 1.19 times the neighbours of the fullest one in
+the first frame. A compiled model whose rows grow is compiled again, which takes as long as some
+thousand steps.
+"""
 
 
 @dataclass(frozen=True)
