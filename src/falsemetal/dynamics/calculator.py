@@ -13,12 +13,16 @@ from falsemetal.dynamics.trajectory import NeighbourState
 from falsemetal.engine.compilation import compile_evaluation, compiler_found
 from falsemetal.engine.evaluator import Evaluator
 from falsemetal.engine.neighbours import Neighbours, find_neighbours
+from falsemetal.engine.plain import PlainEvaluator
 from falsemetal.models.electrostatics import check_slab
 from falsemetal.models.graph import is_slab, species_index
 from falsemetal.models.mace import ShortRangedMACE
+from falsemetal.models.pretrained import PretrainedMACE
 from falsemetal.models.split_charge import SplitChargeMACE
 from falsemetal.models.store import default_dtype
 from falsemetal.progress import logger
+
+AnyModel = ShortRangedMACE | PretrainedMACE
 
 
 class ModelCalculator(Calculator):
@@ -27,7 +31,7 @@ class ModelCalculator(Calculator):
     Parameters
     ----------
     model
-        Trained model; it decides precision and device.
+        Trained model of this project or of mace-torch; it decides precision and device.
     skin_A
         Margin of the neighbour list beyond the model's cutoff.
     compiled
@@ -37,7 +41,7 @@ class ModelCalculator(Calculator):
     implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
 
     def __init__(
-        self, model: ShortRangedMACE, *, skin_A: float = 0.3, compiled: bool = False, **kwargs: Any
+        self, model: AnyModel, *, skin_A: float = 0.3, compiled: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.model = model.requires_grad_(False).eval()
@@ -99,7 +103,7 @@ class _System:
     """What does not change while atoms move: composition, cell, and the model made for them."""
 
     def __init__(
-        self, atoms: Atoms, model: ShortRangedMACE, device: torch.device, *, compiled: bool
+        self, atoms: Atoms, model: AnyModel, device: torch.device, *, compiled: bool
     ) -> None:
         species = species_index(atoms.numbers, model.elements)
         self.slab = is_slab(atoms.pbc)
@@ -110,10 +114,9 @@ class _System:
             check_slab(charges, torch.as_tensor(self.cell), slab=self.slab)
         self.order = np.argsort(species, kind="stable")
         present, counts = np.unique(species, return_counts=True)
-        with default_dtype(next(model.parameters()).dtype):
-            evaluator = Evaluator(model.cpu(), present.tolist(), counts.tolist())
-        model.to(device)
-        self._evaluator, self._device, self._compiled = evaluator.to(device), device, compiled
+        evaluator = _make_evaluator(model, present.tolist(), counts.tolist())
+        self._evaluator, self._device = evaluator.to(device), device
+        self._compiled = compiled and isinstance(evaluator, Evaluator)
         self._functions: dict[int, Callable[..., tuple[Tensor, Tensor]]] = {}
 
     def fits(self, atoms: Atoms) -> bool:
@@ -159,6 +162,20 @@ class _System:
             return compile_evaluation(function)
         evaluator.compiled_chunks = {}
         return function
+
+
+def _make_evaluator(
+    model: AnyModel, species: list[int], counts: list[int]
+) -> Evaluator | PlainEvaluator:
+    device = next(model.parameters()).device
+    try:
+        with default_dtype(next(model.parameters()).dtype):
+            return Evaluator(model.cpu(), species, counts)
+    except NotImplementedError as error:
+        logger.info("%s: the model runs in its plain form, uncompiled", error)
+        return PlainEvaluator(model, species, counts)
+    finally:
+        model.to(device)
 
 
 class _NeighbourList:

@@ -47,6 +47,7 @@ class Evaluator(torch.nn.Module):
     ) -> None:
         super().__init__()
         mace = model.mace
+        _check_supported(mace)
         dtype = next(model.parameters()).dtype
         n_elements = len(model.elements)
         self.dtype = dtype
@@ -156,6 +157,21 @@ class Evaluator(torch.nn.Module):
         lengths = vectors.square().sum(-1).sqrt()
         units = (vectors / lengths[..., None]).to(self.dtype)
         return Edges(neighbours, self.harmonics(units), self.knots.places(lengths))
+
+
+def _check_supported(mace: torch.nn.Module) -> None:
+    """Refuse what the fast form does not know; blocks are checked where they are read."""
+    extras = {
+        "several heads": len(getattr(mace, "heads", [None])) > 1,
+        "pair repulsion": hasattr(mace, "pair_repulsion"),
+        "a distance transform": hasattr(mace.radial_embedding, "distance_transform"),
+        "an embedding of more than elements": hasattr(mace, "joint_embedding"),
+        "a readout of the last layer alone": len(mace.readouts) != len(mace.interactions),
+        "no scale and shift": not hasattr(mace, "scale_shift"),
+    }
+    found = [name for name, present in extras.items() if present]
+    if found:
+        raise NotImplementedError(f"{', '.join(found)}: no fast form")
 
 
 def _radial_splines(model: ShortRangedMACE, dtype: torch.dtype) -> tuple[Knots, list[Tensor]]:

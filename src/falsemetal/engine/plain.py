@@ -1,0 +1,50 @@
+"""Models that have no fast form, evaluated as they are on the same neighbour rows."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from falsemetal.engine.neighbours import Neighbours
+from falsemetal.models.graph import Graph
+
+
+class PlainEvaluator(torch.nn.Module):
+    """A model for a fixed composition with the atoms sorted by species.
+
+    Parameters
+    ----------
+    model
+        Gives energies in eV, shape (n_graphs,), of a :class:`falsemetal.models.graph.Graph`.
+    species
+        Index into the model's elements of each species present, ascending.
+    counts
+        Atoms of each.
+    """
+
+    def __init__(
+        self, model: torch.nn.Module, species: Sequence[int], counts: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.model = model
+        each = torch.tensor(list(species)).repeat_interleave(torch.tensor(list(counts)))
+        self.register_buffer("species", each)
+
+    def forward(
+        self, positions: Tensor, neighbours: Neighbours, cell: Tensor, *, slab: bool
+    ) -> Tensor:
+        """Energy in eV; arguments as in :class:`falsemetal.engine.evaluator.Evaluator`."""
+        with torch.no_grad():
+            vectors = positions[:, None] - positions[neighbours.senders] + neighbours.shifts
+            near = vectors.square().sum(-1) < self.model.r_cut_A**2
+        receivers = torch.arange(len(positions), device=positions.device)[:, None].expand_as(near)
+        graph = Graph(
+            positions=positions,
+            species=self.species,
+            edge_index=torch.stack([neighbours.senders[near], receivers[near]]),
+            shifts=neighbours.shifts[near],
+            cells=cell[None],
+            slab=torch.tensor([slab], device=positions.device),
+            batch=torch.zeros_like(self.species),
+        )
+        return self.model(graph)[0]
