@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-import time
+import threading
 from multiprocessing import get_context
 
 import h5py
@@ -26,7 +26,6 @@ from falsemetal.models.mace import predict
 ANYTHING_GOES = RunLimits(temperature_K=1e9, force_eV_per_A=1e9, broken_fraction=0.999)
 DYNAMICS = Dynamics(timestep_fs=0.5, frame_interval_fs=1.0, limits=ANYTHING_GOES)
 ALLOWED_SIGMAS = 5.0
-KILLS = 20
 
 
 class KilledError(Exception):
@@ -51,9 +50,16 @@ class Springs(Calculator):
 
 
 def run(
-    path, calculator, n_steps=60, start=None, dynamics=DYNAMICS, stop_at=None, **kwargs
+    path,
+    calculator,
+    n_steps=60,
+    start=None,
+    dynamics=DYNAMICS,
+    stop_at=None,
+    progress=None,
+    **kwargs,
 ) -> None:
-    def progress(step: int) -> None:
+    def stop(step: int) -> None:
         if step == stop_at:
             raise KilledError
 
@@ -65,7 +71,7 @@ def run(
         seed=7,
         path=path,
         parameters={},
-        progress=progress,
+        progress=progress or stop,
         **kwargs,
     )
 
@@ -120,28 +126,38 @@ def test_sigterm_is_remembered_and_the_handler_given_back() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def run_and_be_killed(path, start, n_steps, first, last, delay_s) -> None:
+    """Run until SIGKILL: some milliseconds after the first of two steps, at the last one anyway."""
+
+    def progress(step: int) -> None:
+        if step >= last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if step >= first:
+            threading.Timer(delay_s, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+    run(path, Springs(), n_steps=n_steps, start=start, progress=progress)
+
+
 def test_twenty_kills_at_random_moments(tmp_path, monkeypatch) -> None:
     """SIGKILL, also while the file is written: no frame is missing, double or different."""
     monkeypatch.setattr(langevin, "CHECKPOINT_FRAMES", 2)
-    n_steps, kills = 3000, 0
+    n_steps, kills = 3000, 20
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
     start = Atoms("O" * 40, np.full((40, 3), 12.0), cell=[24, 24, 24], pbc=[1, 1, 0])
     start.info["sites"] = start.positions.copy()
-    began = time.monotonic()
     run(whole, Springs(), n_steps=n_steps, start=start)
-    duration = time.monotonic() - began
     generator = np.random.default_rng(9)
-    while not parts.exists():
+    lasts = np.linspace(0, n_steps, kills + 2)[1:-1]
+    for last in lasts:
+        first, delay_s = last - generator.uniform(10, 40), generator.uniform(0.0, 0.005)
         child = get_context("fork").Process(
-            target=run, args=(parts, Springs()), kwargs={"n_steps": n_steps, "start": start}
+            target=run_and_be_killed, args=(parts, start, n_steps, first, last, delay_s)
         )
         child.start()
-        child.join(generator.uniform(0.01, 0.08) * duration if kills < KILLS else None)
-        if child.is_alive():
-            child.kill()
-            child.join()
-            kills += 1
-    assert kills == KILLS
+        child.join()
+        assert child.exitcode == -signal.SIGKILL
+        assert not parts.exists()
+    run(parts, Springs(), n_steps=n_steps, start=start)
     assert_same(parts, whole)
     with Trajectory(parts) as trajectory:
         np.testing.assert_array_equal(trajectory.steps, np.arange(0, n_steps + 1, 2))
