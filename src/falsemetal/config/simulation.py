@@ -10,7 +10,7 @@ from pydantic import (
 )
 
 from falsemetal.config.datasets import MINIMUM_VACUUM_A
-from falsemetal.config.section import Fraction, Section
+from falsemetal.config.section import Section
 from falsemetal.units import water_number_density
 
 COMPILE_FROM_STEPS = 2000
@@ -60,8 +60,8 @@ class RunLimits(Section):
 
     temperature_K: PositiveFloat = Field(2000.0, description="Of a single frame")
     force_eV_per_A: PositiveFloat = Field(100.0, description="On a single atom")
-    broken_fraction: Fraction = Field(
-        0.2, description="Share of oxygens without exactly two hydrogens"
+    broken_fraction: PositiveFloat = Field(
+        0.2, le=1.0, description="Share of oxygens without exactly two hydrogens; 1: any"
     )
 
 
