@@ -82,9 +82,23 @@ def peak_memory_GB() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def keep(rows: list[dict[str, Any]], question: str) -> None:
-    """Print the table and write it to `benchmarks/results/<question>.csv`."""
-    table = pd.DataFrame(rows)
-    print(table.to_string(index=False))
+def keep(rows: list[dict[str, Any]], question: str, *, part: str | None = None) -> None:
+    """Print the table and write it to `benchmarks/results/<question>.csv`.
+
+    Parameters
+    ----------
+    rows
+        Of the table.
+    question
+        Name of the file.
+    part
+        Column by which the table may be made in parts: rows of other parts stay.
+    """
+    table = pd.DataFrame(rows).assign(machine=machine())
+    print(table.drop(columns="machine").to_string(index=False))
+    path = RESULTS / f"{question}.csv"
     RESULTS.mkdir(exist_ok=True)
-    table.assign(machine=machine()).to_csv(RESULTS / f"{question}.csv", index=False)
+    if part is not None and path.exists():
+        before = pd.read_csv(path)
+        table = pd.concat([before[~before[part].isin(table[part])], table])
+    table.to_csv(path, index=False)

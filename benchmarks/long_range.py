@@ -1,12 +1,13 @@
 """What long-ranged electrostatics cost: split charges against plain MACE of the same size.
 
-    python benchmarks/long_range.py
+    python benchmarks/long_range.py [small] [paper]
 
 One evaluation of energy and forces in bulk water, float32, compiled, random weights; every model
 and size has a process of its own, so that its peak memory is known. `paper` is LR-MACE-a of
 Table S5 (128 channels, two layers, l_max 1, 6 Å) at the largest size of all.
 """
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -62,5 +63,7 @@ def compare(name: str, n_molecules: int, repeats: int) -> dict[str, float | str]
 
 
 if __name__ == "__main__":
-    rows = [compare("small", n_molecules, REPEATS) for n_molecules in MOLECULES]
-    keep([*rows, compare("paper", MOLECULES[-1], 1)], "long_range")
+    for name in sys.argv[1:] or ("small", "paper"):
+        sizes, repeats = (MOLECULES, REPEATS) if name == "small" else (MOLECULES[-1:], 1)
+        rows = [compare(name, n_molecules, repeats) for n_molecules in sizes]
+        keep(rows, "long_range", part="model")

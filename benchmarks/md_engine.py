@@ -163,5 +163,5 @@ def ours_eager(settings: dict[str, Any]) -> Callable[..., float]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        chosen = sys.argv[1:] or list(MODELS)
-        keep([row for name in chosen for row in compare(name, Path(folder))], "md_engine")
+        for name in sys.argv[1:] or MODELS:
+            keep(compare(name, Path(folder)), "md_engine", part="model")

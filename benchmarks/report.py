@@ -1,0 +1,67 @@
+"""Write `docs/performance.md` from the tables in `benchmarks/results`.
+
+python benchmarks/report.py
+"""
+
+from pathlib import Path
+
+import pandas as pd
+from common import RESULTS
+
+from falsemetal.tables import to_markdown
+
+PAGE = Path(__file__).parents[1] / "docs/performance.md"
+HEAD = """# Performance
+
+Every table is written by the script of its name in `benchmarks/`, which says what is measured and
+how; `python benchmarks/report.py` puts them together. The contenders of a table take turns in one
+run, each in a process of its own; numbers are medians.
+"""
+QUESTIONS = {
+    "md_engine": (
+        "Steps per second of molecular dynamics",
+        "This engine against ASE with `MACECalculator`, the same weights. `small` is the one-layer "
+        "model of `config/demo.yaml`, `two` has two layers with l = 1 features, `paper` 128 "
+        "channels, two layers, l = 1 and 6 Å. `compiled` is what runs use, `eager` what they fall "
+        "back to without a C++ compiler.",
+    ),
+    "long_range": (
+        "What long-ranged electrostatics cost",
+        "Energy and forces of bulk water by the split-charge model (LR) and by plain MACE (SR) of "
+        "the same size; `paper` is LR-MACE-a of Table S5.",
+    ),
+    "electrostatics": (
+        "Mesh, sum over k, `graph_longrange`",
+        "Energy and forces of charges and dipoles with σ = 1.5 Å in float64; the error is the "
+        "largest deviation of a force component from the sum over k.",
+    ),
+    "training": (
+        "Training",
+        "The one-layer model on boxes of 64 molecules in batches of 5, against `mace_run_train`.",
+    ),
+    "observables": (
+        "Observables",
+        "All observables of a slab, read from its trajectory, one process.",
+    ),
+    "workflow": (
+        "The workflow itself",
+        "Building the DAG of `config/paper.yaml`, a run with nothing to do, and one with one job.",
+    ),
+}
+
+
+def section(question: str, title: str, text: str) -> str:
+    """One question: its table, and the machine that answered."""
+    table = pd.read_csv(RESULTS / f"{question}.csv")
+    machine = table.pop("machine").iloc[0]
+    return f"## {title}\n\n{text}\n\n{to_markdown(table)}\n`{question}.py` on {machine}\n"
+
+
+if __name__ == "__main__":
+    answered = {
+        question: words
+        for question, words in QUESTIONS.items()
+        if (RESULTS / f"{question}.csv").exists()
+    }
+    sections = [section(question, *words) for question, words in answered.items()]
+    PAGE.write_text("\n".join([HEAD, *sections]))
