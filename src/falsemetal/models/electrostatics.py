@@ -29,6 +29,7 @@ from falsemetal.models.reciprocal import (
     ElectrostaticsError,
     ReciprocalGrid,
     kspace_cutoff,
+    phases,
     reciprocal_grid,
 )
 from falsemetal.units import EPSILON_0
@@ -172,12 +173,25 @@ class MultipoleElectrostatics(torch.nn.Module):
         key = tuple(map(tuple, cell.tolist()))
         grid = reciprocal_grid(key, self.cutoff_per_A, self.smearing_A, positions.device)
         energy = self._periodic_energy(grid, charges, dipoles, positions)
+        return energy + self.corrections(charges, dipoles, positions, cell, slab=slab)
+
+    def corrections(
+        self,
+        charges: Tensor,
+        dipoles: Tensor | None,
+        positions: Tensor,
+        cell: Tensor,
+        *,
+        slab: bool,
+    ) -> Tensor:
+        """Return what :meth:`energy` adds to the energy of the density periodic in x, y and z."""
+        found = charges.new_zeros((), dtype=torch.float64)
         if slab:
-            volume = 1.0 / torch.linalg.det(grid.inverse_cell).abs()
-            energy = energy + slab_correction(charges, dipoles, positions, volume)
+            volume = torch.linalg.det(cell.double()).abs()
+            found = found + slab_correction(charges, dipoles, positions, volume)
         if not self.self_interaction:
-            energy = energy - gaussian_self_energy(charges, dipoles, self.smearing_A)
-        return energy
+            found = found - gaussian_self_energy(charges, dipoles, self.smearing_A)
+        return found
 
     def _periodic_energy(
         self, grid: ReciprocalGrid, charges: Tensor, dipoles: Tensor | None, positions: Tensor
@@ -202,8 +216,8 @@ def _columns_energy(
 ) -> Tensor:
     """Energy in eV of the k-vectors in some columns of the grid."""
     fractional = positions.double() @ grid.inverse_cell
-    lateral = _phases(fractional[:, :2] @ columns.T, charges.dtype)
-    along = _phases(fractional[:, 2:] * grid.heights, charges.dtype)
+    lateral = phases(fractional[:, :2] @ columns.T, charges.dtype)
+    along = phases(fractional[:, 2:] * grid.heights, charges.dtype)
     if dipoles is None:
         structure_factor = lateral.T @ (charges[:, None] * along)
     else:
@@ -216,12 +230,6 @@ def _columns_energy(
             along * torch.complex(charges[:, None].expand_as(k_dot_mu_along), -k_dot_mu_along)
         )
     return (weights * torch.view_as_real(structure_factor).double().square().sum(-1)).sum()
-
-
-def _phases(turns: Tensor, dtype: torch.dtype) -> Tensor:
-    """exp(−2πi·turns); whole turns are dropped in float64 so that float32 keeps the rest exact."""
-    angle = (-2.0 * math.pi * (turns - turns.detach().round())).to(dtype)
-    return torch.complex(angle.cos(), angle.sin())
 
 
 def slab_correction(

@@ -103,3 +103,9 @@ def reciprocal_grid(
     return ReciprocalGrid(
         *(t.contiguous().to(device) for t in (inverse, columns[used], heights, weights[used]))
     )
+
+
+def phases(turns: Tensor, dtype: torch.dtype) -> Tensor:
+    """exp(−2πi·turns); whole turns are dropped in float64 so that float32 keeps the rest exact."""
+    angle = (-2.0 * math.pi * (turns - turns.detach().round())).to(dtype)
+    return torch.complex(angle.cos(), angle.sin())
