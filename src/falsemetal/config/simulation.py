@@ -80,7 +80,6 @@ class Dynamics(Section):
     compile: Literal["auto", "always", "never"] = Field(
         "auto", description="Compile trained models; auto: in runs long enough to gain by it"
     )
-
     limits: RunLimits = RunLimits()
 
     def compiles(self, n_steps: int) -> bool:

@@ -64,13 +64,13 @@ def couplings(product: o3.TensorProduct) -> list[Tensor]:
 
     Raises
     ------
-    ValueError
+    NotImplementedError
         If the product is not channel-wise with one weight per channel, or if paths share an output.
     """
     outputs = [instruction.i_out for instruction in product.instructions]
     modes = {i.connection_mode for i in product.instructions if i.has_weight}
     if modes != {"uvu"} or len(set(outputs)) < len(outputs):
-        raise ValueError("not a channel-wise product with separate outputs")
+        raise NotImplementedError("products that are not channel-wise with separate outputs")
     irreps = product.irreps_in1, product.irreps_in2, product.irreps_out
     found = []
     for path in product.instructions:

@@ -97,9 +97,9 @@ def edge_vectors(
     return own[:, None] - gather_senders(positions, neighbours) + neighbours.shifts
 
 
-def slots_needed(counts: np.ndarray, margin: float = SPARE_SLOTS) -> int:
-    """Return slots for the fullest atom with a margin, in whole steps."""
-    return SLOTS_STEP * int(np.ceil(max(counts.max(initial=1) * margin, 1.0) / SLOTS_STEP))
+def slots_needed(counts: np.ndarray) -> int:
+    """Return slots for the fullest atom and some to spare, in whole steps."""
+    return SLOTS_STEP * int(np.ceil(max(counts.max(initial=1) * SPARE_SLOTS, 1.0) / SLOTS_STEP))
 
 
 def find_neighbours(

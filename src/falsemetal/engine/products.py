@@ -8,7 +8,6 @@ from mace.modules.symmetric_contraction import Contraction, SymmetricContraction
 from torch import Tensor
 
 MAX_CORRELATION = 3
-ALL = slice(None)
 
 
 class FoldedProduct(torch.nn.Module):
@@ -17,7 +16,7 @@ class FoldedProduct(torch.nn.Module):
     For each species and channel the product is a polynomial of degree three in the components
     :math:`A_i` of the messages. Its coefficients are the generalised Clebsch-Gordan coefficients
     summed with the weights, once. With the pairs :math:`P_p = A_j A_k`, j ≤ k, it is evaluated as
-    :math:`\\sum_i A_i (F_i + \\sum_p F_{ip} P_p) + \\sum_p F_p P_p`.
+    :math:`\sum_i A_i (F_i + \sum_p F_{ip} P_p) + \sum_p F_p P_p`.
 
     Parameters
     ----------
@@ -25,10 +24,17 @@ class FoldedProduct(torch.nn.Module):
         MACE's module.
     species
         Indices into the model's elements of the species present, in the order of the atoms.
+
+    Raises
+    ------
+    NotImplementedError
+        If the correlation order exceeds 3.
     """
 
     def __init__(self, contraction: SymmetricContraction, species: Sequence[int]) -> None:
         super().__init__()
+        if max(part.correlation for part in contraction.contractions) > MAX_CORRELATION:
+            raise NotImplementedError(f"products of more than {MAX_CORRELATION} messages")
         self.irreps_out = [str(ir) for _, ir in contraction.irreps_out]
         self.dims = [ir.dim for _, ir in contraction.irreps_out]
         folded = [_fold(part, list(species)) for part in contraction.contractions]
