@@ -1,4 +1,4 @@
-# make demo · make test · make lint: each sets up .venv by itself
+# make demo · make test · make test-slurm · make lint: each sets up .venv by itself
 PYTHON ?= python3
 CORES ?= 2
 CONFIG ?= config/demo.yaml
@@ -6,7 +6,7 @@ BIN := .venv/bin
 # keep each job on its own core
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint lock install
+.PHONY: demo test test-slurm lint lock install
 .DEFAULT_GOAL := demo
 
 install: .venv/installed
@@ -15,7 +15,7 @@ install: .venv/installed
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || \
 		{ echo "falsemetal needs Python 3.11 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[test,lint]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[test,lint,slurm]"
 	touch $@
 
 demo: install
@@ -23,6 +23,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# through profiles/slurm on a Slurm of one node that lives as long as the test; needs Debian and root
+test-slurm: install
+	tools/one-node-slurm $(BIN)/python -m pytest tests/workflow/test_slurm.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -2,21 +2,18 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from checkouts import BIN, PATIENCE_S, ROOT
 
 from falsemetal.dynamics.trajectory import Trajectory
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 FIG3A_COLUMNS = [
     "potential",
     "kind",
@@ -31,22 +28,8 @@ FIG3A_COLUMNS = [
     "n_replicas",
     "fraction_metallic",
 ]
-PATIENCE_S = 600
 
 pytestmark = pytest.mark.workflow
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory) -> Path:
-    """Copy of the tracked files, so that a test's results stay out of the user's."""
-    folder = tmp_path_factory.mktemp("checkout")
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    files = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True)
-    for name in files.stdout.splitlines():
-        if (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    return folder
 
 
 def start(checkout: Path, *arguments: str) -> subprocess.Popen:
@@ -186,3 +169,25 @@ def test_a_faulty_configuration_stops_before_anything_runs(checkout) -> None:
     assert run.returncode != 0
     assert "faulty.yaml: slabs.cell_hight_A: unknown key" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_folder_that_another_run_holds_is_left_alone_with_a_clear_message(checkout) -> None:
+    """Also what a run that was killed leaves behind, wherever in a cluster it ran."""
+    target = "results/smoke/slabs/spce/6.3A/0.extxyz"
+    command = ("--cores", "1", "--forcerun", "equilibrate", "--configfile", "config/smoke.yaml")
+    first = start(checkout, *command, "--", target)
+    deadline = time.monotonic() + PATIENCE_S
+    while not any((checkout / ".snakemake/locks").glob("*")):
+        assert time.monotonic() < deadline, "the first run never locked its folder"
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGSTOP)
+    second = snakemake(checkout, *command, "--", target)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    third = snakemake(checkout, *command, "--", target)
+    for refused in (second, third):
+        assert refused.returncode != 0
+        assert str(checkout) in refused.stderr
+        assert "--unlock" in refused.stderr
+    assert snakemake(checkout, "--unlock").returncode == 0
+    assert snakemake(checkout, *command, "--", target).returncode == 0

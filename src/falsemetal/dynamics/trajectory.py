@@ -227,6 +227,7 @@ class TrajectoryWriter:
             logger.info("%s: made with other settings; the run starts anew", self.part)
             self.part.unlink()
             return None
+        logger.info("%s: goes on from step %d", self.path, checkpoint.step)
         return checkpoint
 
     def _create(self, path: Path) -> None:

@@ -1,0 +1,102 @@
+"""The workflow through profiles/slurm on a real Slurm of one node: `make test-slurm`."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import yaml
+from checkouts import BIN, PATIENCE_S, ROOT
+
+from falsemetal.dynamics.trajectory import Trajectory
+
+RUN = "trajectories/sr-mace/9.3A/0"
+FRAME_INTERVAL, N_STEPS = 10, 20_000
+
+
+def slurm_answers() -> bool:
+    try:
+        return subprocess.run(["sinfo"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.skipif(not slurm_answers(), reason="no Slurm answers: make test-slurm starts one"),
+]
+
+
+@pytest.fixture(scope="module")
+def configuration(checkout: Path) -> str:
+    """Write the smoke configuration with one run long enough to be caught at work."""
+    config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    config["potentials"]["sr-mace"]["duration_ps"] = [0.4, N_STEPS / 1000]
+    (checkout / "config/slurm.yaml").write_text(yaml.safe_dump(config))
+    return "config/slurm.yaml"
+
+
+@pytest.fixture(scope="module")
+def profile(checkout: Path) -> str:
+    """Adapt the Slurm profile to this node as a user would."""
+    profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
+    # one minute is Slurm's least, and enough for all runs but the one that is halted
+    profile["set-resources"]["simulate_model"]["runtime"] = "1 if attempt == 1 else 30"
+    profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
+    profile |= {"slurm-status-command": "squeue", "slurm-init-seconds-before-status-checks": 2}
+    folder = checkout / "profiles/one-node"
+    folder.mkdir()
+    (folder / "profile.yaml").write_text(yaml.safe_dump(profile))
+    return "profiles/one-node"
+
+
+def stop_once_saved(results: Path) -> None:
+    """Halt the process that holds the run, after its first checkpoint, so that its time passes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (results / f"{RUN}.part.h5").exists():
+        assert time.monotonic() < deadline, "the run never saved anything"
+        time.sleep(0.05)
+    lock = str((results / f"{RUN}.lock").resolve())
+    for process in psutil.process_iter(["open_files"]):
+        if any(file.path == lock for file in process.info["open_files"] or ()):
+            process.send_signal(signal.SIGSTOP)
+            return
+    pytest.fail("no process holds the run")
+
+
+@pytest.fixture(scope="module")
+def results(checkout: Path, configuration: str, profile: str) -> Path:
+    """Results of a whole run, one of whose jobs its walltime ended."""
+    run = subprocess.Popen(
+        [BIN / "snakemake", "--workflow-profile", profile, "--configfile", configuration],
+        cwd=checkout,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    results = checkout / "results/smoke"
+    try:
+        stop_once_saved(results)
+        output, _ = run.communicate(timeout=PATIENCE_S)
+    finally:
+        run.kill()
+    assert run.returncode == 0, output
+    return results
+
+
+def test_a_run_that_its_walltime_ended_is_whole(results) -> None:
+    query = ["squeue", "--states=TIMEOUT", "--noheader"]
+    ended = subprocess.run(query, capture_output=True, text=True, check=True).stdout
+    assert len(ended.splitlines()) == 1
+    assert "goes on from step" in (results / "logs/simulate/sr-mace/9.3A-0.log").read_text()
+    with Trajectory(results / f"{RUN}.h5") as trajectory:
+        expected = np.arange(0, N_STEPS + 1, FRAME_INTERVAL)
+        np.testing.assert_array_equal(trajectory.steps, expected)
+
+
+def test_every_product_is_made(results) -> None:
+    assert (results / "report.html").stat().st_size > 0
+    assert len(list((results / "figures").glob("*.png"))) == 3
