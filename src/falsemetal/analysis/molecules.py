@@ -71,16 +71,17 @@ def find_molecules(
     oxygen, hydrogen = positions[:, numbers == OXYGEN], positions[:, numbers == HYDROGEN]
     if oxygen.shape[1] == 0:
         raise ValueError("no oxygen among the atoms; a water slab has at least one molecule")
-    distance, owner = _nearest_oxygen(oxygen, hydrogen, box, oh_cutoff_A)
+    distance, nearest = _nearest_oxygen(oxygen, hydrogen, box, oh_cutoff_A)
 
     # oxygens are numbered through all frames, so that one bincount serves them all
-    n_oxygen = oxygen.shape[0] * oxygen.shape[1]
-    bound = owner < n_oxygen
-    owner = owner[bound]
+    n_frames, per_frame = oxygen.shape[:2]
+    n_oxygen = n_frames * per_frame
+    bound = (nearest < per_frame).ravel()
+    owner = (nearest + per_frame * np.arange(n_frames)[:, None]).ravel()[bound]
     vectors = hydrogen.reshape(-1, 3)[bound] - oxygen.reshape(-1, 3)[owner]
     periodic = box > 0
     vectors[:, periodic] -= box[periodic] * np.round(vectors[:, periodic] / box[periodic])
-    kept = _rank_among_siblings(owner, distance[bound]) < HYDROGENS_PER_WATER
+    kept = _nearest_siblings(owner, distance.ravel()[bound], n_oxygen)
     bond_sum = [
         np.bincount(owner[kept], vectors[kept, axis], minlength=n_oxygen) for axis in range(3)
     ]
@@ -128,27 +129,31 @@ def orthorhombic_box(cell: FloatArray, pbc: NDArray[np.bool_]) -> FloatArray:
 def _nearest_oxygen(
     oxygen: FloatArray, hydrogen: FloatArray, box: FloatArray, cutoff: float
 ) -> tuple[FloatArray, IntArray]:
-    # frames stand apart along a fourth coordinate, so that one tree searches all of them
-    tree = cKDTree(_with_frame_coordinate(oxygen, box, 2 * cutoff), boxsize=np.append(box, 0.0))
-    targets = _with_frame_coordinate(hydrogen, box, 2 * cutoff)
-    return tree.query(targets, distance_upper_bound=cutoff)
+    """Distance and index within the frame, shape (n_frames, n_hydrogen); n_oxygen where none is."""
+    oxygen, hydrogen = _wrap(oxygen, box), _wrap(hydrogen, box)
+    distance = np.empty(hydrogen.shape[:2])
+    owner = np.empty(hydrogen.shape[:2], dtype=np.int64)
+    for frame, (sites, targets) in enumerate(zip(oxygen, hydrogen, strict=True)):
+        # a tree that is used once is not worth balancing
+        tree = cKDTree(sites, boxsize=box, balanced_tree=False, compact_nodes=False)
+        distance[frame], owner[frame] = tree.query(targets, distance_upper_bound=cutoff)
+    return distance, owner
 
 
-def _with_frame_coordinate(positions: FloatArray, box: FloatArray, spacing: float) -> FloatArray:
-    n_frames, n_atoms, _ = positions.shape
-    flat = np.empty((n_frames * n_atoms, 4))
-    flat[:, :3] = positions.reshape(-1, 3)
-    flat[:, 3] = np.repeat(np.arange(n_frames) * spacing, n_atoms)
+def _wrap(positions: FloatArray, box: FloatArray) -> FloatArray:
+    wrapped = positions.copy()
     for axis in np.flatnonzero(box):
-        flat[:, axis] %= box[axis]
+        wrapped[..., axis] %= box[axis]
         # a tiny negative coordinate is rounded up to the edge itself
-        flat[flat[:, axis] >= box[axis], axis] = 0.0
-    return flat
+        wrapped[..., axis][wrapped[..., axis] >= box[axis]] = 0.0
+    return wrapped
 
 
-def _rank_among_siblings(owner: IntArray, distance: FloatArray) -> IntArray:
-    order = np.lexsort((distance, owner))
-    first = np.searchsorted(owner[order], owner[order], side="left")
-    rank = np.empty(len(owner), dtype=np.int64)
-    rank[order] = np.arange(len(owner)) - first
-    return rank
+def _nearest_siblings(owner: IntArray, distance: FloatArray, n_oxygen: int) -> NDArray[np.bool_]:
+    """Tell which hydrogens are among the two nearest of those of their oxygen."""
+    crowded = np.flatnonzero(np.bincount(owner, minlength=n_oxygen)[owner] > HYDROGENS_PER_WATER)
+    order = crowded[np.lexsort((distance[crowded], owner[crowded]))]
+    rank = np.arange(len(order)) - np.searchsorted(owner[order], owner[order], side="left")
+    kept = np.ones(len(owner), dtype=bool)
+    kept[order] = rank < HYDROGENS_PER_WATER
+    return kept
