@@ -35,31 +35,25 @@ def field_by_sum(
         structure_factor = structure_factor + lateral.T @ along_m + lateral_m.T @ along
     # a lazy conjugate is lost where a compiled model calls this
     kernel = 2.0 * grid.weights.to(charges) * structure_factor.conj_physical()
-    steps = [turn * columns[:, axis] for axis in (0, 1)]
-    transformed = lateral @ kernel
-    by_axis = [(lateral * step) @ kernel for step in steps]
-    along_up = along * (turn * heights)
-
-    def read(*parts: tuple[Tensor, Tensor]) -> Tensor:
-        return sum(_real_of_product(a, b) for a, b in parts)
-
-    potential = read((transformed, along))
+    # the columns summed, plain and with the steps of ∂/∂x and ∂/∂y
+    kernels = torch.cat([kernel, *(turn * columns[:, axis, None] * kernel for axis in (0, 1))], 1)
+    plain, by_x, by_y = (lateral @ kernels).chunk(3, 1)
+    up = turn * heights
+    along_up = along * up
+    potential = _real_of_product(plain, along)
     gradient = torch.stack(
-        [*(read((part, along)) for part in by_axis), read((transformed, along_up))], 1
+        [_real_of_product(a, b) for a, b in ((by_x, along), (by_y, along), (plain, along_up))], 1
     )
     along_dipole = None
     if dipoles is not None:
-        transformed_m = lateral_m @ kernel
-        by_axis_m = [(lateral_m * step) @ kernel for step in steps]
+        plain_m, by_x_m, by_y_m = (lateral_m @ kernels).chunk(3, 1)
+        terms = (
+            ((by_x_m, along), (by_x, along_m)),
+            ((by_y_m, along), (by_y, along_m)),
+            ((plain_m, along_up), (plain, along_m * up)),
+        )
         along_dipole = torch.stack(
-            [
-                *(
-                    read((part_m, along), (part, along_m))
-                    for part_m, part in zip(by_axis_m, by_axis, strict=True)
-                ),
-                read((transformed_m, along_up), (transformed, along_m * (turn * heights))),
-            ],
-            1,
+            [_real_of_product(*a) + _real_of_product(*b) for a, b in terms], 1
         )
     return Field(potential, gradient, along_dipole).by_cartesian(grid.inverse_cell)
 
