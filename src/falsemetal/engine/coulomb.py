@@ -14,8 +14,10 @@ so one evaluation of potential, field and field gradient at the atoms gives all.
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -63,10 +65,9 @@ def coulomb_response(
     mesh
         Which way to take; by default the faster one.
     """
-    if mesh is None:
-        n_k = float(torch.linalg.det(cell).abs()) * cutoff_per_A**3 / (6.0 * math.pi**2)
-        mesh = len(charges) * n_k > MESH_FROM_PRODUCTS
     key = tuple(map(tuple, cell.tolist()))
+    if mesh is None:
+        mesh = len(charges) * _count_k(key, cutoff_per_A) > MESH_FROM_PRODUCTS
     compute = field_by_mesh if mesh else field_by_sum
     field = compute(
         charges, dipoles, positions, key, smearing_A=smearing_A, cutoff_per_A=cutoff_per_A
@@ -80,6 +81,13 @@ def coulomb_response(
         by_positions = by_positions + field.along_dipole
         energy = energy + 0.5 * (dipoles.double() * by_dipoles.double()).sum()
     return Response(energy, field.potential, by_dipoles, by_positions.to(positions))
+
+
+@lru_cache(maxsize=16)
+def _count_k(cell: tuple[tuple[float, ...], ...], cutoff_per_A: float) -> float:
+    """k-vectors within the cutoff, about; kept, because a determinant takes half the sum's time."""
+    volume = abs(float(np.linalg.det(cell)))
+    return volume * cutoff_per_A**3 / (6.0 * math.pi**2)
 
 
 @torch.library.custom_op("falsemetal::coulomb", mutates_args=())
