@@ -18,7 +18,8 @@ N_FRAMES, N_MOLECULES, REPEATS = 20_000, 192, 5
 
 def write_trajectory(path: Path) -> None:
     """Frames of a slab whose atoms tremble."""
-    from falsemetal.dynamics.trajectory import Checkpoint, TrajectoryWriter
+    from falsemetal.dynamics.checkpoint import Checkpoint
+    from falsemetal.dynamics.recording import TrajectoryWriter
 
     atoms = water_slab(N_MOLECULES, cross_section_A=12.42, cell_height_A=60.0, seed=1)
     writer = TrajectoryWriter(

@@ -8,7 +8,8 @@ from series import autoregressive
 from falsemetal.analysis.potential import potential_drop
 from falsemetal.analysis.slab import SlabObservables, observe_slab
 from falsemetal.config import Analysis
-from falsemetal.dynamics.trajectory import Checkpoint, TrajectoryWriter
+from falsemetal.dynamics.checkpoint import Checkpoint
+from falsemetal.dynamics.recording import TrajectoryWriter
 
 EDGE_A = 15.0
 SPACING_A = 3.75

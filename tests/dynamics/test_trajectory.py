@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from small_models import water_layer
 
-from falsemetal.dynamics.trajectory import Checkpoint, Trajectory, TrajectoryWriter
+from falsemetal.dynamics import recording
+from falsemetal.dynamics.checkpoint import Checkpoint
+from falsemetal.dynamics.recording import TrajectoryWriter
+from falsemetal.dynamics.trajectory import Trajectory
 
 ATOMS = water_layer()
 STATE = Checkpoint(20, ATOMS.positions, np.ones((len(ATOMS), 3)), {"state": 2**70})
@@ -104,6 +107,32 @@ def test_unsaved_frames_are_lost_and_saved_ones_are_not(tmp_path) -> None:
         np.testing.assert_array_equal(trajectory.steps, [0, 10, 20, 30])
 
 
+@pytest.mark.parametrize("left_behind", [False, True])
+def test_a_long_run_puts_its_frames_aside(tmp_path, monkeypatch, left_behind) -> None:
+    """So does one that was killed when they were put aside but not yet deleted."""
+    monkeypatch.setattr(recording, "FRAMES_PER_PART", 5)
+    path, part = tmp_path / "run.h5", tmp_path / "run.part.h5"
+    for first in range(0, 140, 20):
+        writer = open_writer(path)
+        append_frames(writer, range(first, first + 20, 10))
+        writer.save(Checkpoint(first + 10, STATE.positions, STATE.momenta, None))
+        writer.close()
+        if left_behind and part.exists():
+            kept = part.read_bytes()
+        elif left_behind:
+            part.write_bytes(kept)
+    assert (tmp_path / "run.earlier.h5").exists()
+    writer = open_writer(path)
+    assert writer.checkpoint.step == 130
+    writer.finish(130)
+    with Trajectory(path) as trajectory:
+        np.testing.assert_array_equal(trajectory.steps, np.arange(0, 140, 10))
+        positions = np.concatenate(list(trajectory.position_chunks()))
+    expected = ATOMS.positions + np.arange(0, 140, 10)[:, None, None]
+    np.testing.assert_allclose(positions, expected, rtol=1e-5, atol=1e-4)
+    assert not part.exists()
+
+
 def test_a_run_with_other_settings_starts_anew(tmp_path) -> None:
     writer = open_writer(tmp_path / "run.h5", temperature_K=300)
     append_frames(writer, range(0, 30, 10))
@@ -135,7 +164,7 @@ def save_on_a_full_disk(path, before: bytes) -> None:
     append_frames(writer, range(30, 3000, 10))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10_000, limit[1]))
-    with pytest.raises(OSError, match=r"run\.h5: step 3000 could not be saved .* from step 20"):
+    with pytest.raises(OSError, match=r"(?s)run\.h5: could not be written .* goes on from step 20"):
         writer.save(Checkpoint(3000, STATE.positions, STATE.momenta, None))
 
 

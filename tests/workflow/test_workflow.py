@@ -71,9 +71,9 @@ def kill_once_there(checkout: Path, patterns: list[str]) -> str:
 def smoke(checkout) -> tuple[Path, str]:
     """Results and output of a run that was killed in training, in LAMMPS and in MD of a model."""
     moments = [
-        "trajectories/spce/*/*.part.h5",
+        "trajectories/spce/*/*.*.h5",
         "models/*/checkpoint.pt",
-        "trajectories/*-mace/*/*.part.h5",
+        "trajectories/*-mace/*/*.*.h5",
     ]
     finished: dict[Path, float] = {}
     while moments:

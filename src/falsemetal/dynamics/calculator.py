@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from torch import Tensor
 
-from falsemetal.dynamics.trajectory import NeighbourState
+from falsemetal.dynamics.checkpoint import NeighbourState
 from falsemetal.engine.compilation import compile_evaluation, compiler_found
 from falsemetal.engine.evaluator import Evaluator
 from falsemetal.engine.neighbours import Neighbours, find_neighbours

@@ -11,9 +11,10 @@ from ase.md.langevin import Langevin
 
 from falsemetal.config import Dynamics
 from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.dynamics.checkpoint import Checkpoint
 from falsemetal.dynamics.health import find_failure
 from falsemetal.dynamics.interruption import InterruptedRunError
-from falsemetal.dynamics.trajectory import Checkpoint, TrajectoryWriter
+from falsemetal.dynamics.recording import TrajectoryWriter
 from falsemetal.progress import logger
 from falsemetal.units import ASE_FS
 

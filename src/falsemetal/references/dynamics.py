@@ -7,7 +7,8 @@ from typing import Any
 from ase import Atoms
 
 from falsemetal.config import WaterForceField
-from falsemetal.dynamics.trajectory import Checkpoint, TrajectoryWriter
+from falsemetal.dynamics.checkpoint import Checkpoint
+from falsemetal.dynamics.recording import TrajectoryWriter
 from falsemetal.references.lammps_engine import LammpsEngine, lammps_seeds
 
 
