@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,52 +61,30 @@ class Replica:
     n_molecules: int
 
 
-@dataclass(frozen=True)
-class Run:
-    """What is known of a run before its frames are read.
-
-    Attributes
-    ----------
-    path
-        Of the trajectory.
-    n_molecules
-        Number of oxygens.
-    failure
-        Why it ended before its time, or None.
-    """
-
-    path: Path
-    n_molecules: int
-    failure: str | None
-
-
-def describe_run(path: Path) -> Run:
-    """Look into a trajectory's head."""
-    with Trajectory(path) as trajectory:
-        n_molecules = int(np.count_nonzero(trajectory.numbers == OXYGEN))
-        return Run(path, n_molecules, trajectory.failure)
+def count_molecules(trajectory: Trajectory) -> int:
+    """Return the number of oxygens."""
+    return int(np.count_nonzero(trajectory.numbers == OXYGEN))
 
 
 def read_replica(
-    path: Path, *, charge_O_e: float, analysis: Analysis, discard_ps: float
+    trajectory: Trajectory, *, charge_O_e: float, analysis: Analysis, discard_ps: float
 ) -> Replica:
     """Stream through a trajectory; arguments and errors as in :func:`observe_slab`."""
-    with Trajectory(path) as trajectory:
-        start = int(np.searchsorted(trajectory.times_ps, discard_ps))
-        n_frames = trajectory.n_frames - start
-        if n_frames < 2:
-            raise ValueError(
-                f"{path}: {max(n_frames, 0)} frames after the first {discard_ps:g} ps; "
-                "run longer or lower discard_ps"
-            )
-        return _accumulate(trajectory, start, charge_O_e=charge_O_e, analysis=analysis)
+    start = int(np.searchsorted(trajectory.times_ps, discard_ps))
+    n_frames = trajectory.n_frames - start
+    if n_frames < 2:
+        raise ValueError(
+            f"{trajectory.path}: {max(n_frames, 0)} frames after the first {discard_ps:g} ps; "
+            "run longer or lower discard_ps"
+        )
+    return _accumulate(trajectory, start, charge_O_e=charge_O_e, analysis=analysis)
 
 
 def _accumulate(
     trajectory: Trajectory, start: int, *, charge_O_e: float, analysis: Analysis
 ) -> Replica:
     area = lateral_area(trajectory.cell)
-    n_molecules = int(np.count_nonzero(trajectory.numbers == OXYGEN))
+    n_molecules = count_molecules(trajectory)
     grid = _profile_grid(n_molecules, area, analysis.z_bin_A)
     dipole, dissociated, densities = [], [], []
     total, squares = np.zeros(len(grid)), np.zeros(len(grid))

@@ -15,7 +15,7 @@ from falsemetal.analysis.autocorrelation import (
     integrated_correlation_frames,
 )
 from falsemetal.analysis.potential import is_metallic, potential_drop
-from falsemetal.analysis.replica import Replica, describe_run, read_replica
+from falsemetal.analysis.replica import Replica, count_molecules, read_replica
 from falsemetal.analysis.statistics import (
     CONFIDENCE,
     fraction_interval,
@@ -26,6 +26,7 @@ from falsemetal.analysis.statistics import (
     std_interval,
 )
 from falsemetal.config import Analysis
+from falsemetal.dynamics.trajectory import Trajectory
 from falsemetal.units import water_number_density
 
 FloatArray = NDArray[np.float64]
@@ -95,16 +96,20 @@ def observe_slab(
         If a run holds fewer than two frames after `discard_ps`, or replicas differ in size or
         frame interval.
     """
-    runs = [describe_run(Path(path)) for path in trajectory_paths]
-    failures = [f"{run.path.name}: {run.failure}" for run in runs if run.failure]
-    sound = [run.path for run in runs if not run.failure]
+    settings = {"charge_O_e": charge_O_e, "analysis": analysis, "discard_ps": discard_ps}
+    sound: dict[Path, Replica] = {}
+    failures = []
+    for path in map(Path, trajectory_paths):
+        with Trajectory(path) as trajectory:
+            n_molecules = count_molecules(trajectory)
+            if trajectory.failure:
+                failures.append(f"{path.name}: {trajectory.failure}")
+            else:
+                sound[path] = read_replica(trajectory, **settings)
     if not sound:
-        return _nothing_observed(runs[0].n_molecules, failures)
-    replicas = [
-        read_replica(path, charge_O_e=charge_O_e, analysis=analysis, discard_ps=discard_ps)
-        for path in sound
-    ]
-    interval_ps = _common_frame_interval(replicas, sound)
+        return _nothing_observed(n_molecules, failures)
+    replicas = list(sound.values())
+    interval_ps = _common_frame_interval(replicas, list(sound))
     return SlabObservables(
         summary=_summarise(replicas, interval_ps, analysis).assign(**_as_columns(failures)),
         dipole=_tabulate_dipole(replicas),
