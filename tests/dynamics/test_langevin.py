@@ -226,18 +226,23 @@ def test_charged_slab_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "reason"),
+    ("limits", "step", "reason"),
     [
         (
             {"temperature_K": 50.0},
+            0,
             "temperature of .* K exceeds dynamics.limits.temperature_K: 50",
         ),
-        ({"force_eV_per_A": 1e-4}, "a force of .* exceeds dynamics.limits.force_eV_per_A: 0.0001"),
-        ({"broken_fraction": 1e-9}, "broken, more than dynamics.limits.broken_fraction: 1e-09"),
+        (
+            {"force_eV_per_A": 1e-4},
+            0,
+            "a force of .* exceeds dynamics.limits.force_eV_per_A: 0.0001",
+        ),
+        ({"broken_fraction": 1e-9}, 2, "broken, more than dynamics.limits.broken_fraction: 1e-09"),
     ],
 )
 def test_a_run_that_breaks_down_ends_with_its_frames_and_the_reason(
-    limits, reason, tmp_path, monkeypatch
+    limits, step, reason, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(langevin, "CHECKPOINT_FRAMES", 3)
     start = water_layer()
@@ -248,7 +253,7 @@ def test_a_run_that_breaks_down_ends_with_its_frames_and_the_reason(
     strict = DYNAMICS.model_copy(update={"limits": RunLimits(**allowed)})
     run(path, ModelCalculator(small_model("mace-1")), start=start, dynamics=strict)
     with Trajectory(path) as trajectory:
-        assert re.search(rf"^step 2: .*{reason}", trajectory.failure)
+        assert re.search(rf"^step {step}: .*{reason}", trajectory.failure)
         np.testing.assert_array_equal(trajectory.steps, [0])
     run(path, ModelCalculator(small_model("mace-1")), start=start)
     with Trajectory(path) as trajectory:
@@ -258,7 +263,7 @@ def test_a_run_that_breaks_down_ends_with_its_frames_and_the_reason(
 
 def test_a_run_that_breaks_down_late_goes_on_from_its_checkpoint(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(langevin, "CHECKPOINT_FRAMES", 3)
-    health = iter([None] * 7 + ["it broke"])
+    health = iter([None] * 16 + ["it broke"])
     monkeypatch.setattr(langevin, "find_failure", lambda *_, **__: next(health))
     path, calculator = tmp_path / "late.h5", ModelCalculator(small_model("mace-1"))
     run(path, calculator)
@@ -273,9 +278,30 @@ def test_a_run_that_breaks_down_late_goes_on_from_its_checkpoint(tmp_path, monke
     assert_same(path, tmp_path / "whole.h5")
 
 
-def test_numbers_that_are_not_finite_end_a_run(tmp_path) -> None:
-    start = water_layer()
-    start.info["sites"] = start.positions * np.nan
-    run(tmp_path / "broken.h5", Springs(), start=start)
+def test_numbers_that_are_not_finite_end_a_run_before_atoms_move_by_them(tmp_path) -> None:
+    """Neighbours of atoms that are nowhere would be sought forever."""
+    calculator = ModelCalculator(small_model("mace-1"))
+    evaluate, calls = calculator.calculate, []
+
+    def fail_late(*arguments) -> None:
+        evaluate(*arguments)
+        calls.append(1)
+        if len(calls) > 5:
+            calculator.results["forces"][0] = np.nan
+
+    calculator.calculate = fail_late
+    run(tmp_path / "broken.h5", calculator)
     with Trajectory(tmp_path / "broken.h5") as trajectory:
-        assert trajectory.failure == "step 2: positions or forces are not finite"
+        assert trajectory.failure == "step 5: positions or forces are not finite"
+        np.testing.assert_array_equal(trajectory.steps, [0, 2, 4])
+
+
+def test_where_a_model_runs_does_not_start_a_run_anew(tmp_path) -> None:
+    path, calculator = tmp_path / "run.h5", ModelCalculator(small_model("mace-1"))
+    run(path, calculator)
+    before = path.stat().st_mtime_ns
+    elsewhere = {"device": "cpu", "compile": "never", "neighbour_skin_A": 0.5}
+    run(path, calculator, dynamics=DYNAMICS.model_copy(update=elsewhere))
+    with Trajectory(path) as trajectory:
+        assert trajectory.steps[-1] == 60
+    assert path.stat().st_mtime_ns == before

@@ -141,6 +141,23 @@ def test_a_run_with_other_settings_starts_anew(tmp_path) -> None:
     writer = open_writer(tmp_path / "run.h5", temperature_K=310)
     assert writer.checkpoint is None
     writer.close()
+    assert (tmp_path / "run.part.h5.old").exists()
+    assert not (tmp_path / "run.part.h5").exists()
+
+
+def test_a_run_whose_beginning_is_missing_is_not_continued(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(recording, "FRAMES_PER_PART", 2)
+    writer = open_writer(tmp_path / "run.h5")
+    append_frames(writer, range(0, 20, 10))
+    writer.save(Checkpoint(10, STATE.positions, STATE.momenta, None))
+    append_frames(writer, range(20, 30, 10))
+    writer.save(STATE)
+    writer.close()
+    (tmp_path / "run.earlier.h5").unlink()
+    with pytest.raises(
+        OSError, match=r"run\.earlier\.h5: missing, and run\.part\.h5 begins at step 20"
+    ):
+        open_writer(tmp_path / "run.h5")
 
 
 @pytest.mark.parametrize("length", [0, 400, -300])
@@ -152,7 +169,9 @@ def test_a_truncated_part_is_named_and_left_alone(tmp_path, length) -> None:
     part = tmp_path / "run.part.h5"
     damaged = part.read_bytes()[:length]
     part.write_bytes(damaged)
-    with pytest.raises(OSError, match=r"run\.part\.h5: .* cannot be read .* move the file away"):
+    with pytest.raises(
+        OSError, match=r"run\.part\.h5: .* cannot be read .* away to start the run anew"
+    ):
         open_writer(tmp_path / "run.h5")
     assert part.read_bytes() == damaged
     part.unlink()

@@ -1,5 +1,9 @@
 """Energies and forces of the force field against formulas and an independent Ewald sum."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -196,3 +200,15 @@ def isolated():
 def test_what_the_force_field_cannot_treat_is_refused(build, message):
     with pytest.raises(UnsupportedStructureError, match=message):
         label(build())
+
+
+def test_lammps_starts_under_a_launcher_whose_interface_it_does_not_speak() -> None:
+    """As Slurm's does where its default is PMIx: MPICH would abort."""
+    start = (
+        "from falsemetal.references.lammps_engine import _new_instance\n"
+        "print(_new_instance().version())"
+    )
+    environment = os.environ | {"PMIX_NAMESPACE": "slurm.pmix.1.0", "PMIX_RANK": "0"}
+    command = [sys.executable, "-c", start]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr

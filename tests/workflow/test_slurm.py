@@ -1,4 +1,7 @@
-"""The workflow through profiles/slurm on a real Slurm of one node: `make test-slurm`."""
+"""The workflow through profiles/slurm on a real Slurm of one node: `make test-slurm`.
+
+That Slurm holds jobs to their walltime, but to neither their memory nor their cores.
+"""
 
 import signal
 import subprocess
@@ -53,10 +56,11 @@ def profile(checkout: Path) -> str:
     return "profiles/one-node"
 
 
-def stop_once_saved(results: Path) -> None:
+def stop_once_saved(run: subprocess.Popen, results: Path) -> None:
     """Halt the process that holds the run, after its first checkpoint, so that its time passes."""
     deadline = time.monotonic() + PATIENCE_S
     while not (results / f"{RUN}.part.h5").exists():
+        assert run.poll() is None, run.stdout.read()
         assert time.monotonic() < deadline, "the run never saved anything"
         time.sleep(0.05)
     lock = str((results / f"{RUN}.lock").resolve())
@@ -79,7 +83,7 @@ def results(checkout: Path, configuration: str, profile: str) -> Path:
     )
     results = checkout / "results/smoke"
     try:
-        stop_once_saved(results)
+        stop_once_saved(run, results)
         output, _ = run.communicate(timeout=PATIENCE_S)
     finally:
         run.kill()

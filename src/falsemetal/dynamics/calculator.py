@@ -82,6 +82,7 @@ class ModelCalculator(Calculator):
         if self._neighbours is None and self._continued is not None:
             origin = self._continued.origin[system.order]
             self._neighbours = self._find_neighbours(origin, system, self._continued.slots)
+            self._continued = None
         if self._neighbours is None or not self._neighbours.hold_for(positions):
             slots = None if self._neighbours is None else self._neighbours.slots
             self._neighbours = self._find_neighbours(positions, system, slots)

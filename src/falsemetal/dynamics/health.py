@@ -7,19 +7,19 @@ from falsemetal.analysis.molecules import HYDROGEN, OXYGEN, dissociated_fraction
 from falsemetal.config import RunLimits
 
 
-def find_failure(atoms: Atoms, limits: RunLimits, *, oh_cutoff_A: float) -> str | None:
-    """Return what is wrong with a state of a run, with the key that would allow it, or None.
+def find_failure(atoms: Atoms, limits: RunLimits) -> str | None:
+    """Return what is wrong with a step of a run, with the key that would allow it, or None.
+
+    It costs little and is asked at every step, so that atoms stop before they are nowhere.
 
     Parameters
     ----------
     atoms
         With velocities and a calculator that has evaluated it.
     limits
-        Largest temperature, force and share of broken molecules.
-    oh_cutoff_A
-        A hydrogen belongs to an oxygen within this distance.
+        Largest temperature and force.
     """
-    forces = atoms.get_forces(apply_constraint=False)
+    forces = atoms.calc.results["forces"]
     if not (np.isfinite(atoms.positions).all() and np.isfinite(forces).all()):
         return "positions or forces are not finite"
     largest = float(np.linalg.norm(forces, axis=1).max(initial=0.0))
@@ -34,6 +34,21 @@ def find_failure(atoms: Atoms, limits: RunLimits, *, oh_cutoff_A: float) -> str 
             f"a temperature of {temperature:.4g} K exceeds "
             f"dynamics.limits.temperature_K: {limits.temperature_K:g}"
         )
+    return None
+
+
+def find_broken_molecules(atoms: Atoms, limits: RunLimits, *, oh_cutoff_A: float) -> str | None:
+    """Return how many molecules are broken, if more than may be, or None.
+
+    Parameters
+    ----------
+    atoms
+        Structure; without hydrogen or oxygen it has no molecules.
+    limits
+        Largest share of broken molecules.
+    oh_cutoff_A
+        A hydrogen belongs to an oxygen within this distance.
+    """
     if not {OXYGEN, HYDROGEN} <= set(atoms.numbers):
         return None
     molecules = find_molecules(

@@ -1,4 +1,4 @@
-"""Langevin NVT of any ASE calculator, written to H5MD and resumed after a kill (paper, S1.1.1)."""
+"""Langevin NVT of a model, written to H5MD and resumed after a kill (paper, S1.1.1)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from ase.md.langevin import Langevin
 from falsemetal.config import Dynamics
 from falsemetal.dynamics.calculator import ModelCalculator
 from falsemetal.dynamics.checkpoint import Checkpoint
-from falsemetal.dynamics.health import find_failure
+from falsemetal.dynamics.health import find_broken_molecules, find_failure
 from falsemetal.dynamics.interruption import InterruptedRunError
 from falsemetal.dynamics.recording import TrajectoryWriter
 from falsemetal.progress import logger
@@ -20,6 +20,9 @@ from falsemetal.units import ASE_FS
 
 CHECKPOINT_FRAMES = 20
 """Frames between two checkpoints."""
+
+NOT_PHYSICAL = {"discard_ps", "limits", "device", "compile", "neighbour_skin_A"}
+"""Settings under which a run is the same but for rounding, and is continued."""
 
 
 def run_langevin(
@@ -38,8 +41,8 @@ def run_langevin(
 ) -> None:
     """Run until `n_steps` steps are reached, continuing an unfinished run of the same file.
 
-    On one machine a run that was interrupted and continued, however often, gives the numbers of
-    one that was not, to the last bit.
+    On one machine's CPU a run that was interrupted and continued, however often, gives the numbers
+    of one that was not, to the last bit.
 
     Parameters
     ----------
@@ -76,7 +79,7 @@ def run_langevin(
     atoms.calc = calculator
     generator = np.random.Generator(np.random.PCG64(seed))
     interval = dynamics.frame_interval_steps
-    settings = dynamics.model_dump(mode="json", exclude={"discard_ps", "limits"})
+    settings = dynamics.model_dump(mode="json", exclude=NOT_PHYSICAL)
     writer = TrajectoryWriter(
         path,
         start,
@@ -88,11 +91,7 @@ def run_langevin(
     )
     step = 0
     if writer.checkpoint is not None:
-        step = writer.checkpoint.step
-        atoms.set_positions(writer.checkpoint.positions, apply_constraint=False)
-        atoms.set_momenta(writer.checkpoint.momenta, apply_constraint=False)
-        generator.bit_generator.state = writer.checkpoint.random_state
-        calculator.neighbours = writer.checkpoint.neighbours
+        step = _go_on(atoms, calculator, generator, writer.checkpoint)
     integrator = Langevin(
         atoms,
         timestep=dynamics.timestep_fs * ASE_FS,
@@ -103,9 +102,8 @@ def run_langevin(
     )
 
     def save() -> None:
-        random_state = generator.bit_generator.state
-        momenta = atoms.get_momenta()
-        writer.save(Checkpoint(step, atoms.positions, momenta, random_state, calculator.neighbours))
+        state = atoms.positions, atoms.get_momenta(), generator.bit_generator.state
+        writer.save(Checkpoint(step, *state, calculator.neighbours))
 
     def record() -> None:
         writer.append(
@@ -116,20 +114,23 @@ def run_langevin(
         )
 
     try:
+        atoms.get_forces()
         if writer.checkpoint is None:
             record()
+        failure = find_failure(atoms, dynamics.limits)
         progress(step)
-        while step < n_steps:
+        while failure is None and step < n_steps:
             integrator.run(1)
             step += 1
-            if step % interval == 0 or step == n_steps:
+            frame = step % interval == 0 or step == n_steps
+            if frame:
                 _turn_back(atoms)
-                failure = find_failure(atoms, dynamics.limits, oh_cutoff_A=oh_cutoff_A)
-                if failure is not None:
-                    failure = f"step {step}: {failure}"
-                    logger.warning("%s: stopped at %s", path, failure)
-                    writer.give_up(failure)
-                    return
+            failure = find_failure(atoms, dynamics.limits)
+            if failure is None and frame:
+                failure = find_broken_molecules(atoms, dynamics.limits, oh_cutoff_A=oh_cutoff_A)
+            if failure is not None:
+                break
+            if frame:
                 record()
                 if step % (interval * CHECKPOINT_FRAMES) == 0 or step == n_steps:
                     save()
@@ -138,7 +139,11 @@ def run_langevin(
                 save()
                 logger.info("%s: told to end; saved at step %d of %d", path, step, n_steps)
                 raise InterruptedRunError
-        writer.finish(n_steps)
+        if failure is None:
+            writer.finish(n_steps)
+        else:
+            logger.warning("%s: stopped at step %d: %s", path, step, failure)
+            writer.give_up(f"step {step}: {failure}")
     finally:
         writer.close()
 
@@ -157,6 +162,20 @@ def _rescaled_velocities(start: Atoms, atoms: Atoms) -> np.ndarray:
     velocities = start.get_velocities() * factor
     velocities -= np.average(velocities, axis=0, weights=atoms.get_masses())
     return velocities
+
+
+def _go_on(
+    atoms: Atoms,
+    calculator: ModelCalculator,
+    generator: np.random.Generator,
+    checkpoint: Checkpoint,
+) -> int:
+    """Put everything back to where it was, and return the step."""
+    atoms.set_positions(checkpoint.positions, apply_constraint=False)
+    atoms.set_momenta(checkpoint.momenta, apply_constraint=False)
+    generator.bit_generator.state = checkpoint.random_state
+    calculator.neighbours = checkpoint.neighbours
+    return checkpoint.step
 
 
 def _turn_back(atoms: Atoms) -> None:

@@ -197,18 +197,27 @@ class TrajectoryWriter:
             try:
                 with h5py.File(path, "r") as file:
                     found = json.loads(file["parameters"].attrs["json"])
+                    first_step = int(file[POSITION]["step"][0])
                     checkpoints.append(read_checkpoint(file))
-            except (OSError, KeyError) as error:
+            except (OSError, KeyError, IndexError) as error:
                 self._lock.release()
+                mend = (
+                    "move the file away to go on without it"
+                    if path == self.part and self.earlier.exists()
+                    else f"move it and {self.part.name} away to start the run anew"
+                )
                 raise OSError(
-                    f"{path}: the unfinished run cannot be read ({error}); move the file away to "
-                    "go on without it"
+                    f"{path}: the unfinished run cannot be read ({error}); {mend}"
                 ) from error
             if found != json.loads(json.dumps(self._parameters)):
-                logger.info("%s: made with other settings; the run starts anew", path)
-                for file in saved:
-                    file.unlink()
+                self._put_away(saved)
                 return None
+            if saved == [self.part] and first_step != 0:
+                self._lock.release()
+                raise OSError(
+                    f"{self.earlier}: missing, and {self.part.name} begins at step {first_step}; "
+                    f"put it back, or move {self.part.name} away to start the run anew"
+                )
         if not checkpoints:
             return None
         latest = max(checkpoints, key=lambda checkpoint: checkpoint.step)
@@ -216,6 +225,12 @@ class TrajectoryWriter:
             self.part.unlink()  # a kill left it behind after it was put to the earlier frames
         logger.info("%s: goes on from step %d", self.path, latest.step)
         return latest
+
+    def _put_away(self, saved: list[Path]) -> None:
+        for file in saved:
+            kept = file.with_suffix(".h5.old")
+            file.replace(kept)
+            logger.info("%s: made with other settings; kept as %s, starting anew", file, kept.name)
 
     def _create(self, path: Path) -> None:
         n_atoms = len(self._atoms)

@@ -1,5 +1,7 @@
 """Whether and how evaluations are compiled."""
 
+import os
+import shutil
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -11,7 +13,7 @@ from falsemetal.progress import logger
 
 
 def compile_evaluation(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that takes a gradient within, for tensors of fixed shapes."""
+    """Compile a function, which may take a gradient within, for tensors of fixed shapes."""
     compiled = torch.compile(function, dynamic=False, fullgraph=True)
 
     def call(*arguments: Any) -> Any:
@@ -25,7 +27,7 @@ def compile_evaluation(function: Callable[..., Any]) -> Callable[..., Any]:
 def compiler_found(device_type: str) -> bool:
     """Tell whether PyTorch can compile for a kind of device; logs what is missing.
 
-    A CPU needs a C++ compiler, a GPU needs Triton.
+    A CPU needs a C++ compiler, a GPU needs Triton and, for it, a C compiler.
     """
     try:
         if device_type == "cpu":
@@ -34,10 +36,13 @@ def compiler_found(device_type: str) -> bool:
             get_cpp_compiler()
         else:
             import triton  # noqa: F401
+
+            if not any(map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))):
+                raise FileNotFoundError("no C compiler for Triton")
     except Exception as error:
         logger.info(
             "no compiler for PyTorch (%s): models run uncompiled, several times slower; "
-            "install g++ (CPU) or triton (GPU)",
+            "install g++ (CPU) or triton and gcc (GPU)",
             str(error).splitlines()[0],
         )
         return False

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from falsemetal.engine.neighbours import Neighbours
+from falsemetal.engine.neighbours import Neighbours, edge_vectors
 from falsemetal.models.graph import Graph
 
 
@@ -35,8 +35,7 @@ class PlainEvaluator(torch.nn.Module):
     ) -> Tensor:
         """Energy in eV; arguments as in :class:`falsemetal.engine.evaluator.Evaluator`."""
         with torch.no_grad():
-            vectors = positions[:, None] - positions[neighbours.senders] + neighbours.shifts
-            near = vectors.square().sum(-1) < self.model.r_cut_A**2
+            near = edge_vectors(positions, neighbours).square().sum(-1) < self.model.r_cut_A**2
         receivers = torch.arange(len(positions), device=positions.device)[:, None].expand_as(near)
         graph = Graph(
             positions=positions,

@@ -91,7 +91,7 @@ def fit_splines(
 
     Raises
     ------
-    ValueError
+    NotImplementedError
         If no table of reasonable size follows the functions.
     """
     spacing_A, coefficients = _fit(functions, r_cut_A, TOLERANCE[dtype])
@@ -117,7 +117,9 @@ def _fit(
             ]
             return float(spacing), np.stack([*taylor, values[:-1]], axis=1)
         n_intervals *= 2
-    raise ValueError(f"radial functions vary too fast for a spline of {LAST_INTERVALS} intervals")
+    raise NotImplementedError(
+        f"radial functions too stiff for a spline of {LAST_INTERVALS} intervals"
+    )
 
 
 def _evaluate(functions: Callable[[Tensor], Tensor], places: np.ndarray) -> np.ndarray:

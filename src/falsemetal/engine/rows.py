@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from falsemetal.engine.compilation import compile_evaluation
 from falsemetal.engine.equivariant import Features
 from falsemetal.engine.neighbours import Neighbours
 from falsemetal.engine.radial import Places
@@ -134,7 +135,7 @@ class ChunkedRows(Rows):
         if self.compiled is None:
             return function
         if work not in self.compiled:
-            self.compiled[work] = torch.compile(function, dynamic=False, fullgraph=True)
+            self.compiled[work] = compile_evaluation(function)
         return self.compiled[work]
 
 

@@ -103,8 +103,6 @@ class MultipoleElectrostatics(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.smearing_A = smearing_A
-        self.multipole_l_max = multipole_l_max
-        self.kspace_cutoff_factor = kspace_cutoff_factor
         self.cutoff_per_A = kspace_cutoff(smearing_A, multipole_l_max, kspace_cutoff_factor)
         self.self_interaction = self_interaction
         self.max_elements = max_elements

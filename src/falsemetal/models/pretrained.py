@@ -31,14 +31,14 @@ class PretrainedMACE(torch.nn.Module):
         Constant energy of each element, float64.
     """
 
-    def __init__(self, mace: MACE, head: int = 0) -> None:
+    def __init__(self, mace: MACE, *, dtype: torch.dtype, head: int = 0) -> None:
         super().__init__()
-        self.mace = mace
+        energies = torch.atleast_2d(mace.atomic_energies_fn.atomic_energies)[head].double()
+        self.register_buffer("atomic_energies_eV", energies.clone())
+        self.mace = mace.to(dtype)
         self.head = head
         self.elements: Sequence[int] = tuple(mace.atomic_numbers.tolist())
         self.r_cut_A = float(mace.r_max)
-        energies = torch.atleast_2d(mace.atomic_energies_fn.atomic_energies)[head]
-        self.register_buffer("atomic_energies_eV", energies.double())
 
     def forward(self, graph: Graph) -> torch.Tensor:
         """Energies in eV, shape (n_graphs,), float64, by mace-torch itself."""
@@ -73,8 +73,11 @@ def load_pretrained(
     """
     try:
         mace = torch.load(path, map_location="cpu", weights_only=False)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, AttributeError) as error:
+    except (
+        *(OSError, RuntimeError, EOFError, pickle.UnpicklingError),
+        *(AttributeError, ImportError, KeyError),
+    ) as error:
         raise ModelError(f"{path}: not a model that mace-torch has saved ({error})") from error
     if not isinstance(mace, MACE):
         raise ModelError(f"{path}: holds a {type(mace).__name__}, not a MACE model")
-    return PretrainedMACE(mace.to(dtype), head).to(device).requires_grad_(False).eval()
+    return PretrainedMACE(mace, dtype=dtype, head=head).to(device).requires_grad_(False).eval()

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from falsemetal.config import MACEPotential, SplitChargePotential
 from falsemetal.models.mace import DatasetStatistics, ShortRangedMACE
 from falsemetal.models.split_charge import SplitChargeMACE
+from falsemetal.progress import logger
 
 WEIGHTS = "weights.pt"
 DESCRIPTION = "model.json"
@@ -38,7 +39,10 @@ def torch_device(name: str) -> torch.device:
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise ModelError("device: cuda, but PyTorch sees no CUDA device; set device: auto or cpu")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
+    device = torch.device("cuda" if available and name != "cpu" else "cpu")
+    chosen = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
+    logger.info("device: %s (%s)", chosen, f"{torch.get_num_threads()} threads")
+    return device
 
 
 @contextmanager

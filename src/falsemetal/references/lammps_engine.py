@@ -5,6 +5,7 @@ here between LAMMPS' `real` units and eV, eV/Å and ASE's velocities.
 """
 
 import ctypes
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -245,7 +246,13 @@ def _new_instance() -> "lammps":
 
 @cache
 def _load_mpi() -> None:
-    """Make the environment's MPI known to the linker, which does not look for it there."""
+    """Make the environment's MPI known to the linker, which does not look for it there.
+
+    A cluster's launcher offers its own interface by variables, which this MPI may not speak; it
+    needs none, as LAMMPS runs here in one process.
+    """
+    for name in [name for name in os.environ if name.startswith("PMI")]:
+        del os.environ[name]
     library = Path(sys.prefix) / "lib"
     for name in ("libmpi.so.12", "libmpi.12.dylib", "libmpi.dylib"):
         if (library / name).exists():
