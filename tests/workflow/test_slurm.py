@@ -17,7 +17,7 @@ from checkouts import BIN, PATIENCE_S, ROOT
 from falsemetal.dynamics.trajectory import Trajectory
 
 RUN = "trajectories/sr-mace/9.3A/0"
-FRAME_INTERVAL, N_STEPS = 10, 20_000
+FRAME_INTERVAL, N_STEPS = 10, 4000
 
 
 def slurm_answers() -> bool:
@@ -38,6 +38,8 @@ def configuration(checkout: Path) -> str:
     """Write the smoke configuration with one run long enough to be caught at work."""
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     config["potentials"]["sr-mace"]["duration_ps"] = [0.4, N_STEPS / 1000]
+    # a first checkpoint soon after the start, however slow the machine compiles
+    config["dynamics"]["compile"] = "never"
     (checkout / "config/slurm.yaml").write_text(yaml.safe_dump(config))
     return "config/slurm.yaml"
 
@@ -46,8 +48,12 @@ def configuration(checkout: Path) -> str:
 def profile(checkout: Path) -> str:
     """Adapt the Slurm profile to this node as a user would."""
     profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
-    # one minute is Slurm's least, and enough for all runs but the one that is halted
-    profile["set-resources"]["simulate_model"]["runtime"] = "1 if attempt == 1 else 30"
+    # one minute, Slurm's least, for the run that is halted, at its first attempt
+    potential, thickness = RUN.split("/")[1:3]
+    profile["set-resources"]["simulate_model"]["runtime"] = (
+        f"1 if attempt == 1 and wildcards.potential == {potential!r} "
+        f"and wildcards.thickness == {thickness.removesuffix('A')!r} else 30"
+    )
     profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
     profile |= {"slurm-status-command": "squeue", "slurm-init-seconds-before-status-checks": 2}
     folder = checkout / "profiles/one-node"

@@ -96,7 +96,6 @@ def observe_slab(
         If a run holds fewer than two frames after `discard_ps`, or replicas differ in size or
         frame interval.
     """
-    settings = {"charge_O_e": charge_O_e, "analysis": analysis, "discard_ps": discard_ps}
     sound: dict[Path, Replica] = {}
     failures = []
     for path in map(Path, trajectory_paths):
@@ -105,7 +104,9 @@ def observe_slab(
             if trajectory.failure:
                 failures.append(f"{path.name}: {trajectory.failure}")
             else:
-                sound[path] = read_replica(trajectory, **settings)
+                sound[path] = read_replica(
+                    trajectory, charge_O_e=charge_O_e, analysis=analysis, discard_ps=discard_ps
+                )
     if not sound:
         return _nothing_observed(n_molecules, failures)
     replicas = list(sound.values())

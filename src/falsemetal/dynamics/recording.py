@@ -143,8 +143,7 @@ class TrajectoryWriter:
 
         The last checkpoint stays as it is: with other limits the run goes on from there.
         """
-        if self.checkpoint is not None:
-            self._put_part_to_earlier()
+        self._put_part_to_earlier()
         with self._draft_of(self.earlier, self.path) as draft:
             self._append_frames(draft)
             draft["parameters"].attrs["failure"] = failure

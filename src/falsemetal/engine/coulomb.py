@@ -17,13 +17,13 @@ import math
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from falsemetal.engine.kspace_sum import field_by_sum
 from falsemetal.engine.mesh import field_by_mesh
 from falsemetal.models.electrostatics import MultipoleElectrostatics
+from falsemetal.models.reciprocal import cell_volume
 
 MESH_FROM_PRODUCTS = 2e7
 """Atoms × k-vectors from which the mesh is faster."""
@@ -86,8 +86,7 @@ def coulomb_response(
 @lru_cache(maxsize=16)
 def _count_k(cell: tuple[tuple[float, ...], ...], cutoff_per_A: float) -> float:
     """k-vectors within the cutoff, about; kept, because a determinant takes half the sum's time."""
-    volume = abs(float(np.linalg.det(cell)))
-    return volume * cutoff_per_A**3 / (6.0 * math.pi**2)
+    return cell_volume(cell) * cutoff_per_A**3 / (6.0 * math.pi**2)
 
 
 @torch.library.custom_op("falsemetal::coulomb", mutates_args=())

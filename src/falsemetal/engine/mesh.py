@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from falsemetal.engine.field import Field
-from falsemetal.models.reciprocal import ElectrostaticsError
+from falsemetal.models.reciprocal import cell_volume, gaussian_kernel
 from falsemetal.units import EPSILON_0
 
 SPLINE_ORDER = 8
@@ -54,9 +54,7 @@ def coulomb_mesh(
     It holds Coulomb's, the Gaussians' and, twice, the inverse of the splines' own transform.
     """
     vectors = torch.tensor(cell, dtype=torch.float64, device=device)
-    volume = float(torch.linalg.det(vectors).abs())
-    if volume < 1e-6:
-        raise ElectrostaticsError(f"the cell {cell} has no volume; give three lattice vectors")
+    volume = cell_volume(cell)
     inverse = torch.linalg.inv(vectors)
     # k·a_i = 2π n_i bounds n_i within the sphere, in skewed cells too
     n_max = [cutoff_per_A * float(v.norm()) / (2.0 * math.pi) for v in vectors]
@@ -69,8 +67,7 @@ def coulomb_mesh(
         for axis in range(3)
     ]
     k_squared = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
-    inside = (k_squared <= cutoff_per_A**2) & (k_squared > 0.0)
-    kernel = torch.exp(-k_squared * smearing_A**2) / k_squared.where(inside, torch.inf)
+    kernel = gaussian_kernel(k_squared, cutoff_per_A, smearing_A)
     for axis, (n, size) in enumerate(zip(orders, shape, strict=True)):
         transform = _spline_transform(n / size)
         place = [1, 1, 1]

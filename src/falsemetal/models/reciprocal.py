@@ -79,9 +79,7 @@ def reciprocal_grid(
         If the cell has no volume.
     """
     vectors = torch.tensor(cell, dtype=torch.float64)
-    volume = abs(float(torch.linalg.det(vectors)))
-    if volume < 1e-6:
-        raise ElectrostaticsError(f"the cell {cell} has no volume; give three lattice vectors")
+    volume = cell_volume(cell)
     # k·a_i = 2π n_i bounds each n_i within the sphere, in skewed cells too
     n_max = torch.floor(cutoff_per_A * vectors.norm(dim=1) / (2.0 * math.pi)).long()
     order = torch.argsort(n_max, stable=True)
@@ -94,15 +92,28 @@ def reciprocal_grid(
     lateral = columns @ inverse[:, :2].T
     k = 2.0 * math.pi * (lateral[:, None] + heights[:, None] * inverse[:, 2])
     k_squared = k.square().sum(-1)
-    inside = (k_squared <= cutoff_per_A**2) & (k_squared > 0.0)
     # the column (0, 0) holds k and −k itself, every other one stands for two
     multiplicity = 1.0 + (columns != 0).any(1, keepdim=True).double()
-    kernel = torch.exp(-k_squared * smearing_A**2) / k_squared.where(inside, torch.inf)
+    kernel = gaussian_kernel(k_squared, cutoff_per_A, smearing_A)
     weights = multiplicity * kernel / (2.0 * volume * EPSILON_0)
-    used = inside.any(1)
+    used = (kernel > 0.0).any(1)
     return ReciprocalGrid(
         *(t.contiguous().to(device) for t in (inverse, columns[used], heights, weights[used]))
     )
+
+
+def cell_volume(cell: tuple[tuple[float, ...], ...]) -> float:
+    """Volume in Å³ from the lattice vectors; an ElectrostaticsError where there is none."""
+    volume = abs(float(torch.linalg.det(torch.tensor(cell, dtype=torch.float64))))
+    if volume < 1e-6:
+        raise ElectrostaticsError(f"the cell {cell} has no volume; give three lattice vectors")
+    return volume
+
+
+def gaussian_kernel(k_squared: Tensor, cutoff_per_A: float, smearing_A: float) -> Tensor:
+    """exp(−k²σ²)/k² in Å² within the cutoff, zero beyond it and at k = 0."""
+    inside = (k_squared <= cutoff_per_A**2) & (k_squared > 0.0)
+    return torch.exp(-k_squared * smearing_A**2) / k_squared.where(inside, torch.inf)
 
 
 def phases(turns: Tensor, dtype: torch.dtype) -> Tensor:

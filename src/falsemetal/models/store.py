@@ -40,8 +40,9 @@ def torch_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ModelError("device: cuda, but PyTorch sees no CUDA device; set device: auto or cpu")
     device = torch.device("cuda" if available and name != "cpu" else "cpu")
-    chosen = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    logger.info("device: %s (%s)", chosen, f"{torch.get_num_threads()} threads")
+    on_gpu = device.type == "cuda"
+    chosen = torch.cuda.get_device_name() if on_gpu else f"CPU, threads: {torch.get_num_threads()}"
+    logger.info("device: %s", chosen)
     return device
 
 
