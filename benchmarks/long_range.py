@@ -15,7 +15,7 @@ import numpy as np
 from common import Worker, keep, medians_in_turn, peak_memory_GB
 from md_engine import MODELS, build_model
 
-from falsemetal.structures.water import water_box
+from falsemetal.structures.water import cubic_cell, water_box
 
 MOLECULES = (128, 384, 840, 2700, 5400)
 REPEATS = 7
@@ -28,7 +28,7 @@ def evaluator(name: str, kind: str, n_molecules: int) -> Callable[[str], float]:
     from falsemetal.dynamics.calculator import ModelCalculator
 
     settings = MODELS[name] | ({"smearing_A": 1.0} if kind == "split_charge" else {})
-    atoms = water_box(n_molecules, density_g_per_cm3=0.997, seed=1)
+    atoms = water_box(n_molecules, cell_lengths_A=cubic_cell(n_molecules, 0.997), seed=1)
     atoms.calc = ModelCalculator(build_model(settings, kind), compiled=True)
     generator = np.random.default_rng(2)
     atoms.get_forces()

@@ -24,8 +24,17 @@ KCAL_PER_MOL = ase_units.kcal / ase_units.mol
 KJ_PER_MOL = ase_units.kJ / ase_units.mol
 """One kJ/mol in eV."""
 
+BOHR = constants.physical_constants["Bohr radius"][0] / constants.angstrom
+"""One bohr in Å."""
+
+HARTREE = constants.physical_constants["Hartree energy in eV"][0]
+"""One hartree in eV."""
+
 ASE_FS = ase_units.fs
 """One femtosecond in ASE's unit of time, Å·sqrt(u/eV)."""
+
+ATOMIC_VELOCITY = BOHR / (constants.physical_constants["atomic unit of time"][0] * 1e15 * ASE_FS)
+"""One atomic unit of velocity, bohr·Ha/ħ, in ASE's unit sqrt(eV/u)."""
 
 ATM_PER_BAR = 1e5 / constants.atm
 """One bar in atmospheres, the pressure unit of LAMMPS' `real` units."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from falsemetal.structures import water_box
+from falsemetal.structures import cubic_cell, water_box
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def make_frames():
 
     def make(n_frames=20, *, config_type="bulk", trajectory="bulk-0", interval_ps=0.1, seed=1):
         rng = np.random.default_rng(seed)
-        start = water_box(8, density_g_per_cm3=0.997, seed=1)
+        start = water_box(8, cell_lengths_A=cubic_cell(8, 0.997), seed=1)
         frames = []
         for index in range(n_frames):
             frame = start.copy()

@@ -13,7 +13,7 @@ from scipy.special import erfc
 from falsemetal.config import WaterForceField
 from falsemetal.references.labels import label_frames
 from falsemetal.references.topology import UnsupportedStructureError
-from falsemetal.structures import brine_box, water_box, water_slab
+from falsemetal.structures import brine_box, cubic_cell, water_box, water_slab
 from falsemetal.units import COULOMB, KCAL_PER_MOL, KJ_PER_MOL
 
 FORCE_FIELD = WaterForceField()
@@ -96,7 +96,7 @@ def test_bond_and_angle_of_one_molecule():
 @pytest.mark.parametrize(
     "atoms",
     [
-        water_box(10, density_g_per_cm3=0.997, seed=2),
+        water_box(10, cell_lengths_A=cubic_cell(10, 0.997), seed=2),
         brine_box(10, molality_mol_per_kg=5.0, density_g_per_cm3=1.1, seed=2),
     ],
     ids=["water", "brine"],
@@ -112,7 +112,7 @@ def test_forces_are_minus_the_gradient(kind):
     if kind == "slab":
         atoms = water_slab(9, cross_section_A=9.3, cell_height_A=30.0, seed=1)
     else:
-        atoms = water_box(10, density_g_per_cm3=0.997, seed=2)
+        atoms = water_box(10, cell_lengths_A=cubic_cell(10, 0.997), seed=2)
     atoms = shaken(atoms)
     forces = label(atoms).arrays["REF_forces"]
     step_A = 2e-3
@@ -168,11 +168,15 @@ def unordered():
 
 
 def foreign():
-    return water_box(8, density_g_per_cm3=1.0, seed=1) + Atoms("K", positions=[[0, 0, 0]])
+    return water_box(8, cell_lengths_A=cubic_cell(8, 1.0), seed=1) + Atoms(
+        "K", positions=[[0, 0, 0]]
+    )
 
 
 def charged():
-    return water_box(8, density_g_per_cm3=1.0, seed=1) + Atoms("Na", positions=[[0, 0, 0]])
+    return water_box(8, cell_lengths_A=cubic_cell(8, 1.0), seed=1) + Atoms(
+        "Na", positions=[[0, 0, 0]]
+    )
 
 
 def outside():
@@ -182,7 +186,7 @@ def outside():
 
 
 def isolated():
-    box = water_box(8, density_g_per_cm3=1.0, seed=1)
+    box = water_box(8, cell_lengths_A=cubic_cell(8, 1.0), seed=1)
     box.pbc = False
     return box
 

@@ -3,7 +3,7 @@ import pytest
 from ase import Atoms
 from matscipy.neighbours import neighbour_list
 
-from falsemetal.structures import StructureError, brine_box, water_box, water_slab
+from falsemetal.structures import StructureError, brine_box, cubic_cell, water_box, water_slab
 from falsemetal.structures.water import MINIMUM_CONTACT_A
 from falsemetal.units import WATER_MASS_U, water_number_density
 
@@ -42,11 +42,21 @@ def test_slab(n_molecules, cross_section_A):
 
 @pytest.mark.parametrize("n_molecules", [5, 24, 28, 33, 64, 100, 250])
 def test_box_has_the_density_and_no_overlap(n_molecules):
-    box = water_box(n_molecules, density_g_per_cm3=0.997, seed=1)
+    box = water_box(n_molecules, cell_lengths_A=cubic_cell(n_molecules, 0.997), seed=1)
     assert box.pbc.all()
     assert n_molecules / box.get_volume() == pytest.approx(water_number_density(0.997))
     assert closest_contact_A(box) >= MINIMUM_CONTACT_A
     assert_whole_molecules(box, n_molecules)
+
+
+@pytest.mark.parametrize(("n_molecules", "length_A"), [(105, 20.42), (420, 81.7), (44, 8.56)])
+def test_elongated_box_is_filled_without_overlap(n_molecules, length_A):
+    box = water_box(n_molecules, cell_lengths_A=(12.42, 12.42, length_A), seed=1)
+    assert box.cell.lengths() == pytest.approx([12.42, 12.42, length_A])
+    assert len(box) == 3 * n_molecules
+    assert closest_contact_A(box) >= MINIMUM_CONTACT_A
+    heights = box.positions[::3, 2] / length_A
+    assert np.histogram(heights, bins=4, range=(0, 1))[0] == pytest.approx(n_molecules / 4, rel=0.3)
 
 
 @pytest.mark.parametrize(("molality", "n_pairs"), [(0.1, 1), (2.3, 3), (8.0, 9)])
@@ -61,7 +71,8 @@ def test_brine_has_the_molality_and_density(molality, n_pairs):
 
 
 def test_seed_decides():
-    one, same, other = (water_box(27, density_g_per_cm3=1.0, seed=seed) for seed in (1, 1, 2))
+    cell = cubic_cell(27, 1.0)
+    one, same, other = (water_box(27, cell_lengths_A=cell, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one.positions, same.positions)
     assert not np.allclose(one.positions, other.positions)
 
@@ -72,4 +83,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(StructureError, match="cross_section_A: 2 Å"):
         water_slab(4, cross_section_A=2.0, cell_height_A=40.0, seed=1)
     with pytest.raises(StructureError, match="density"):
-        water_box(64, density_g_per_cm3=2.5, seed=1)
+        water_box(64, cell_lengths_A=cubic_cell(64, 2.5), seed=1)

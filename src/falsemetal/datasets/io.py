@@ -6,10 +6,14 @@ from pathlib import Path
 import ase.io
 from ase import Atoms
 
+from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
 
 ENERGY = "REF_energy"
 FORCES = "REF_forces"
+
+ORIGIN = ("config_type", "trajectory", "time_ps")
+"""What the project reads from `info` besides the energy."""
 
 
 def write_frames(path: str | Path, frames: Sequence[Atoms]) -> None:
@@ -39,6 +43,60 @@ def read_frames(path: str | Path) -> list[Atoms]:
         If the file cannot be read, is empty, or a frame has no labels.
     """
     path = Path(path)
+    frames = _read(path)
+    for index, frame in enumerate(frames):
+        missing = [ENERGY] if ENERGY not in frame.info else []
+        missing += [FORCES] if FORCES not in frame.arrays else []
+        if missing:
+            mend = f"name its labels {ENERGY} in eV and {FORCES} in eV/Å"
+            raise DatasetError(_describe(f"{path}: frame {index}", frame, missing, mend))
+    return frames
+
+
+def read_labelled(path: str | Path, *, energy_key: str, forces_key: str) -> list[Atoms]:
+    """Read frames that others have labelled, under whatever names.
+
+    Parameters
+    ----------
+    path
+        Extended xyz.
+    energy_key
+        Name of the total energy, in eV.
+    forces_key
+        Name of the forces, in eV/Å.
+
+    Returns
+    -------
+    list of Atoms
+        Labels are called `REF_energy` and `REF_forces`. `trajectory`, `time_ps` and `config_type`
+        are kept, the last found from the geometry where the file has none; all else is left out.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, is empty, or a frame lacks a label; tells what there is.
+    """
+    path = Path(path)
+    frames = []
+    for index, found in enumerate(_read(path)):
+        # ASE moves the keys that it knows, such as `energy` and `forces`, into a calculator
+        results = found.calc.results if found.calc else {}
+        energy = found.info.get(energy_key, results.get(energy_key))
+        forces = found.arrays.get(forces_key, results.get(forces_key))
+        labels = {energy_key: energy, forces_key: forces}
+        missing = [key for key, label in labels.items() if label is None]
+        if missing:
+            mend = "name its labels by energy_key and forces_key"
+            raise DatasetError(_describe(f"{path}: frame {index}", found, missing, mend))
+        frame = Atoms(found.numbers, found.positions, cell=found.cell, pbc=found.pbc)
+        frame.info[ENERGY], frame.arrays[FORCES] = energy, forces
+        frame.info["config_type"] = find_config_type(frame)
+        frame.info |= {key: found.info[key] for key in ORIGIN if key in found.info}
+        frames.append(frame)
+    return frames
+
+
+def _read(path: Path) -> list[Atoms]:
     try:
         frames = ase.io.read(path, index=":", format="extxyz")
     except FileNotFoundError:
@@ -47,20 +105,13 @@ def read_frames(path: str | Path) -> list[Atoms]:
         raise DatasetError(f"{path}: not readable as extended xyz ({error})") from error
     if not frames:
         raise DatasetError(f"{path}: holds no frame")
-    for index, frame in enumerate(frames):
-        _require_labels(frame, f"{path}: frame {index}")
     return frames
 
 
-def _require_labels(frame: Atoms, where: str) -> None:
-    missing = [ENERGY] if ENERGY not in frame.info else []
-    missing += [FORCES] if FORCES not in frame.arrays else []
-    if not missing:
-        return
-    found = [*frame.info, *(set(frame.arrays) - {"numbers", "positions"})]
-    if frame.calc is not None:
-        found += list(frame.calc.results)
-    raise DatasetError(
+def _describe(where: str, frame: Atoms, missing: Sequence[str], mend: str) -> str:
+    found = [*frame.info, *sorted(set(frame.arrays) - {"numbers", "positions"})]
+    found += list(frame.calc.results) if frame.calc else []
+    return (
         f"{where} has no {' and no '.join(missing)} (found: {', '.join(found) or 'nothing'}); "
-        f"name its labels {ENERGY} in eV and {FORCES} in eV/Å"
+        f"{mend}"
     )

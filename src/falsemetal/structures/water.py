@@ -4,6 +4,7 @@ Atoms come in the order O, H, H of each molecule, ions after all molecules. Mole
 no bond crosses a periodic boundary.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -90,25 +91,30 @@ def water_slab(
     return _fill(sites, [], cell, (True, True, False), rng)
 
 
-def water_box(n_molecules: int, *, density_g_per_cm3: float, seed: int) -> Atoms:
-    """Cubic periodic box of water.
+def water_box(n_molecules: int, *, cell_lengths_A: tuple[float, float, float], seed: int) -> Atoms:
+    """Periodic box of water.
 
     Parameters
     ----------
     n_molecules
         Number of molecules.
-    density_g_per_cm3
-        Mass density, which sets the cell.
+    cell_lengths_A
+        Edges of the cell along x, y, z.
     seed
         Of sites and orientations.
 
     Raises
     ------
     StructureError
-        If the density leaves too little room.
+        If the cell leaves too little room.
     """
+    return _periodic_box(n_molecules, [], cell_lengths_A, seed)
+
+
+def cubic_cell(n_molecules: float, density_g_per_cm3: float) -> tuple[float, float, float]:
+    """Edges in Å of the cube that so many water molecules fill at a mass density."""
     length_A = (n_molecules / water_number_density(density_g_per_cm3)) ** (1 / 3)
-    return _cubic_box(n_molecules, [], length_A, seed)
+    return (length_A, length_A, length_A)
 
 
 def brine_box(
@@ -140,27 +146,41 @@ def brine_box(
     n_pairs = max(1, round(molality_mol_per_kg * n_molecules * WATER_MASS_U * 1e-3))
     salt_mass_u = float(sum(atomic_masses[atomic_numbers[ion]] for ion in ("Na", "Cl")))
     equivalent_molecules = n_molecules + n_pairs * salt_mass_u / WATER_MASS_U
-    length_A = (equivalent_molecules / water_number_density(density_g_per_cm3)) ** (1 / 3)
-    return _cubic_box(n_molecules, ["Na"] * n_pairs + ["Cl"] * n_pairs, length_A, seed)
+    cell_lengths_A = cubic_cell(equivalent_molecules, density_g_per_cm3)
+    return _periodic_box(n_molecules, ["Na"] * n_pairs + ["Cl"] * n_pairs, cell_lengths_A, seed)
 
 
-def _cubic_box(n_molecules: int, ions: list[str], length_A: float, seed: int) -> Atoms:
+def _periodic_box(
+    n_molecules: int, ions: list[str], cell_lengths_A: tuple[float, float, float], seed: int
+) -> Atoms:
     rng = np.random.default_rng(seed)
+    lengths = np.array(cell_lengths_A)
     n_sites = n_molecules + len(ions)
-    sites = _cubic_sites(n_sites)
-    sites = length_A * rng.permutation(sites)[:n_sites]
-    return _fill(sites, ions, np.full(3, length_A), (True, True, True), rng)
+    sites = lengths * rng.permutation(_lattice_sites(n_sites, lengths))[:n_sites]
+    return _fill(sites, ions, lengths, (True, True, True), rng)
 
 
-def _cubic_sites(n_sites: int) -> NDArray[np.float64]:
-    """Fractional sites of the cubic lattice (sc, bcc or fcc) that wastes the least of them."""
+def _lattice_sites(n_sites: int, lengths_A: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fractional sites of the lattice (sc, bcc or fcc) that keeps them farthest apart."""
     candidates = []
-    for basis in _BASES:
-        repeats = math.ceil(round((n_sites / len(basis)) ** (1 / 3), 9))
-        candidates.append((len(basis) * repeats**3, repeats, basis))
-    _, repeats, basis = min(candidates)
-    corners = np.indices((repeats,) * 3).reshape(3, -1).T
-    return ((corners[:, None, :] + np.array(basis) + 0.25).reshape(-1, 3)) / repeats
+    for basis in map(np.array, _BASES):
+        cells_per_A = (n_sites / len(basis) / np.prod(lengths_A)) ** (1 / 3)
+        ideal = np.round(lengths_A * cells_per_A, 9)
+        choices = [{max(1, math.floor(count)), math.ceil(count)} for count in ideal]
+        for repeats in itertools.product(*map(sorted, choices)):
+            if len(basis) * math.prod(repeats) >= n_sites:
+                spacing_A = _nearest_sites(basis, lengths_A / repeats)
+                candidates.append((spacing_A, repeats, basis))
+    _, repeats, basis = max(candidates, key=lambda candidate: candidate[0])
+    corners = np.indices(repeats).reshape(3, -1).T
+    return (corners[:, None, :] + basis + 0.25).reshape(-1, 3) / repeats
+
+
+def _nearest_sites(basis: NDArray[np.float64], edges_A: NDArray[np.float64]) -> float:
+    """Distance of neighbouring sites in Å for a unit cell of these edges."""
+    images = np.indices((3, 3, 3)).reshape(3, -1).T - 1
+    distances = np.linalg.norm((basis[:, None] + images) * edges_A, axis=-1)
+    return float(distances[distances > 0].min())
 
 
 def _fill(
