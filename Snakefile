@@ -45,11 +45,7 @@ include: "workflow/rules/tables.smk"
 rule all:
     default_target: True
     input:
-        rules.fig3a.output,
-        rules.figS8.output,
-        rules.density.output,
-        rules.table_errors.output,
-        rules.table_runs.output,
+        [getattr(rules, name).output for name in PRODUCTS],
         rules.report.output,
 
 

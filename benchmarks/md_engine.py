@@ -56,7 +56,7 @@ def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
     form = MACEPotential if kind == "mace" else SplitChargePotential
     statistics = DatasetStatistics((1, 8), force_rms_eV_per_A=0.01, mean_neighbours=40.0)
     return store.build_model(
-        form(kind=kind, dataset="none", duration_ps=1.0, **settings),
+        form(kind=kind, dataset="none", **settings),
         statistics,
         dtype=torch.float32,
     )

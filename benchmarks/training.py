@@ -32,7 +32,7 @@ from falsemetal.config import MACEPotential, Training
 from falsemetal.models.training import train
 torch.set_num_threads({threads})
 train(
-    MACEPotential(kind="mace", dataset="water", duration_ps=1.0, **{model}),
+    MACEPotential(kind="mace", dataset="water", **{model}),
     Training(epochs={epochs}, batch_size={batch}),
     read("train.extxyz", ":"),
     read("validation.extxyz", ":"),

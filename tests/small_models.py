@@ -14,7 +14,6 @@ torch.set_num_threads(1)
 STATISTICS = DatasetStatistics(elements=(1, 8), force_rms_eV_per_A=1.0, mean_neighbours=12.0)
 ARCHITECTURE = {
     "dataset": "water",
-    "duration_ps": 1.0,
     "r_cut_A": 4.0,
     "channels": 4,
     "max_ell": 2,

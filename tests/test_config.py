@@ -1,5 +1,6 @@
 """The configuration: what is valid, and what each fault says."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from falsemetal.config import ConfigError, load_config, parse_config, schema
+from falsemetal.units import water_number_density
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -48,8 +50,22 @@ def change(raw: dict[str, Any], key: str, value: Any) -> None:
         ("slabs.thicknesses_A", [9.3, 6.3], "thicknesses_A must increase"),
         ("slabs.thicknesses_A", [0.05], "holds no molecule"),
         ("slabs.thicknesses_A", [9.3333333], "more than six digits"),
-        ("potentials.spce.duration_ps", [1.0], "potentials.spce.duration_ps: 1 values for 2"),
-        ("potentials.spce.duration_ps", 0.05, "leaves fewer than 10 frames"),
+        (
+            "potentials.spce.runs.slabs.duration_ps",
+            [1.0],
+            "potentials.spce.runs.slabs.duration_ps: 1 values for 2 thicknesses_A",
+        ),
+        ("potentials.spce.runs.cubic.duration_ps", {20.0: 5}, "lengths_A holds no 20; take from"),
+        ("potentials.spce.runs.cubic.replicas", [1], "cubic.replicas: 1 values for 2 lengths_A"),
+        ("potentials.spce.runs.slabs.duration_ps", 0.05, "leaves fewer than 10 frames"),
+        (
+            "potentials.spce.runs.slabs.duration_ps",
+            "long",
+            "potentials.spce.runs.slabs.duration_ps",
+        ),
+        ("elongated", None, "potentials.spce.runs.elongated: the configuration has no section"),
+        ("training", None, "training: required, as sr-mace is trained"),
+        ("datasets.spce.kind", "labelled", "datasets.spce"),
         ("potentials.sr-mace.l_max", 1, "l_max needs at least two layers"),
         ("potentials.sr-mace.kind", "mase", "potentials.sr-mace"),
         ("datasets.spce.split.test", 0.9, "leave nothing to train on"),
@@ -82,7 +98,32 @@ def test_counts_follow_from_density_and_timestep(raw) -> None:
     raw["slabs"] = {"cell_height_A": 60.0, "thicknesses_A": [12.4, 24.9, 37.3]}
     config = parse_config(raw, source="my.yaml")
     assert [config.slabs.n_molecules(t) for t in config.slabs.thicknesses_A] == [64, 128, 192]
-    assert config.n_steps("spce", 12.4) == 60000
+    assert config.n_steps("spce", "slabs", 12.4) == 60000
+
+
+TABLE_S6 = {"elongated": [105, 210, 315, 420], "cubic": [920, 3105, 5400]}
+
+
+@pytest.mark.parametrize("name", TABLE_S6)
+def test_cells_of_the_paper_hold_the_molecules_of_table_S6_at_waters_density(name) -> None:
+    """920 molecules are 2760 atoms, for which the printed table says 840."""
+    campaign = load_config(ROOT / "config/paper.yaml").campaigns[name]
+    counts = [campaign.n_molecules(size) for size in campaign.sizes_A]
+    assert counts == TABLE_S6[name]
+    for size, count in zip(campaign.sizes_A, counts, strict=True):
+        density = count / math.prod(campaign.cell_lengths(size)) / water_number_density(1.0)
+        assert density == pytest.approx(campaign.density_g_per_cm3, rel=3e-4)
+
+
+def test_runs_take_durations_and_replicas_by_size(raw) -> None:
+    raw["potentials"]["spce"]["runs"]["cubic"] = {
+        "duration_ps": {9.3: 5.0, 10.0: 7.0},
+        "replicas": {10.0: 3},
+    }
+    config = parse_config(raw, source="my.yaml")
+    assert config.durations_ps("spce", "cubic") == {9.3: 5.0, 10.0: 7.0}
+    assert [config.n_replicas("spce", "cubic", size) for size in (9.3, 10.0)] == [1, 3]
+    assert config.durations_ps("sr-mace", "cubic") == {}
 
 
 def test_seeds_of_jobs_differ_and_repeat(raw) -> None:

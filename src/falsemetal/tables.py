@@ -1,27 +1,28 @@
-"""Tables in the shape of the paper's S5 (errors of the models) and S7 (the MD runs)."""
+"""Tables in the shape of the paper's S5 (errors of the models), S6 and S7 (the MD runs)."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from falsemetal.config import Config
+from falsemetal.config import Campaign, CampaignName, Config
 from falsemetal.figures.style import Tables
 
 ARCHITECTURE = ["kind", "r_cut_A", "l_max", "channels", "layers", "dataset"]
 
 
 def read_tables(paths: Iterable[str | Path]) -> dict[str, Tables]:
-    """Read tables of observables as `.../<potential>/<thickness>A/<name>.csv`, by their name."""
+    """Read tables of one campaign, `.../<potential>/<campaign>/<size>A/<name>.csv`, by name."""
     tables: dict[str, dict[tuple[str, float], pd.DataFrame]] = {}
     for path in map(Path, paths):
-        potential, thickness = path.parts[-3], float(path.parts[-2].removesuffix("A"))
-        tables.setdefault(path.stem, {})[potential, thickness] = pd.read_csv(path)
+        potential, size = path.parts[-4], float(path.parts[-2].removesuffix("A"))
+        tables.setdefault(path.stem, {})[potential, size] = pd.read_csv(path)
     return tables
 
 
 def table_errors(errors: Mapping[str, pd.DataFrame], config: Config) -> pd.DataFrame:
-    """Collect the test errors of all trained models (paper, Table S5).
+    """Collect the test errors of all models (paper, Table S5).
 
     Parameters
     ----------
@@ -37,65 +38,72 @@ def table_errors(errors: Mapping[str, pd.DataFrame], config: Config) -> pd.DataF
         A row per model and `config_type`, `all` first.
     """
     parts = []
-    for name in config.trained_potentials:
-        potential = config.potentials[name]
+    for name, potential in config.potentials.items():
+        if name not in errors:
+            continue
         rows = errors[name].sort_values(
             "config_type", key=lambda kinds: kinds.where(kinds != "all", ""), kind="stable"
         )
         described = {"model": potential.label or name}
-        described |= {key: getattr(potential, key) for key in ARCHITECTURE}
+        described |= {key: getattr(potential, key, None) for key in ARCHITECTURE}
         table = rows.assign(**described)
         parts.append(table[[*described, *rows.columns]])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def table_runs(
-    summaries: Tables,
-    config: Config,
-) -> pd.DataFrame:
-    """List the MD runs that were analysed (paper, Table S7).
+def table_runs(summaries: Mapping[CampaignName, Tables], config: Config) -> pd.DataFrame:
+    """List the MD runs that were analysed (paper, Tables S6 and S7).
 
     Parameters
     ----------
     summaries
-        One-row tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and
-        nominal thickness in Å.
+        By campaign: one-row tables by potential and size in Å, with the counts, temperatures and
+        failures of all runs.
     config
         Gives cells, durations and settings.
 
     Returns
     -------
     DataFrame
-        A row per potential and thickness. `n_runs` counts those analysed, `n_runs_failed` those
-        that broke down, with the reasons in `failures`. `temperature_K_uncertainty` is half of the
-        95 % interval of the measured mean.
+        A row per potential, campaign and size. `n_runs` counts those analysed, `n_runs_failed`
+        those that broke down, with the reasons in `failures`. `temperature_K_uncertainty` is half
+        of the 95 % interval of the measured mean.
     """
     rows = []
     for name, potential in config.potentials.items():
-        for thickness in config.slabs.thicknesses_A:
-            summary = summaries[name, thickness].iloc[0]
-            edge = f"{config.slabs.cross_section_A:g}"
-            rows.append(
-                {
-                    "model": potential.label or name,
-                    "cell_A": f"{edge} × {edge} × {config.slabs.cell_height_A:g}",
-                    "thickness_A": thickness,
-                    "n_molecules": int(summary["n_molecules"]),
-                    "n_atoms": 3 * int(summary["n_molecules"]),
-                    "n_runs": int(summary["n_replicas"]),
-                    "n_runs_failed": int(summary["n_failed"]),
-                    "time_ps": config.duration_ps(name, thickness),
-                    "discarded_ps": config.dynamics.discard_ps,
-                    "sampled_ps": summary["sampled_ps"],
-                    "timestep_fs": config.dynamics.timestep_fs,
-                    "temperature_set_K": config.dynamics.temperature_K,
-                    "temperature_K": summary["temperature_K"],
-                    "temperature_K_uncertainty": 0.5
-                    * (summary["temperature_K_high"] - summary["temperature_K_low"]),
-                    "failures": summary["failures"],
-                }
-            )
+        for campaign, tables in summaries.items():
+            for size, time_ps in config.durations_ps(name, campaign).items():
+                if (name, size) not in tables:
+                    continue
+                row = {"model": potential.label or name, "campaign": campaign, "size_A": size}
+                row |= _describe_cell(config.campaigns[campaign], size)
+                rows.append(row | _describe_runs(tables[name, size].iloc[0], time_ps, config))
     return pd.DataFrame(rows)
+
+
+def _describe_cell(campaign: Campaign, size_A: float) -> dict[str, Any]:
+    n_molecules = campaign.n_molecules(size_A)
+    return {
+        "cell_A": " × ".join(f"{length:g}" for length in campaign.cell_lengths(size_A)),
+        "n_molecules": n_molecules,
+        "n_atoms": 3 * n_molecules,
+    }
+
+
+def _describe_runs(summary: pd.Series, time_ps: float, config: Config) -> dict[str, Any]:
+    return {
+        "n_runs": int(summary["n_replicas"]),
+        "n_runs_failed": int(summary["n_failed"]),
+        "time_ps": time_ps,
+        "discarded_ps": config.dynamics.discard_ps,
+        "sampled_ps": summary["sampled_ps"],
+        "timestep_fs": config.dynamics.timestep_fs,
+        "temperature_set_K": config.dynamics.temperature_K,
+        "temperature_K": summary["temperature_K"],
+        "temperature_K_uncertainty": 0.5
+        * (summary["temperature_K_high"] - summary["temperature_K_low"]),
+        "failures": summary["failures"],
+    }
 
 
 def to_markdown(table: pd.DataFrame) -> str:

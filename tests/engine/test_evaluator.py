@@ -17,7 +17,6 @@ FORCE_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
 
 LARGE = {
     "dataset": "water",
-    "duration_ps": 1.0,
     "r_cut_A": 4.5,
     "channels": 6,
     "layers": 3,

@@ -38,20 +38,19 @@ def synthetic_config() -> Config:
                 "reference": {
                     "kind": "force_field",
                     "dataset": "water",
-                    "duration_ps": 400.0,
+                    "runs": {"slabs": {"duration_ps": 400.0}},
                     "label": "SPC/E",
                 },
                 "short": {
                     "kind": "mace",
                     "dataset": "water",
-                    "duration_ps": [80.0, 80.0, 80.0, 160.0],
+                    "runs": {"slabs": {"duration_ps": [80.0, 80.0, 80.0, 160.0]}},
                     "label": "SR-MACE",
                 },
                 "long": {
                     "kind": "split_charge",
                     "dataset": "water",
-                    "duration_ps": 80.0,
-                    "replicas": 2,
+                    "runs": {"slabs": {"duration_ps": 80.0, "replicas": 2}},
                     "label": "LR-MACE",
                 },
             },
@@ -69,11 +68,11 @@ class SyntheticSlab:
         rng = np.random.default_rng([index, round(10 * thickness_A)])
         slow = config.potentials[potential].kind == "mace"
         sigma = 9.6e-4 * thickness_A**0.5 * (1.0 + (0.035 * thickness_A if slow else 0.0))
-        frames = round(config.duration_ps(potential, thickness_A) / FRAME_INTERVAL_PS)
+        frames = round(config.durations_ps(potential, "slabs")[thickness_A] / FRAME_INTERVAL_PS)
         decay = np.exp(-FRAME_INTERVAL_PS / (6.0 if slow else 0.6))
         self.replicas = [
             sigma * _autoregressive(decay, frames, rng)
-            for _ in range(config.potentials[potential].replicas)
+            for _ in range(config.n_replicas(potential, "slabs", thickness_A))
         ]
         self.config = config
         self.half_A = 0.5 * thickness_A

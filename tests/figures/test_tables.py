@@ -27,9 +27,9 @@ def test_runs_of_all_potentials(tmp_path):
         for name in CONFIG.potentials
         for thickness in CONFIG.slabs.thicknesses_A
     }
-    table = table_runs(summaries, CONFIG)
+    table = table_runs({"slabs": summaries}, CONFIG)
     assert len(table) == len(CONFIG.potentials) * len(CONFIG.slabs.thicknesses_A)
-    thickest = table[(table["model"] == "SR-MACE") & (table["thickness_A"] == 37.3)].iloc[0]
+    thickest = table[(table["model"] == "SR-MACE") & (table["size_A"] == 37.3)].iloc[0]
     assert thickest["cell_A"] == "12.42 × 12.42 × 80"
     assert thickest["n_atoms"] == 3 * CONFIG.slabs.n_molecules(37.3)
     assert thickest["time_ps"] == 160.0

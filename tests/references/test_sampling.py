@@ -4,7 +4,7 @@ import pytest
 from falsemetal.config import SamplingRun, Slabs, WaterForceField
 from falsemetal.references.labels import label_frames
 from falsemetal.references.sampling import (
-    equilibrate_slab,
+    equilibrate,
     sample_labelled_frames,
     sampling_steps,
 )
@@ -73,7 +73,7 @@ def test_equilibrated_slab(tmp_path):
         cross_section_A=9.3, cell_height_A=32.0, thicknesses_A=[6.3], equilibration_ps=1.0
     )
     log = tmp_path / "lammps.log"
-    start = equilibrate_slab(6.3, slabs, FORCE_FIELD, temperature_K=300.0, seed=1, log=log)
+    start = equilibrate(6.3, slabs, FORCE_FIELD, temperature_K=300.0, seed=1, log=log)
     assert len(start) == 3 * slabs.n_molecules(6.3)
     assert start.pbc.tolist() == [True, True, False]
     assert start.cell.lengths() == pytest.approx([9.3, 9.3, 32.0])

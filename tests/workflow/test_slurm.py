@@ -16,7 +16,7 @@ from checkouts import BIN, PATIENCE_S, ROOT
 
 from falsemetal.dynamics.trajectory import Trajectory
 
-RUN = "trajectories/sr-mace/9.3A/0"
+RUN = "trajectories/sr-mace/slabs/9.3A/0"
 FRAME_INTERVAL, N_STEPS = 10, 4000
 
 
@@ -37,7 +37,7 @@ pytestmark = [
 def configuration(checkout: Path) -> str:
     """Write the smoke configuration with one run long enough to be caught at work."""
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
-    config["potentials"]["sr-mace"]["duration_ps"] = [0.4, N_STEPS / 1000]
+    config["potentials"]["sr-mace"]["runs"]["slabs"]["duration_ps"] = [0.4, N_STEPS / 1000]
     # a first checkpoint soon after the start, however slow the machine compiles
     config["dynamics"]["compile"] = "never"
     (checkout / "config/slurm.yaml").write_text(yaml.safe_dump(config))
@@ -49,10 +49,11 @@ def profile(checkout: Path) -> str:
     """Adapt the Slurm profile to this node as a user would."""
     profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
     # one minute, Slurm's least, for the run that is halted, at its first attempt
-    potential, thickness = RUN.split("/")[1:3]
+    potential, campaign, size = RUN.split("/")[1:4]
     profile["set-resources"]["simulate_model"]["runtime"] = (
         f"1 if attempt == 1 and wildcards.potential == {potential!r} "
-        f"and wildcards.thickness == {thickness.removesuffix('A')!r} else 30"
+        f"and wildcards.campaign == {campaign!r} "
+        f"and wildcards.size == {size.removesuffix('A')!r} else 30"
     )
     profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
     profile |= {"slurm-status-command": "squeue", "slurm-init-seconds-before-status-checks": 2}
@@ -101,7 +102,7 @@ def test_a_run_that_its_walltime_ended_is_whole(results) -> None:
     query = ["squeue", "--states=TIMEOUT", "--noheader"]
     ended = subprocess.run(query, capture_output=True, text=True, check=True).stdout
     assert len(ended.splitlines()) == 1
-    assert "goes on from step" in (results / "logs/simulate/sr-mace/9.3A-0.log").read_text()
+    assert "goes on from step" in (results / "logs/simulate/sr-mace/slabs/9.3A-0.log").read_text()
     with Trajectory(results / f"{RUN}.h5") as trajectory:
         expected = np.arange(0, N_STEPS + 1, FRAME_INTERVAL)
         np.testing.assert_array_equal(trajectory.steps, expected)
@@ -109,4 +110,4 @@ def test_a_run_that_its_walltime_ended_is_whole(results) -> None:
 
 def test_every_product_is_made(results) -> None:
     assert (results / "report.html").stat().st_size > 0
-    assert len(list((results / "figures").glob("*.png"))) == 3
+    assert len(list((results / "figures").glob("*.png"))) == 7

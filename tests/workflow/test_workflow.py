@@ -12,6 +12,7 @@ import pytest
 import yaml
 from checkouts import BIN, PATIENCE_S, ROOT
 
+from falsemetal.config import load_config
 from falsemetal.dynamics.trajectory import Trajectory
 
 FIG3A_COLUMNS = [
@@ -71,9 +72,9 @@ def kill_once_there(checkout: Path, patterns: list[str]) -> str:
 def smoke(checkout) -> tuple[Path, str]:
     """Results and output of a run that was killed in training, in LAMMPS and in MD of a model."""
     moments = [
-        "trajectories/spce/*/*.*.h5",
+        "trajectories/spce/slabs/*/*.*.h5",
         "models/*/checkpoint.pt",
-        "trajectories/*-mace/*/*.*.h5",
+        "trajectories/*-mace/*/*/*.*.h5",
     ]
     finished: dict[Path, float] = {}
     while moments:
@@ -91,7 +92,7 @@ def smoke(checkout) -> tuple[Path, str]:
 
 def test_a_killed_run_ends_with_every_product(smoke) -> None:
     results, _ = smoke
-    for figure in ("fig3a", "figS8", "density"):
+    for figure in ("fig3a", "fig3c", "fig3d", "figS7", "figS8", "figS10", "density"):
         for suffix in ("pdf", "png", "csv", "provenance.json"):
             assert (results / f"figures/{figure}.{suffix}").stat().st_size > 0
     for table in ("table_errors", "table_runs"):
@@ -110,16 +111,33 @@ def test_figure_3a_holds_every_potential_and_thickness(smoke) -> None:
         assert (rows["sigma_P_low"] < rows["sigma_P_high"]).all()
 
 
+def test_figures_of_bulk_hold_every_potential_where_it_is_run(smoke) -> None:
+    results, _ = smoke
+    config = load_config(ROOT / "config/smoke.yaml")
+    for figure, campaign in (("fig3c", "elongated"), ("figS10", "cubic")):
+        table = pd.read_csv(results / f"figures/{figure}.csv")
+        shown = set(zip(table["potential"], table["length_A"], strict=True))
+        assert shown == {
+            (name, size)
+            for name in config.potentials
+            for size in config.durations_ps(name, campaign)
+        }
+        means = table[table["quantity"] == "mean_dV_V"]
+        assert (means["y_low"] < means["y_high"]).all()
+
+
 def test_trajectories_reach_their_length_without_gap_or_repeat(smoke) -> None:
     results, _ = smoke
-    paths = sorted(results.glob("trajectories/*/*/[0-9].h5"))
-    assert len(paths) == 8
+    config = load_config(ROOT / "config/smoke.yaml")
+    paths = sorted(results.glob("trajectories/*/*/*/[0-9].h5"))
+    assert len(paths) == 18
     for path in paths:
         with Trajectory(path) as trajectory:
             steps = trajectory.steps
             assert trajectory.provenance["config"] == "smoke"
             assert set(steps[1:] - steps[:-1]) == {10}
-            assert steps[-1] == (60000 if "spce" in str(path) else 400)
+            potential, campaign, size = path.parts[-4:-1]
+            assert steps[-1] == config.n_steps(potential, campaign, float(size.rstrip("A")))
 
 
 def test_products_tell_where_they_come_from(smoke) -> None:
@@ -173,7 +191,7 @@ def test_a_faulty_configuration_stops_before_anything_runs(checkout) -> None:
 
 def test_a_folder_that_another_run_holds_is_left_alone_with_a_clear_message(checkout) -> None:
     """Also what a run that was killed leaves behind, wherever in a cluster it ran."""
-    target = "results/smoke/slabs/spce/6.3A/0.extxyz"
+    target = "results/smoke/starts/slabs/6.3A/0.extxyz"
     command = ("--cores", "1", "--forcerun", "equilibrate", "--configfile", "config/smoke.yaml")
     first = start(checkout, *command, "--", target)
     deadline = time.monotonic() + PATIENCE_S

@@ -1,20 +1,41 @@
 # What the rules share: paths, wildcards, and which part of the configuration a job depends on.
+import re
 import sys
 from pathlib import Path
 
-from falsemetal.config import ForceFieldPotential
+from falsemetal.config import BPNNPPotential, ForceFieldPotential
+from falsemetal.references.cp2k import find_cp2k
 
-FORCE_FIELDS = [
-    n for n, p in CONFIG.potentials.items() if isinstance(p, ForceFieldPotential)
-]
-THICKNESSES = [f"{thickness:g}" for thickness in CONFIG.slabs.thicknesses_A]
+
+def names_of(choose):
+    """Names of the potentials that fulfil a condition."""
+    return [name for name, p in CONFIG.potentials.items() if choose(p)]
+
+
+FORCE_FIELDS = names_of(lambda p: isinstance(p, ForceFieldPotential))
+COMMITTEES = names_of(lambda p: isinstance(p, BPNNPPotential))
+BY_CP2K = names_of(lambda p: isinstance(p, BPNNPPotential) and p.engine == "cp2k")
+BY_MODEL = [n for n in CONFIG.trained_potentials + COMMITTEES if n not in BY_CP2K]
+SKIPPED = BY_CP2K if BY_CP2K and find_cp2k() is None else []
+if SKIPPED and workflow.is_main_process:
+    print(
+        f"No CP2K on the PATH: {', '.join(SKIPPED)} (engine: cp2k) is left out. Install it (Debian: "
+        "apt install cp2k; conda-forge: cp2k) or load its module, or set engine: native.",
+        file=sys.stderr,
+    )
+
+
+def one_of(names):
+    """Pattern that matches these names alone."""
+    return "|".join(map(re.escape, names)) or "none"
 
 
 wildcard_constraints:
     dataset="[^/]+",
     run="[^/]+",
     potential="[^/]+",
-    thickness=r"[0-9.]+",
+    campaign="slabs|elongated|cubic",
+    size=r"[0-9.]+",
     replica="[0-9]+",
 
 
@@ -46,32 +67,49 @@ def code(*patterns):
     return sorted(str(path) for pattern in patterns for path in package.glob(pattern))
 
 
-def replicas(pattern):
-    """The pattern for every replica of the potential among the wildcards."""
+def labelled_frames(wildcards):
+    """Frames with labels that a dataset is made from."""
+    folder = f"<results>/datasets/{wildcards.dataset}"
+    sampling = getattr(CONFIG.datasets[wildcards.dataset], "sampling", None)
+    if sampling is None:
+        return f"{folder}/labelled.extxyz"
+    return [f"{folder}/sampling/{run}.extxyz" for run in sampling]
 
-    def paths(wildcards):
-        count = CONFIG.potentials[wildcards.potential].replicas
-        return expand(pattern, **dict(wildcards), replica=range(count))
 
-    return paths
-
-
-def start_structure(wildcards):
-    """Slab from which a run of this potential starts: same for all potentials of a dataset."""
-    dataset = CONFIG.potentials[wildcards.potential].dataset
-    return (
-        f"<results>/slabs/{dataset}/{wildcards.thickness}A/{wildcards.replica}.extxyz"
+def n_steps(wildcards):
+    """Length of a run in steps."""
+    return CONFIG.n_steps(
+        wildcards.potential, wildcards.campaign, float(wildcards.size)
     )
 
 
-def observables(table, thicknesses):
-    """One table of observables for all potentials."""
+def replicas(wildcards):
+    """Trajectories of all replicas of a potential at one size."""
+    count = CONFIG.n_replicas(
+        wildcards.potential, wildcards.campaign, float(wildcards.size)
+    )
     return expand(
-        "<results>/observables/{potential}/{thickness}A/{table}.csv",
-        potential=CONFIG.potentials,
-        thickness=thicknesses,
-        table=table,
+        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
+        **dict(wildcards),
+        replica=range(count),
     )
+
+
+def sizes_of(campaign):
+    """Sizes of a campaign, none if the configuration has no such section."""
+    return CONFIG.campaigns[campaign].sizes_A if campaign in CONFIG.campaigns else []
+
+
+def observables(campaign, *tables, sizes=None):
+    """Tables of observables of all potentials at those sizes where they are run."""
+    return [
+        f"<results>/observables/{name}/{campaign}/{size:g}A/{table}.csv"
+        for table in tables
+        for name in CONFIG.potentials
+        if name not in SKIPPED
+        for size in CONFIG.durations_ps(name, campaign)
+        if sizes is None or size in sizes
+    ]
 
 
 def announce(folder):

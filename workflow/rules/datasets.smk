@@ -20,14 +20,27 @@ rule sample:
         "../scripts/sample.py"
 
 
+rule read_labelled:
+    """Fetch a public dataset, or take a local file, and convert its units and names."""
+    output:
+        "<results>/datasets/{dataset}/labelled.extxyz",
+    log:
+        "<logs>/read_labelled/{dataset}.log",
+    conda:
+        "../../envs/falsemetal.yaml"
+    localrule: True
+    params:
+        settings=settings(
+            "datasets/{dataset}", exclude={"checks", "split", "dipole_charge_O_e"}
+        ),
+    script:
+        "../scripts/read_labelled.py"
+
+
 rule curate:
     """Check labelled frames, split them by time, write the dataset card."""
     input:
-        lambda wildcards: expand(
-            "<results>/datasets/{dataset}/sampling/{run}.extxyz",
-            dataset=wildcards.dataset,
-            run=CONFIG.datasets[wildcards.dataset].sampling,
-        ),
+        labelled_frames,
     output:
         train="<results>/datasets/{dataset}/train.extxyz",
         validation="<results>/datasets/{dataset}/validation.extxyz",

@@ -1,13 +1,10 @@
-# Langevin NVT of water slabs: thicknesses × potentials × replicas (paper, S1.2.1).
-import re
-
-
+# NVT of slabs and boxes: campaigns × sizes × potentials × replicas (paper, S1.2.1 and S1.2.3).
 rule equilibrate:
-    """Build a slab and equilibrate it with the dataset's force field."""
+    """Build a system and equilibrate it with the force field: one start for all potentials."""
     output:
-        "<results>/slabs/{dataset}/{thickness}A/{replica}.extxyz",
+        "<results>/starts/{campaign}/{size}A/{replica}.extxyz",
     log:
-        "<logs>/equilibrate/{dataset}/{thickness}A-{replica}.log",
+        "<logs>/equilibrate/{campaign}/{size}A-{replica}.log",
     conda:
         "../../envs/falsemetal.yaml"
     threads: 1
@@ -15,11 +12,11 @@ rule equilibrate:
         mem_mb=1000,
     params:
         settings=settings(
-            "slabs",
+            "{campaign}",
             "dynamics/temperature_K",
-            "datasets/{dataset}/force_field",
+            "start_force_field",
             "seed",
-            exclude={"thicknesses_A"},
+            exclude={"thicknesses_A", "lengths_A"},
         ),
     script:
         "../scripts/equilibrate.py"
@@ -28,15 +25,15 @@ rule equilibrate:
 rule simulate_force_field:
     """Run the force field by LAMMPS; a killed run resumes."""
     input:
-        start=start_structure,
+        start="<results>/starts/{campaign}/{size}A/{replica}.extxyz",
     output:
-        "<results>/trajectories/{potential}/{thickness}A/{replica}.h5",
+        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
     log:
-        "<logs>/simulate/{potential}/{thickness}A-{replica}.log",
+        "<logs>/simulate/{potential}/{campaign}/{size}A-{replica}.log",
     benchmark:
-        "<benchmarks>/simulate/{potential}/{thickness}A-{replica}.tsv"
+        "<benchmarks>/simulate/{potential}/{campaign}/{size}A-{replica}.tsv"
     wildcard_constraints:
-        potential="|".join(map(re.escape, FORCE_FIELDS)) or "none",
+        potential=one_of(FORCE_FIELDS),
     conda:
         "../../envs/falsemetal.yaml"
     threads: 1
@@ -48,25 +45,24 @@ rule simulate_force_field:
             "seed",
             exclude={"dtype", "device", "discard_ps", "neighbour_skin_A", "compile"},
         ),
-        n_steps=lambda w: CONFIG.n_steps(w.potential, float(w.thickness)),
+        n_steps=n_steps,
     script:
         "../scripts/simulate_force_field.py"
 
 
 rule simulate_model:
-    """Run a trained model through ASE; a killed run resumes."""
+    """Run a trained model or a committee through ASE; a killed run resumes."""
     input:
-        start=start_structure,
-        weights="<results>/models/{potential}/weights.pt",
+        start="<results>/starts/{campaign}/{size}A/{replica}.extxyz",
         description="<results>/models/{potential}/model.json",
     output:
-        "<results>/trajectories/{potential}/{thickness}A/{replica}.h5",
+        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
     log:
-        "<logs>/simulate/{potential}/{thickness}A-{replica}.log",
+        "<logs>/simulate/{potential}/{campaign}/{size}A-{replica}.log",
     benchmark:
-        "<benchmarks>/simulate/{potential}/{thickness}A-{replica}.tsv"
+        "<benchmarks>/simulate/{potential}/{campaign}/{size}A-{replica}.tsv"
     wildcard_constraints:
-        potential="|".join(map(re.escape, CONFIG.trained_potentials)) or "none",
+        potential=one_of(BY_MODEL),
     conda:
         "../../envs/falsemetal.yaml"
     threads: 1
@@ -74,6 +70,43 @@ rule simulate_model:
         mem_mb=2500,
     params:
         settings=settings("dynamics", "seed", exclude={"discard_ps"}),
-        n_steps=lambda w: CONFIG.n_steps(w.potential, float(w.thickness)),
+        n_steps=n_steps,
     script:
         "../scripts/simulate_model.py"
+
+
+rule simulate_cp2k:
+    """Run a committee by CP2K with the CSVR thermostat, as in the paper; a killed run resumes."""
+    input:
+        start="<results>/starts/{campaign}/{size}A/{replica}.extxyz",
+        description="<results>/models/{potential}/model.json",
+    output:
+        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
+    log:
+        "<logs>/simulate/{potential}/{campaign}/{size}A-{replica}.log",
+    benchmark:
+        "<benchmarks>/simulate/{potential}/{campaign}/{size}A-{replica}.tsv"
+    wildcard_constraints:
+        potential=one_of(BY_CP2K),
+    conda:
+        "../../envs/falsemetal.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+    params:
+        settings=settings(
+            "dynamics",
+            "seed",
+            exclude={
+                "dtype",
+                "device",
+                "discard_ps",
+                "neighbour_skin_A",
+                "compile",
+                "friction_per_fs",
+            },
+        ),
+        csvr_time_fs=lambda w: CONFIG.potentials[w.potential].csvr_time_fs,
+        n_steps=n_steps,
+    script:
+        "../scripts/simulate_cp2k.py"

@@ -1,19 +1,19 @@
-# Dipole, potential drop, correlation and density of a slab (paper, S1.0.3, S1.0.4, S1.1.3).
-rule observe:
-    """Observables of all replicas of a potential at one thickness."""
+# What is read off the trajectories of one system, all replicas together.
+rule observe_slab:
+    """Dipole, potential drop, correlation and density of a slab (paper, S1.0.3, S1.0.4)."""
     input:
-        trajectories=replicas(
-            "<results>/trajectories/{potential}/{thickness}A/{replica}.h5"
-        ),
+        trajectories=replicas,
         code=code("analysis/*.py"),
     output:
-        summary="<results>/observables/{potential}/{thickness}A/summary.csv",
-        dipole="<results>/observables/{potential}/{thickness}A/dipole.csv",
-        cumulative="<results>/observables/{potential}/{thickness}A/cumulative.csv",
-        density="<results>/observables/{potential}/{thickness}A/density.csv",
-        autocorrelation="<results>/observables/{potential}/{thickness}A/autocorrelation.csv",
+        summary="<results>/observables/{potential}/{campaign}/{size}A/summary.csv",
+        dipole="<results>/observables/{potential}/{campaign}/{size}A/dipole.csv",
+        cumulative="<results>/observables/{potential}/{campaign}/{size}A/cumulative.csv",
+        density="<results>/observables/{potential}/{campaign}/{size}A/density.csv",
+        autocorrelation="<results>/observables/{potential}/{campaign}/{size}A/autocorrelation.csv",
     log:
-        "<logs>/observe/{potential}/{thickness}A.log",
+        "<logs>/observe/{potential}/{campaign}/{size}A.log",
+    wildcard_constraints:
+        campaign="slabs",
     conda:
         "../../envs/falsemetal.yaml"
     params:
@@ -22,4 +22,29 @@ rule observe:
             CONFIG.potentials[w.potential].dataset
         ].dipole_charge_O,
     script:
-        "../scripts/observe.py"
+        "../scripts/observe_slab.py"
+
+
+rule observe_bulk:
+    """ΔV of a periodic cell, its correlation, and radial distributions (paper, S1.2.3)."""
+    input:
+        trajectories=replicas,
+        code=code("analysis/*.py"),
+    output:
+        summary="<results>/observables/{potential}/{campaign}/{size}A/summary.csv",
+        potential="<results>/observables/{potential}/{campaign}/{size}A/potential.csv",
+        autocorrelation="<results>/observables/{potential}/{campaign}/{size}A/autocorrelation.csv",
+        rdf="<results>/observables/{potential}/{campaign}/{size}A/rdf.csv",
+    log:
+        "<logs>/observe/{potential}/{campaign}/{size}A.log",
+    wildcard_constraints:
+        campaign="elongated|cubic",
+    conda:
+        "../../envs/falsemetal.yaml"
+    params:
+        settings=settings("analysis", "dynamics/discard_ps"),
+        charge=lambda w: CONFIG.datasets[
+            CONFIG.potentials[w.potential].dataset
+        ].dipole_charge_O,
+    script:
+        "../scripts/observe_bulk.py"

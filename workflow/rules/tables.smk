@@ -2,10 +2,7 @@
 rule table_errors:
     """Errors of all models on held-out frames (Table S5)."""
     input:
-        errors=expand(
-            "<results>/models/{potential}/errors.csv",
-            potential=CONFIG.trained_potentials,
-        ),
+        errors=expand("<results>/models/{potential}/errors.csv", potential=EVALUATED),
         code=code("tables.py"),
     output:
         csv=report(
@@ -25,9 +22,9 @@ rule table_errors:
 
 
 rule table_runs:
-    """Cells, lengths and temperatures of all runs (Table S7)."""
+    """Cells, lengths and temperatures of all runs (Tables S6 and S7)."""
     input:
-        summaries=observables("summary", THICKNESSES),
+        **{name: observables(name, "summary") for name in CONFIG.campaigns},
         code=code("tables.py"),
     output:
         csv=report(
@@ -41,19 +38,20 @@ rule table_runs:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings("potentials", "slabs", "dynamics"),
+        settings=settings("potentials", "slabs", "elongated", "cubic", "dynamics"),
+        campaigns=list(CONFIG.campaigns),
     script:
         "../scripts/table_runs.py"
+
+
+PRODUCTS = FIGURES + ["table_errors"] * bool(EVALUATED)
+PRODUCTS += ["table_runs"] * any(p.runs for p in CONFIG.potentials.values())
 
 
 rule report:
     """HTML report of all figures and tables, with captions and provenance."""
     input:
-        rules.fig3a.output,
-        rules.figS8.output,
-        rules.density.output,
-        rules.table_errors.output,
-        rules.table_runs.output,
+        [getattr(rules, name).output for name in PRODUCTS],
     output:
         html="<results>/report.html",
         config="<results>/config.yaml",
@@ -64,6 +62,6 @@ rule report:
         "../../envs/falsemetal.yaml"
     params:
         settings=settings("name"),
-        targets=["fig3a", "figS8", "density", "table_errors", "table_runs"],
+        targets=PRODUCTS,
     script:
         "../scripts/report.py"

@@ -1,7 +1,4 @@
 # Short- and long-ranged models by one training loop (paper, S1.0.2 and S1.1.1).
-import re
-
-
 rule train:
     """Train a model; a killed training resumes from its last epoch."""
     input:
@@ -16,7 +13,7 @@ rule train:
     benchmark:
         "<benchmarks>/train/{potential}.tsv"
     wildcard_constraints:
-        potential="|".join(map(re.escape, CONFIG.trained_potentials)) or "none",
+        potential=one_of(CONFIG.trained_potentials),
     conda:
         "../../envs/falsemetal.yaml"
     threads: 1
@@ -27,7 +24,7 @@ rule train:
             "potentials/{potential}",
             "training",
             "seed",
-            exclude={"duration_ps", "replicas", "label"},
+            exclude={"runs", "label"},
         ),
     script:
         "../scripts/train.py"
@@ -36,8 +33,7 @@ rule train:
 rule evaluate:
     """Errors of a model on the held-out test frames."""
     input:
-        weights=rules.train.output.weights,
-        description=rules.train.output.description,
+        description="<results>/models/{potential}/model.json",
         test=lambda w: f"<results>/datasets/{CONFIG.potentials[w.potential].dataset}/test.extxyz",
     output:
         "<results>/models/{potential}/errors.csv",
@@ -52,3 +48,32 @@ rule evaluate:
         settings=settings("training/dtype", "seed"),
     script:
         "../scripts/evaluate.py"
+
+
+rule fetch_committee:
+    """Take a committee's files from a local folder, from CP2K's data, or from their source."""
+    output:
+        description="<results>/models/{potential}/model.json",
+        files=directory("<results>/models/{potential}/committee"),
+    log:
+        "<logs>/fetch/{potential}.log",
+    wildcard_constraints:
+        potential=one_of(COMMITTEES),
+    conda:
+        "../../envs/falsemetal.yaml"
+    localrule: True
+    params:
+        settings=settings(
+            "potentials/{potential}", exclude={"runs", "label", "engine", "csvr_time_fs"}
+        ),
+    script:
+        "../scripts/fetch_committee.py"
+
+
+# a committee is measured where its dataset is at hand anyway
+EVALUATED = CONFIG.trained_potentials + [
+    name
+    for name in COMMITTEES
+    if CONFIG.potentials[name].dataset
+    in {CONFIG.potentials[trained].dataset for trained in CONFIG.trained_potentials}
+]

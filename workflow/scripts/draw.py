@@ -1,5 +1,6 @@
-"""Draw one figure: the module of its name, fed with one table per potential and thickness."""
+"""Draw one figure: the module of its name, fed with one table per potential and size."""
 
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from falsemetal.tables import read_tables
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     config = parse_config(snakemake.config, source="config")
+    if not snakemake.input.tables:
+        sys.exit(f"{snakemake.rule}: no potential is run in its campaign; add potentials.*.runs")
     module = import_module(f"falsemetal.figures.{snakemake.rule}")
     figure, table = module.draw(**read_tables(snakemake.input.tables), config=config)
     save_figure(figure, table, Path(snakemake.output.pdf).with_suffix(""), stamp=stamp(config))

@@ -7,7 +7,8 @@ import torch
 from falsemetal.config import parse_config
 from falsemetal.datasets.io import read_frames
 from falsemetal.models.errors import error_table
-from falsemetal.models.store import load_model, torch_device
+from falsemetal.models.loading import load_potential
+from falsemetal.models.store import torch_device
 from falsemetal.progress import log_to
 
 if __name__ == "__main__":
@@ -16,7 +17,7 @@ if __name__ == "__main__":
     config = parse_config(snakemake.config, source="config")
     dtype = getattr(torch, config.training.dtype)
     device = torch_device(config.training.device)
-    model = load_model(Path(snakemake.input.weights).parent, dtype=dtype, device=device)
+    model = load_potential(Path(snakemake.input.description).parent, dtype=dtype, device=device)
     frames = read_frames(snakemake.input.test)
     table = error_table(model, frames, device=device, seed=config.seed)
     table.to_csv(snakemake.output[0], index=False)

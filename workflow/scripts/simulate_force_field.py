@@ -11,11 +11,11 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     config = parse_config(snakemake.config, source="config")
     dynamics = config.dynamics
-    name, thickness, replica = (
-        snakemake.wildcards[key] for key in ("potential", "thickness", "replica")
+    name, campaign, size, replica = (
+        snakemake.wildcards[key] for key in ("potential", "campaign", "size", "replica")
     )
     n_steps = snakemake.params.n_steps
-    progress = Progress(f"MD {name}, {thickness} Å, replica {replica}", n_steps)
+    progress = Progress(f"MD {name}, {campaign} {size} Å, replica {replica}", n_steps)
     run_force_field(
         read(snakemake.input.start),
         config.datasets[config.potentials[name].dataset].force_field,
@@ -25,7 +25,7 @@ if __name__ == "__main__":
         temperature_K=dynamics.temperature_K,
         friction_per_fs=dynamics.friction_per_fs,
         hydrogen_mass_u=dynamics.hydrogen_mass_u,
-        seed=config.run_seed(name, thickness, replica),
+        seed=config.run_seed(name, campaign, size, replica),
         path=snakemake.output[0],
         progress=progress.update,
         stamp=stamp(config),

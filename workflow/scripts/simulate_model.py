@@ -1,4 +1,4 @@
-"""Molecular dynamics of a trained model."""
+"""Molecular dynamics of a trained model or of a committee."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from falsemetal.config import parse_config
 from falsemetal.dynamics.calculator import ModelCalculator
 from falsemetal.dynamics.interruption import Interruption
 from falsemetal.dynamics.langevin import run_langevin
-from falsemetal.models.store import describe_model, load_model, torch_device
+from falsemetal.models.loading import load_potential
+from falsemetal.models.store import describe_model, torch_device
 from falsemetal.progress import Progress, log_to
 from falsemetal.provenance import stamp
 
@@ -18,15 +19,15 @@ if __name__ == "__main__":
     torch.set_num_threads(snakemake.threads)
     config = parse_config(snakemake.config, source="config")
     dynamics = config.dynamics
-    name, thickness, replica = (
-        snakemake.wildcards[key] for key in ("potential", "thickness", "replica")
+    name, campaign, size, replica = (
+        snakemake.wildcards[key] for key in ("potential", "campaign", "size", "replica")
     )
-    folder = Path(snakemake.input.weights).parent
-    model = load_model(
+    folder = Path(snakemake.input.description).parent
+    model = load_potential(
         folder, dtype=getattr(torch, dynamics.dtype), device=torch_device(dynamics.device)
     )
     n_steps = snakemake.params.n_steps
-    progress = Progress(f"MD {name}, {thickness} Å, replica {replica}", n_steps)
+    progress = Progress(f"MD {name}, {campaign} {size} Å, replica {replica}", n_steps)
     with Interruption() as interrupted:
         run_langevin(
             read(snakemake.input.start),
@@ -35,7 +36,7 @@ if __name__ == "__main__":
             ),
             dynamics,
             n_steps=n_steps,
-            seed=config.run_seed(name, thickness, replica),
+            seed=config.run_seed(name, campaign, size, replica),
             path=snakemake.output[0],
             parameters={"weights_sha256": describe_model(folder)["weights_sha256"]},
             progress=progress.update,

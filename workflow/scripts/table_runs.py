@@ -10,6 +10,9 @@ from falsemetal.tables import read_tables, save_table, table_runs
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     config = parse_config(snakemake.config, source="config")
-    summaries = read_tables(snakemake.input.summaries)["summary"]
+    summaries = {
+        campaign: read_tables(snakemake.input[campaign]).get("summary", {})
+        for campaign in snakemake.params.campaigns
+    }
     save_table(table_runs(summaries, config), Path(snakemake.output.csv).with_suffix(""))
     write_stamp(stamp(config), snakemake.output.stamp)

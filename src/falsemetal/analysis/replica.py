@@ -16,6 +16,7 @@ from falsemetal.analysis.dipole import (
     molecular_dipoles,
 )
 from falsemetal.analysis.molecules import OXYGEN, dissociated_fraction, find_molecules
+from falsemetal.analysis.runs import first_frame
 from falsemetal.config import Analysis
 from falsemetal.dynamics.trajectory import Trajectory
 
@@ -61,22 +62,11 @@ class Replica:
     n_molecules: int
 
 
-def count_molecules(trajectory: Trajectory) -> int:
-    """Return the number of oxygens."""
-    return int(np.count_nonzero(trajectory.numbers == OXYGEN))
-
-
 def read_replica(
     trajectory: Trajectory, *, charge_O_e: float, analysis: Analysis, discard_ps: float
 ) -> Replica:
     """Stream through a trajectory; arguments and errors as in :func:`observe_slab`."""
-    start = int(np.searchsorted(trajectory.times_ps, discard_ps))
-    n_frames = trajectory.n_frames - start
-    if n_frames < 2:
-        raise ValueError(
-            f"{trajectory.path}: {max(n_frames, 0)} frames after the first {discard_ps:g} ps; "
-            "run longer or lower discard_ps"
-        )
+    start = first_frame(trajectory, discard_ps)
     return _accumulate(trajectory, start, charge_O_e=charge_O_e, analysis=analysis)
 
 
@@ -84,7 +74,7 @@ def _accumulate(
     trajectory: Trajectory, start: int, *, charge_O_e: float, analysis: Analysis
 ) -> Replica:
     area = lateral_area(trajectory.cell)
-    n_molecules = count_molecules(trajectory)
+    n_molecules = int(np.count_nonzero(trajectory.numbers == OXYGEN))
     grid = _profile_grid(n_molecules, area, analysis.z_bin_A)
     dipole, dissociated, densities = [], [], []
     total, squares = np.zeros(len(grid)), np.zeros(len(grid))

@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
-from falsemetal.analysis.autocorrelation import (
-    autocorrelation,
-    autocorrelation_error,
-    integrated_correlation_frames,
-)
+from falsemetal.analysis.autocorrelation import integrated_correlation_frames
 from falsemetal.analysis.potential import is_metallic, potential_drop
-from falsemetal.analysis.replica import Replica, count_molecules, read_replica
+from falsemetal.analysis.replica import Replica, read_replica
+from falsemetal.analysis.runs import (
+    NO_AUTOCORRELATION,
+    common_frame_interval,
+    failure_columns,
+    read_runs,
+    tabulate_autocorrelation,
+)
 from falsemetal.analysis.statistics import (
-    CONFIDENCE,
     fraction_interval,
     independent_frames,
     mean_half_width,
@@ -26,7 +28,6 @@ from falsemetal.analysis.statistics import (
     std_interval,
 )
 from falsemetal.config import Analysis
-from falsemetal.dynamics.trajectory import Trajectory
 from falsemetal.units import water_number_density
 
 FloatArray = NDArray[np.float64]
@@ -96,39 +97,31 @@ def observe_slab(
         If a run holds fewer than two frames after `discard_ps`, or replicas differ in size or
         frame interval.
     """
-    sound: dict[Path, Replica] = {}
-    failures = []
-    for path in map(Path, trajectory_paths):
-        with Trajectory(path) as trajectory:
-            n_molecules = count_molecules(trajectory)
-            if trajectory.failure:
-                failures.append(f"{path.name}: {trajectory.failure}")
-            else:
-                sound[path] = read_replica(
-                    trajectory, charge_O_e=charge_O_e, analysis=analysis, discard_ps=discard_ps
-                )
+    sound, failures, n_molecules = read_runs(
+        trajectory_paths,
+        partial(read_replica, charge_O_e=charge_O_e, analysis=analysis, discard_ps=discard_ps),
+    )
     if not sound:
         return _nothing_observed(n_molecules, failures)
+    _require_one_slab(sound)
+    interval_ps = common_frame_interval({path: r.times_ps for path, r in sound.items()})
     replicas = list(sound.values())
-    interval_ps = _common_frame_interval(replicas, list(sound))
+    dipole = [replica.dipole for replica in replicas]
+    summary = _summarise(replicas, interval_ps, analysis)
     return SlabObservables(
-        summary=_summarise(replicas, interval_ps, analysis).assign(**_as_columns(failures)),
+        summary=summary.assign(**failure_columns(failures)),
         dipole=_tabulate_dipole(replicas),
         cumulative=_tabulate_cumulative(replicas),
         density=_tabulate_density(replicas),
-        autocorrelation=_tabulate_autocorrelation(replicas, interval_ps, analysis),
+        autocorrelation=tabulate_autocorrelation(dipole, interval_ps, analysis.maximum_lag_ps),
     )
-
-
-def _as_columns(failures: list[str]) -> dict[str, int | str]:
-    return {"n_failed": len(failures), "failures": "; ".join(failures)}
 
 
 def _nothing_observed(n_molecules: int, failures: list[str]) -> SlabObservables:
     known = {"n_molecules": n_molecules, "n_frames": 0, "n_replicas": 0, "sampled_ps": 0.0}
     unknown = ["n_independent", "frame_interval_ps", "correlation_time_ps"]
     unknown += [name + end for name in ESTIMATES for end in ("", "_low", "_high")]
-    summary = known | dict.fromkeys(unknown, np.nan) | _as_columns(failures)
+    summary = known | dict.fromkeys(unknown, np.nan) | failure_columns(failures)
     profile = ["P_z_e_per_A", "P_z_e_per_A_low", "P_z_e_per_A_high", "std_P_z_e_per_A"]
     densities = [
         f"density_{unit}{end}"
@@ -142,20 +135,15 @@ def _nothing_observed(n_molecules: int, failures: list[str]) -> SlabObservables:
         ),
         cumulative=pd.DataFrame(columns=["z_A", *profile]),
         density=pd.DataFrame(columns=["z_A", *densities]),
-        autocorrelation=pd.DataFrame(columns=["lag_ps", "acf", "acf_low", "acf_high"]),
+        autocorrelation=NO_AUTOCORRELATION,
     )
 
 
-def _common_frame_interval(replicas: list[Replica], paths: Sequence[Path]) -> float:
-    intervals = [np.diff(replica.times_ps).mean() for replica in replicas]
-    for path, replica, interval in zip(paths, replicas, intervals, strict=True):
-        if not np.isclose(interval, intervals[0], rtol=1e-6):
-            raise ValueError(
-                f"{path}: frames every {interval:g} ps, but {intervals[0]:g} ps in {paths[0]}"
-            )
-        if len(replica.grid_A) != len(replicas[0].grid_A):
-            raise ValueError(f"{path}: another slab than that in {paths[0]}")
-    return float(intervals[0])
+def _require_one_slab(replicas: dict[Path, Replica]) -> None:
+    first, expected = next(iter(replicas.items()))
+    for path, replica in replicas.items():
+        if len(replica.grid_A) != len(expected.grid_A):
+            raise ValueError(f"{path}: another slab than that in {first}")
 
 
 def _summarise(replicas: list[Replica], interval_ps: float, analysis: Analysis) -> pd.DataFrame:
@@ -249,22 +237,3 @@ def _density_blocks(replicas: list[Replica]) -> FloatArray:
             if len(part)
         )
     return np.array(blocks)
-
-
-def _tabulate_autocorrelation(
-    replicas: list[Replica], interval_ps: float, analysis: Analysis
-) -> pd.DataFrame:
-    dipole = [replica.dipole for replica in replicas]
-    known = autocorrelation(dipole)
-    n_lags = min(len(known), round(analysis.maximum_lag_ps / interval_ps) + 1)
-    error = autocorrelation_error(known, sum(map(len, dipole)), n_lags)
-    half_width = stats.norm.ppf(0.5 * (1.0 + CONFIDENCE)) * error
-    correlation = known[:n_lags]
-    return pd.DataFrame(
-        {
-            "lag_ps": interval_ps * np.arange(n_lags),
-            "acf": correlation,
-            "acf_low": np.maximum(correlation - half_width, -1.0),
-            "acf_high": np.minimum(correlation + half_width, 1.0),
-        }
-    )

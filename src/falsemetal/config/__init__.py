@@ -13,34 +13,46 @@ from typing import Any
 import yaml
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
+from falsemetal.config.campaigns import Campaign, Cubic, Elongated, Run, Slabs
 from falsemetal.config.datasets import (
+    AnyDataset,
     Checks,
     ForceFieldDataset,
     Ion,
+    LabelledDataset,
     SamplingRun,
     Split,
     WaterForceField,
 )
 from falsemetal.config.potentials import (
     AnyPotential,
+    BPNNPPotential,
+    CampaignName,
     ForceFieldPotential,
     MACEPotential,
     SplitChargePotential,
     Training,
 )
 from falsemetal.config.section import Name, Section
-from falsemetal.config.simulation import Analysis, Dynamics, RunLimits, Slabs
+from falsemetal.config.simulation import Analysis, Dynamics, RunLimits
 
 __all__ = [
     "Analysis",
+    "BPNNPPotential",
+    "Campaign",
+    "CampaignName",
     "Checks",
     "Config",
     "ConfigError",
+    "Cubic",
     "Dynamics",
+    "Elongated",
     "ForceFieldDataset",
     "ForceFieldPotential",
     "Ion",
+    "LabelledDataset",
     "MACEPotential",
+    "Run",
     "RunLimits",
     "SamplingRun",
     "Slabs",
@@ -66,36 +78,63 @@ class Config(Section):
 
     name: Name = Field(description="Results go to results/<name>/")
     seed: NonNegativeInt = 1
-    datasets: dict[Name, ForceFieldDataset] = Field(min_length=1)
-    training: Training
+    datasets: dict[Name, AnyDataset] = Field(min_length=1)
+    training: Training | None = Field(None, description="Needed where a potential is trained")
     potentials: dict[Name, AnyPotential] = Field(min_length=1)
-    slabs: Slabs
+    slabs: Slabs | None = None
+    elongated: Elongated | None = None
+    cubic: Cubic | None = None
+    start_force_field: WaterForceField = Field(
+        WaterForceField(), description="Equilibrates the structures from which all runs start"
+    )
     dynamics: Dynamics = Dynamics()
     analysis: Analysis = Analysis()
 
     @model_validator(mode="after")
     def _references_resolve(self) -> "Config":
         for name, potential in self.potentials.items():
+            key = f"potentials.{name}"
             if potential.dataset not in self.datasets:
                 raise ValueError(
-                    f"potentials.{name}.dataset: there is no dataset '{potential.dataset}'; "
+                    f"{key}.dataset: there is no dataset '{potential.dataset}'; "
                     f"name one of: {', '.join(self.datasets)}"
                 )
-            durations = potential.duration_ps
-            if isinstance(durations, list) and len(durations) != len(self.slabs.thicknesses_A):
+            of_force_field = isinstance(self.datasets[potential.dataset], ForceFieldDataset)
+            if isinstance(potential, ForceFieldPotential) and not of_force_field:
                 raise ValueError(
-                    f"potentials.{name}.duration_ps: {len(durations)} values for "
-                    f"{len(self.slabs.thicknesses_A)} thicknesses; give one each, or one number"
+                    f"{key}.dataset: '{potential.dataset}' has no force field; "
+                    "name a dataset of kind: force_field"
                 )
-            shortest = min(durations) if isinstance(durations, list) else durations
-            analysed_ps = MINIMUM_FRAMES * self.dynamics.frame_interval_fs / 1000.0
-            least = self.dynamics.discard_ps + analysed_ps
-            if shortest < least:
-                raise ValueError(
-                    f"potentials.{name}.duration_ps: {shortest:g} ps leaves fewer than "
-                    f"{MINIMUM_FRAMES} frames after dynamics.discard_ps; give {least:g} or more"
-                )
+            for campaign, run in potential.runs.items():
+                self._check_run(f"{key}.runs.{campaign}", campaign, run)
+        if self.training is None and self.trained_potentials:
+            raise ValueError(
+                f"training: required, as {self.trained_potentials[0]} is trained; "
+                "give at least training.epochs"
+            )
         return self
+
+    def _check_run(self, key: str, name: CampaignName, run: Run) -> None:
+        if name not in self.campaigns:
+            raise ValueError(f"{key}: the configuration has no section '{name}'; add one")
+        campaign = self.campaigns[name]
+        fault = run.find_fault(campaign)
+        if fault:
+            raise ValueError(f"{key}.{fault}")
+        shortest = min(run.durations_ps(campaign.sizes_A).values())
+        analysed_ps = MINIMUM_FRAMES * self.dynamics.frame_interval_fs / 1000.0
+        least = self.dynamics.discard_ps + analysed_ps
+        if shortest < least:
+            raise ValueError(
+                f"{key}.duration_ps: {shortest:g} ps leaves fewer than "
+                f"{MINIMUM_FRAMES} frames after dynamics.discard_ps; give {least:g} or more"
+            )
+
+    @property
+    def campaigns(self) -> dict[CampaignName, Campaign]:
+        """Campaigns of this configuration by name."""
+        every = {"slabs": self.slabs, "elongated": self.elongated, "cubic": self.cubic}
+        return {name: campaign for name, campaign in every.items() if campaign is not None}
 
     @property
     def trained_potentials(self) -> list[str]:
@@ -107,16 +146,20 @@ class Config(Section):
         digest = hashlib.sha256("/".join((str(self.seed), *parts)).encode()).digest()
         return int.from_bytes(digest[:4]) >> 1
 
-    def duration_ps(self, potential: str, thickness_A: float) -> float:
-        """Length of a production run in ps."""
-        durations = self.potentials[potential].duration_ps
-        if isinstance(durations, list):
-            return durations[self.slabs.thicknesses_A.index(thickness_A)]
-        return durations
+    def durations_ps(self, potential: str, campaign: CampaignName) -> dict[float, float]:
+        """Lengths of a potential's runs in ps by size in Å; empty where it is not run."""
+        run = self.potentials[potential].runs.get(campaign)
+        return run.durations_ps(self.campaigns[campaign].sizes_A) if run else {}
 
-    def n_steps(self, potential: str, thickness_A: float) -> int:
+    def n_replicas(self, potential: str, campaign: CampaignName, size_A: float) -> int:
+        """Independent runs of a potential at one size."""
+        run = self.potentials[potential].runs[campaign]
+        return run.n_replicas(self.campaigns[campaign].sizes_A)[size_A]
+
+    def n_steps(self, potential: str, campaign: CampaignName, size_A: float) -> int:
         """Length of a production run in steps, a whole number of frame intervals."""
-        steps = self.duration_ps(potential, thickness_A) * 1000.0 / self.dynamics.timestep_fs
+        duration_ps = self.durations_ps(potential, campaign)[size_A]
+        steps = duration_ps * 1000.0 / self.dynamics.timestep_fs
         interval = self.dynamics.frame_interval_steps
         return max(1, round(steps / interval)) * interval
 
@@ -157,13 +200,16 @@ def load_config(path: str | Path) -> Config:
     return parse_config(raw, source=str(path))
 
 
+TAGS = {"force_field", "labelled", "mace", "split_charge", "bpnnp"}
+FORMS = {"number", "list", "mapping"}
+
+
 def _describe(fault: dict[str, Any], source: str) -> str:
-    kinds = {"force_field", "mace", "split_charge"}
     # pydantic inserts the discriminator's value into the location; users never wrote it there
     parts = [
         part
         for index, part in enumerate(fault["loc"])
-        if not (part in kinds and index == 2 and fault["loc"][0] == "potentials")
+        if not (part in TAGS and index == 2) and not (part in FORMS and index > 2)
     ]
     key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).lstrip(".")
     message = fault["msg"].removeprefix("Value error, ")

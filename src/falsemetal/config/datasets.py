@@ -1,6 +1,6 @@
 """Datasets: the reference that samples and labels, the checks, the split."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     Field,
@@ -130,3 +130,45 @@ class ForceFieldDataset(Section):
         if self.dipole_charge_O_e is not None:
             return self.dipole_charge_O_e
         return self.force_field.charge_O_e
+
+
+class LabelledDataset(Section):
+    """Frames that others have labelled, such as the paper's revPBE0-D3 set."""
+
+    kind: Literal["labelled"]
+    source: Name | None = Field(None, description="In data/sources.yaml: downloaded")
+    path: str | None = Field(None, description="File to take instead of a download")
+    format: Literal["runner", "extxyz"] | None = Field(
+        None, description="Of a path without source, as are the three keys below"
+    )
+    energy_key: str = Field("REF_energy", description="Total energy in eV; extxyz only")
+    forces_key: str = Field("REF_forces", description="Forces in eV/Å; extxyz only")
+    step_fs: PositiveFloat | None = Field(
+        None, description="Time between two steps of i-PI's comments; runner only"
+    )
+    checks: Checks = Field(
+        Checks(maximum_net_force_eV_per_A=1.0),
+        description="By default with room for the net force of a density functional on a grid",
+    )
+    split: Split = Split()
+    dipole_charge_O_e: float = Field(
+        -0.5562, lt=0, description="q_O of eq. 1; the paper's value for water's DFT dipoles"
+    )
+
+    @model_validator(mode="after")
+    def _there_is_an_origin(self) -> "LabelledDataset":
+        if self.source is None and None in (self.path, self.format):
+            raise ValueError(
+                "name a source of data/sources.yaml, or path and format of a local file"
+            )
+        if self.source is not None and self.format is not None:
+            raise ValueError("source tells the format; remove format, or source")
+        return self
+
+    @property
+    def dipole_charge_O(self) -> float:
+        """Fixed charge of oxygen in eq. 1, in e."""
+        return self.dipole_charge_O_e
+
+
+AnyDataset = Annotated[ForceFieldDataset | LabelledDataset, Field(discriminator="kind")]

@@ -11,17 +11,19 @@ from pydantic import (
     model_validator,
 )
 
+from falsemetal.config.campaigns import Run
 from falsemetal.config.section import Fraction, Name, Section
 
-Durations = PositiveFloat | list[PositiveFloat]
+CampaignName = Literal["slabs", "elongated", "cubic"]
 
 
 class Potential(Section):
     """What all kinds of potentials share."""
 
     dataset: Name = Field(description="Dataset it is trained on, or labelled")
-    duration_ps: Durations = Field(description="Production MD: one value, or one per thickness")
-    replicas: PositiveInt = Field(1, description="Independent MD runs of each thickness")
+    runs: dict[CampaignName, Run] = Field(
+        {}, description="Campaigns in which it is run, and for how long; default: none"
+    )
     label: str | None = Field(None, description="Name in figures; default: the potential's name")
 
 
@@ -67,8 +69,23 @@ class SplitChargePotential(MACEPotential):
         return min(self.l_max, 1)
 
 
+class BPNNPPotential(Potential):
+    """A committee of Behler-Parrinello networks in n2p2's files (paper, Fig. 3c)."""
+
+    kind: Literal["bpnnp"]
+    source: Name = Field(
+        "bulkH2O-jcp2020-cnnp", description="Its files in data/sources.yaml, or in CP2K's data"
+    )
+    path: str | None = Field(None, description="Folder with nnp-1, nnp-2, … to take instead")
+    engine: Literal["native", "cp2k"] = Field(
+        "native", description="native: our own, as all potentials; cp2k: CP2K with CSVR thermostat"
+    )
+    csvr_time_fs: PositiveFloat = Field(100.0, description="Time constant of CP2K's thermostat")
+
+
 AnyPotential = Annotated[
-    ForceFieldPotential | MACEPotential | SplitChargePotential, Field(discriminator="kind")
+    ForceFieldPotential | MACEPotential | SplitChargePotential | BPNNPPotential,
+    Field(discriminator="kind"),
 ]
 
 

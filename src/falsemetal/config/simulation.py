@@ -2,57 +2,12 @@
 
 from typing import Literal
 
-from pydantic import (
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from falsemetal.config.datasets import MINIMUM_VACUUM_A
 from falsemetal.config.section import Section
-from falsemetal.units import water_number_density
 
 COMPILE_FROM_STEPS = 2000
 """Compiling takes as long as some hundred steps: shorter runs end before it has paid."""
-
-
-class Slabs(Section):
-    """Water slabs in vacuum, periodic in x and y (paper, Fig. 3a)."""
-
-    cross_section_A: PositiveFloat = 12.42
-    cell_height_A: PositiveFloat = Field(description="Cell length along z, vacuum included")
-    thicknesses_A: list[PositiveFloat] = Field(min_length=1)
-    density_g_per_cm3: PositiveFloat = Field(0.997, description="Bulk density that sets the count")
-    equilibration_ps: PositiveFloat = Field(20.0, description="By the force field, before each run")
-
-    @model_validator(mode="after")
-    def _thicknesses_fit(self) -> "Slabs":
-        if sorted(set(self.thicknesses_A)) != list(self.thicknesses_A):
-            raise ValueError("thicknesses_A must increase and be distinct; sort them")
-        thickest_A = self.cell_height_A - MINIMUM_VACUUM_A
-        for index, thickness in enumerate(self.thicknesses_A):
-            if float(f"{thickness:g}") != thickness:
-                raise ValueError(
-                    f"thicknesses_A[{index}]: {thickness} has more than six digits, which folder "
-                    f"names do not hold; write {thickness:.3g}"
-                )
-            if thickness > thickest_A:
-                raise ValueError(
-                    f"thicknesses_A[{index}]: {thickness:g} Å does not fit cell_height_A: "
-                    f"{self.cell_height_A:g} Å with {MINIMUM_VACUUM_A:g} Å of vacuum; "
-                    f"raise cell_height_A to {thickness + MINIMUM_VACUUM_A:g} or more"
-                )
-            if self.n_molecules(thickness) < 1:
-                raise ValueError(
-                    f"thicknesses_A[{index}]: {thickness:g} Å holds no molecule; make it thicker"
-                )
-        return self
-
-    def n_molecules(self, thickness_A: float) -> int:
-        """Water molecules in a slab of this nominal thickness at the bulk density."""
-        volume = thickness_A * self.cross_section_A**2
-        return round(volume * water_number_density(self.density_g_per_cm3))
 
 
 class RunLimits(Section):
@@ -102,3 +57,8 @@ class Analysis(Section):
     relative_permittivity: PositiveFloat = Field(71.0, description="Of the continuum reference")
     z_bin_A: PositiveFloat = 0.25
     maximum_lag_ps: PositiveFloat = 10.0
+    gaussian_width_A: PositiveFloat = Field(
+        1.0, description="Width σ of the charges whose potential gives ΔV of a periodic cell"
+    )
+    rdf_bin_A: PositiveFloat = 0.05
+    rdf_range_A: PositiveFloat = Field(8.0, description="At most half the shortest cell edge")

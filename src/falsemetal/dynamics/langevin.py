@@ -75,7 +75,7 @@ def run_langevin(
     InterruptedRunError
         If it was interrupted; the state is saved.
     """
-    atoms = _prepare(start, dynamics)
+    atoms = at_rest(start, dynamics.hydrogen_mass_u)
     atoms.calc = calculator
     generator = np.random.Generator(np.random.PCG64(seed))
     interval = dynamics.frame_interval_steps
@@ -148,20 +148,19 @@ def run_langevin(
         writer.close()
 
 
-def _prepare(start: Atoms, dynamics: Dynamics) -> Atoms:
+def at_rest(start: Atoms, hydrogen_mass_u: float) -> Atoms:
+    """Copy of a structure with this mass of hydrogen and its centre of mass held at rest.
+
+    Velocities keep their temperature: a heavier hydrogen with its old momentum would be too cold.
+    """
     atoms = start.copy()
-    atoms.set_masses(np.where(atoms.numbers == 1, dynamics.hydrogen_mass_u, atoms.get_masses()))
-    # a light hydrogen's start velocities belong to its own mass: the same momenta would be too hot
-    atoms.set_velocities(_rescaled_velocities(start, atoms))
-    atoms.set_constraint(FixCom())
-    return atoms
-
-
-def _rescaled_velocities(start: Atoms, atoms: Atoms) -> np.ndarray:
+    atoms.set_masses(np.where(atoms.numbers == 1, hydrogen_mass_u, atoms.get_masses()))
     factor = np.sqrt(start.get_masses() / atoms.get_masses())[:, None]
     velocities = start.get_velocities() * factor
     velocities -= np.average(velocities, axis=0, weights=atoms.get_masses())
-    return velocities
+    atoms.set_velocities(velocities)
+    atoms.set_constraint(FixCom())
+    return atoms
 
 
 def _go_on(

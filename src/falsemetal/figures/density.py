@@ -22,7 +22,11 @@ def tabulate(density: Tables, config: Config) -> pd.DataFrame:
         Gives the order of the potentials.
     """
     thickest = config.slabs.thicknesses_A[-1]
-    parts = [density[name, thickest].assign(potential=name) for name in config.potentials]
+    parts = [
+        density[name, thickest].assign(potential=name)
+        for name in config.potentials
+        if (name, thickest) in density
+    ]
     table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     return table[["potential", *table.columns.drop("potential")]]
 
@@ -34,7 +38,7 @@ def draw(density: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.5)
         axes = figure.subplots()
         bulk = config.slabs.density_g_per_cm3
-        for name, look in style.looks(config).items():
+        for name, look in style.looks(config, table).items():
             rows = table[table["potential"] == name]
             axes.plot(rows["z_A"], rows["density_g_per_cm3"], color=look.color, label=look.label)
             low, high = rows["density_g_per_cm3_low"], rows["density_g_per_cm3_high"]
@@ -46,5 +50,5 @@ def draw(density: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
         axes.set_xlabel("$z$ from the slab's centre (Å)")
         axes.set_ylabel("Density (g/cm$^3$)")
         style.draw_legend_above(figure, *axes.get_legend_handles_labels(), columns=4)
-        style.note_missing(figure, style.thickest_alone(density, config), config)
+        style.note_missing(figure, density, config)
     return figure, table

@@ -48,6 +48,8 @@ def tabulate(summary: Tables, config: Config) -> pd.DataFrame:
     rows = []
     for name, potential in config.potentials.items():
         for thickness in config.slabs.thicknesses_A:
+            if (name, thickness) not in summary:
+                continue
             row = summary[name, thickness].iloc[0]
             described = {
                 "potential": name,
@@ -93,7 +95,7 @@ def draw(summary: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
 
 
 def _draw_potentials(axes: Axes, table: pd.DataFrame, config: Config) -> None:
-    looks = style.looks(config)
+    looks = style.looks(config, table)
     offsets = _dodge(len(looks), config)
     top = _top(table, config)
     for offset, (name, look) in zip(offsets, looks.items(), strict=True):

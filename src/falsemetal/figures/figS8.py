@@ -38,7 +38,7 @@ def tabulate(
     centres = 0.5 * (edges[1:] + edges[:-1])
     parts = []
     for name in config.potentials:
-        if dipole[name, thickest].empty:
+        if (name, thickest) not in dipole or dipole[name, thickest].empty:
             continue
         density, _ = np.histogram(dipole[name, thickest]["P_z_e_per_A"], bins=edges, density=True)
         histogram = pd.DataFrame({"x": centres, "y": density})
@@ -74,12 +74,12 @@ def draw(
             axes.set_title(f"({letter})", loc="left", fontweight="bold", pad=3)
         handles, labels = panels["a"].get_legend_handles_labels()
         style.draw_legend_above(figure, handles, labels, columns=8)
-        style.note_missing(figure, style.thickest_alone(dipole, config), config)
+        style.note_missing(figure, dipole, config)
     return figure, table
 
 
 def _draw_distribution(axes: Axes, table: pd.DataFrame, config: Config) -> None:
-    for name, look in style.looks(config).items():
+    for name, look in style.looks(config, table).items():
         rows = _rows(table, "a", name)
         axes.step(rows["x"], rows["y"], where="mid", color=look.color, label=look.label)
     rows = _rows(table, "a", "continuum")
@@ -113,7 +113,7 @@ def _draw_distribution(axes: Axes, table: pd.DataFrame, config: Config) -> None:
 
 def _draw_profile(axes: Axes, table: pd.DataFrame, config: Config) -> None:
     axes.axhline(0.0, color="black", linewidth=0.5)
-    for name, look in style.looks(config).items():
+    for name, look in style.looks(config, table).items():
         rows = _rows(table, "b", name)
         axes.plot(rows["x"], rows["y"], color=look.color)
         style.draw_band(axes, rows["x"], rows["y_low"], rows["y_high"], look.color)
@@ -125,7 +125,7 @@ def _draw_profile(axes: Axes, table: pd.DataFrame, config: Config) -> None:
 
 def _draw_memory(axes: Axes, table: pd.DataFrame, config: Config) -> None:
     axes.axhline(0.0, color="black", linewidth=0.5)
-    for name, look in style.looks(config).items():
+    for name, look in style.looks(config, table).items():
         rows = _rows(table, "c", name)
         axes.plot(rows["x"], rows["y"], color=look.color)
         style.draw_band(axes, rows["x"], rows["y_low"], rows["y_high"], look.color)

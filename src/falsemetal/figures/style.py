@@ -18,10 +18,11 @@ from falsemetal.config import Config
 SINGLE_COLUMN_IN = 86 / 25.4
 DOUBLE_COLUMN_IN = 178 / 25.4
 
-# Okabe and Ito's colours, told apart by colour-blind readers; yellow is too faint for lines
-PALETTE = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-SPARE_MARKERS = ("D", "v", "P", "X", "<", ">")
-MARKERS = {"force_field": "o", "mace": "s", "split_charge": "^"}
+# Okabe and Ito's colours, told apart by colour-blind readers, with wine for their yellow, which is
+# too faint for lines
+PALETTE = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+SPARE_MARKERS = ("v", "P", "X", "<", ">")
+MARKERS = {"force_field": "o", "mace": "s", "split_charge": "^", "bpnnp": "D"}
 
 METALLIC_COLOR = "#B22222"
 CONTINUUM_COLOR = "#7A7A7A"
@@ -61,7 +62,7 @@ LEGEND_HANDLE_IN, LETTER_IN = 0.35, 0.055
 """Widths in a legend, of a handle with its gaps and of a letter on average."""
 
 Tables = Mapping[tuple[str, float], pd.DataFrame]
-"""One table of observables by potential and nominal thickness in Å."""
+"""One table of observables by potential and size in Å: a slab's thickness, or a cell's length."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,12 @@ class Look:
     marker: str
 
 
-def looks(config: Config) -> dict[str, Look]:
-    """Look of each potential: colour by its place in the config, marker by its kind."""
+def looks(config: Config, table: pd.DataFrame | None = None) -> dict[str, Look]:
+    """Look of each potential: colour by its place in the config, marker by its kind.
+
+    With a figure's table, of those potentials alone that it shows.
+    """
+    shown = config.potentials if table is None else set(table["potential"])
     kinds = list(dict.fromkeys(potential.kind for potential in config.potentials.values()))
     spare = [kind for kind in kinds if kind not in MARKERS]
     return {
@@ -85,6 +90,7 @@ def looks(config: Config) -> dict[str, Look]:
             or SPARE_MARKERS[spare.index(potential.kind) % len(SPARE_MARKERS)],
         )
         for index, (name, potential) in enumerate(config.potentials.items())
+        if name in shown
     }
 
 
@@ -117,26 +123,20 @@ def note_missing(figure: Figure, tables: Tables, config: Config) -> None:
     figure
         As drawn.
     tables
-        Those that it shows, by potential and thickness: empty, or with no frames, where all runs
-        broke down.
+        Those that it shows, by potential and size: empty, or with no frames, where all runs broke
+        down.
     config
         Gives labels and order.
     """
     lost = [
-        f"{look.label} {thickness:g} Å"
+        f"{look.label} {size:g} Å"
         for name, look in looks(config).items()
-        for thickness in config.slabs.thicknesses_A
-        if (name, thickness) in tables and _is_empty(tables[name, thickness])
+        for (owner, size), table in sorted(tables.items())
+        if owner == name and _is_empty(table)
     ]
     if lost:
         note = "no data, runs broke down: " + ", ".join(lost)
         figure.supxlabel(note, fontsize=6.5, color=METALLIC_COLOR, wrap=True)
-
-
-def thickest_alone(tables: Tables, config: Config) -> Tables:
-    """Tables of the thickest slab."""
-    thickest = config.slabs.thicknesses_A[-1]
-    return {key: table for key, table in tables.items() if key[1] == thickest}
 
 
 def _is_empty(table: pd.DataFrame) -> bool:

@@ -73,7 +73,7 @@ def save_model(model: ShortRangedMACE, directory: str | Path, *, stamp: dict[str
     directory.mkdir(parents=True, exist_ok=True)
     torch.save(model.state_dict(), directory / WEIGHTS)
     description = {
-        "settings": model.settings.model_dump(mode="json"),
+        "settings": model.settings.model_dump(mode="json", exclude={"runs", "label"}),
         "statistics": asdict(model.statistics),
         "weights_sha256": _checksum(directory / WEIGHTS),
         "provenance": stamp,
@@ -115,7 +115,7 @@ def describe_model(directory: str | Path) -> dict[str, Any]:
         description = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not the description of a model ({error})") from error
-    missing = {"settings", "statistics", "weights_sha256"} - set(description)
+    missing = {"settings", "weights_sha256"} - set(description)
     if missing:
         raise ModelError(
             f"{path}: not the description of a model of this program: it lacks "

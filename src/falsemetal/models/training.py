@@ -205,7 +205,7 @@ def _fingerprint(
     validation_frames: Sequence[Atoms],
     seed: int,
 ) -> str:
-    architecture = settings.model_dump(mode="json", exclude={"duration_ps", "replicas", "label"})
+    architecture = settings.model_dump(mode="json", exclude={"runs", "label"})
     plain = [architecture, training.model_dump(mode="json"), seed]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
     for atoms in (*train_frames, *validation_frames):

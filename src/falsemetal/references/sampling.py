@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from falsemetal.config import SamplingRun, Slabs, WaterForceField
+from falsemetal.config import Campaign, SamplingRun, Slabs, WaterForceField
 from falsemetal.references.labels import label_frames
 from falsemetal.references.lammps_engine import LammpsEngine, lammps_seeds
-from falsemetal.structures.water import brine_box, water_box, water_slab
+from falsemetal.structures.water import brine_box, cubic_cell, water_box, water_slab
 from falsemetal.units import ATM_PER_BAR, water_number_density
 
 START_DENSITY_G_PER_CM3 = 0.997
@@ -89,9 +89,9 @@ def sampling_steps(run: SamplingRun, timestep_fs: float = 1.0) -> int:
     return run.replicas * (2 * equilibration + run.n_frames * interval)
 
 
-def equilibrate_slab(
-    thickness_A: float,
-    slabs: Slabs,
+def equilibrate(
+    size_A: float,
+    campaign: Campaign,
     force_field: WaterForceField,
     *,
     temperature_K: float,
@@ -100,13 +100,13 @@ def equilibrate_slab(
     log: str | Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> Atoms:
-    """Equilibrate a slab by the force field: the start of every potential's run.
+    """Equilibrate a system by the force field: the start of every potential's run.
 
     Parameters
     ----------
-    thickness_A
-        Nominal thickness, which with the bulk density sets the number of molecules.
-    slabs
+    size_A
+        Of the campaign's sizes; with the bulk density it sets the number of molecules.
+    campaign
         Geometry, and how long to equilibrate.
     force_field
         Force field that equilibrates.
@@ -124,22 +124,30 @@ def equilibrate_slab(
     Returns
     -------
     Atoms
-        Unwrapped, periodic in x and y, with velocities (for hydrogen of normal mass).
+        Unwrapped, with velocities (for hydrogen of normal mass); a slab is periodic in x and y.
     """
     structure_seed, thermostat_seed = lammps_seeds(seed)
-    start = water_slab(
-        slabs.n_molecules(thickness_A),
-        cross_section_A=slabs.cross_section_A,
-        cell_height_A=slabs.cell_height_A,
-        seed=structure_seed,
-    )
-    n_steps = round(slabs.equilibration_ps * 1000.0 / timestep_fs)
+    start = build_start(size_A, campaign, seed=structure_seed)
+    n_steps = round(campaign.equilibration_ps * 1000.0 / timestep_fs)
     with LammpsEngine(start, force_field, log=log) as engine:
         _start_langevin(engine, temperature_K, thermostat_seed, timestep_fs)
         for done in _run_in_parts(engine, n_steps):
             if progress is not None:
                 progress(done)
         return engine.snapshot()
+
+
+def build_start(size_A: float, campaign: Campaign, *, seed: int) -> Atoms:
+    """Return molecules on a lattice in the cell that a campaign has at one size."""
+    n_molecules = campaign.n_molecules(size_A)
+    if isinstance(campaign, Slabs):
+        return water_slab(
+            n_molecules,
+            cross_section_A=campaign.cross_section_A,
+            cell_height_A=campaign.cell_height_A,
+            seed=seed,
+        )
+    return water_box(n_molecules, cell_lengths_A=campaign.cell_lengths(size_A), seed=seed)
 
 
 def _sample(
@@ -192,7 +200,8 @@ def _start(run: SamplingRun, seed: int) -> Atoms:
                 seed=seed,
             )
         case _:
-            return water_box(run.n_molecules, density_g_per_cm3=START_DENSITY_G_PER_CM3, seed=seed)
+            cell = cubic_cell(run.n_molecules, START_DENSITY_G_PER_CM3)
+            return water_box(run.n_molecules, cell_lengths_A=cell, seed=seed)
 
 
 def _start_langevin(

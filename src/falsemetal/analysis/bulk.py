@@ -1,0 +1,269 @@
+"""All observables of a periodic cell of water from the runs of its replicas (paper, S1.2.3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from falsemetal.analysis.autocorrelation import integrated_correlation_frames
+from falsemetal.analysis.cell_potential import potential_difference
+from falsemetal.analysis.molecules import HYDROGEN, OXYGEN, dissociated_fraction, find_molecules
+from falsemetal.analysis.rdf import radial_distribution
+from falsemetal.analysis.runs import (
+    NO_AUTOCORRELATION,
+    common_frame_interval,
+    failure_columns,
+    first_frame,
+    read_runs,
+    tabulate_autocorrelation,
+)
+from falsemetal.analysis.statistics import (
+    fraction_interval,
+    independent_frames,
+    mean_half_width,
+    mean_interval,
+    share_interval,
+    std_interval,
+)
+from falsemetal.config import Analysis
+from falsemetal.dynamics.trajectory import Trajectory
+
+FloatArray = NDArray[np.float64]
+
+PAIRS = ("OO", "OH", "HH")
+
+STRETCHES = 40
+"""Pieces of a run, at least, of which each gives one radial distribution."""
+
+MAXIMUM_STRETCH = 200
+"""Frames held in memory at once."""
+
+BLOCKS = 4
+"""Blocks of a single run whose scatter stands for that of replicas."""
+
+ESTIMATES = (
+    "mean_dV_V",
+    "sigma_dV_V",
+    "fraction_beyond_gap",
+    "fraction_dissociated_O",
+    "temperature_K",
+)
+"""Columns of the summary that have an interval."""
+
+
+@dataclass(frozen=True)
+class BulkObservables:
+    """Tidy tables of one cell; `_low` and `_high` bound 95 % intervals.
+
+    Attributes
+    ----------
+    summary
+        One row: mean and standard deviation of ΔV, the share of frames in which e·ΔV exceeds the
+        band gap, correlation time, temperature, counts, and which runs broke down. Estimates are
+        NaN, and the other tables empty, if all of them did.
+    potential
+        A row per frame: replica, time_ps, delta_V_V, fraction_dissociated_O.
+    autocorrelation
+        A row per lag: eq. S9 of ΔV.
+    rdf
+        A row per distance `r_A`: g_OO, g_OH, g_HH. Their intervals are Student's t over replicas,
+        or over four blocks where there is one run.
+    """
+
+    summary: pd.DataFrame
+    potential: pd.DataFrame
+    autocorrelation: pd.DataFrame
+    rdf: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Replica:
+    """Observables of one trajectory, by frame.
+
+    The radial distributions are by stretch of `stretch_frames` frames: `rdf` has shape
+    (n_stretches, 3, n_bins).
+    """
+
+    times_ps: FloatArray
+    difference: FloatArray
+    dissociated: FloatArray
+    temperature_K: FloatArray
+    rdf_edges_A: FloatArray
+    rdf: FloatArray
+    stretch_frames: NDArray[np.int64]
+
+
+def observe_bulk(
+    trajectory_paths: Sequence[Path],
+    *,
+    charge_O_e: float,
+    analysis: Analysis,
+    discard_ps: float,
+) -> BulkObservables:
+    """Analyse the replicas of one cell together; runs that broke down are only counted.
+
+    Parameters
+    ----------
+    trajectory_paths
+        H5MD files of independent runs of the same system at the same frame interval.
+    charge_O_e
+        Fixed charge of oxygen in e, negative; hydrogen carries minus half of it.
+    analysis
+        Estimators' settings.
+    discard_ps
+        Start of each run left out.
+
+    Raises
+    ------
+    ValueError
+        If a run holds fewer than two frames after `discard_ps`, or replicas differ in frame
+        interval.
+    """
+    sound, failures, n_molecules = read_runs(
+        trajectory_paths,
+        partial(_read_replica, charge_O_e=charge_O_e, analysis=analysis, discard_ps=discard_ps),
+    )
+    if not sound:
+        return _nothing_observed(n_molecules, failures)
+    interval_ps = common_frame_interval({path: r.times_ps for path, r in sound.items()})
+    replicas = list(sound.values())
+    difference = [replica.difference for replica in replicas]
+    summary = _summarise(replicas, n_molecules, interval_ps, analysis)
+    return BulkObservables(
+        summary=summary.assign(**failure_columns(failures)),
+        potential=_tabulate_potential(replicas),
+        autocorrelation=tabulate_autocorrelation(difference, interval_ps, analysis.maximum_lag_ps),
+        rdf=_tabulate_rdf(replicas),
+    )
+
+
+def _read_replica(
+    trajectory: Trajectory, *, charge_O_e: float, analysis: Analysis, discard_ps: float
+) -> Replica:
+    start = first_frame(trajectory, discard_ps)
+    oxygen, hydrogen = trajectory.numbers == OXYGEN, trajectory.numbers == HYDROGEN
+    charges = np.where(oxygen, charge_O_e, np.where(hydrogen, -0.5 * charge_O_e, 0.0))
+    edges = _rdf_edges(trajectory.cell, analysis)
+    difference, dissociated, rdf = [], [], []
+    stretch = (trajectory.n_frames - start) // STRETCHES
+    for positions in trajectory.position_chunks(start, max(1, min(stretch, MAXIMUM_STRETCH))):
+        difference.append(
+            potential_difference(
+                positions, charges, trajectory.cell, width_A=analysis.gaussian_width_A
+            )
+        )
+        molecules = find_molecules(
+            positions,
+            trajectory.numbers,
+            trajectory.cell,
+            trajectory.pbc,
+            oh_cutoff_A=analysis.oh_cutoff_A,
+        )
+        dissociated.append(dissociated_fraction(molecules.n_hydrogens))
+        of_pairs = (
+            (positions[:, oxygen], None),
+            (positions[:, oxygen], positions[:, hydrogen]),
+            (positions[:, hydrogen], None),
+        )
+        rdf.append(
+            [radial_distribution(*pair, trajectory.cell, edges_A=edges) for pair in of_pairs]
+        )
+    return Replica(
+        times_ps=trajectory.times_ps[start:],
+        difference=np.concatenate(difference),
+        dissociated=np.concatenate(dissociated),
+        temperature_K=trajectory.temperature_K[start:],
+        rdf_edges_A=edges,
+        rdf=np.array(rdf),
+        stretch_frames=np.array([len(part) for part in difference]),
+    )
+
+
+def _rdf_edges(cell: FloatArray, analysis: Analysis) -> FloatArray:
+    reach = min(analysis.rdf_range_A, 0.5 * float(np.diag(cell).min()))
+    return analysis.rdf_bin_A * np.arange(int(reach / analysis.rdf_bin_A) + 1)
+
+
+def _summarise(
+    replicas: list[Replica], n_molecules: int, interval_ps: float, analysis: Analysis
+) -> pd.DataFrame:
+    difference = [replica.difference for replica in replicas]
+    joined = np.concatenate(difference)
+    n_independent = independent_frames(difference)
+    beyond = float((joined > analysis.band_gap_eV).mean())
+    row = {
+        "n_molecules": n_molecules,
+        "n_frames": len(joined),
+        "n_replicas": len(replicas),
+        "n_independent": n_independent,
+        "sampled_ps": len(joined) * interval_ps,
+        "frame_interval_ps": interval_ps,
+        "correlation_time_ps": integrated_correlation_frames(difference) * interval_ps,
+        "maximum_dV_V": joined.max(),
+        **mean_interval(difference).as_columns("mean_dV_V"),
+        **std_interval(difference).as_columns("sigma_dV_V"),
+        **fraction_interval(beyond, n_independent).as_columns("fraction_beyond_gap"),
+        **share_interval(
+            [replica.dissociated for replica in replicas], n_independent * n_molecules
+        ).as_columns("fraction_dissociated_O"),
+        **mean_interval([replica.temperature_K for replica in replicas]).as_columns(
+            "temperature_K"
+        ),
+    }
+    return pd.DataFrame([row])
+
+
+def _tabulate_potential(replicas: list[Replica]) -> pd.DataFrame:
+    tables = [
+        pd.DataFrame(
+            {
+                "replica": index,
+                "time_ps": replica.times_ps,
+                "delta_V_V": replica.difference,
+                "fraction_dissociated_O": replica.dissociated,
+            }
+        )
+        for index, replica in enumerate(replicas)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _tabulate_rdf(replicas: list[Replica]) -> pd.DataFrame:
+    if len(replicas) > 1:
+        parts = [(replica, slice(None)) for replica in replicas]
+    else:
+        stretches = np.arange(len(replicas[0].rdf))
+        blocks = np.array_split(stretches, min(BLOCKS, len(stretches)))
+        parts = [(replicas[0], block) for block in blocks]
+    samples = np.array(
+        [np.average(r.rdf[part], axis=0, weights=r.stretch_frames[part]) for r, part in parts]
+    )
+    mean = samples.mean(axis=0)
+    half_width = mean_half_width(samples.std(axis=0), len(samples))
+    edges = replicas[0].rdf_edges_A
+    table = {"r_A": 0.5 * (edges[1:] + edges[:-1])}
+    for index, pair in enumerate(PAIRS):
+        table[f"g_{pair}"] = mean[index]
+        table[f"g_{pair}_low"] = np.maximum(mean[index] - half_width[index], 0.0)
+        table[f"g_{pair}_high"] = mean[index] + half_width[index]
+    return pd.DataFrame(table)
+
+
+def _nothing_observed(n_molecules: int, failures: list[str]) -> BulkObservables:
+    known = {"n_molecules": n_molecules, "n_frames": 0, "n_replicas": 0, "sampled_ps": 0.0}
+    unknown = ["n_independent", "frame_interval_ps", "correlation_time_ps", "maximum_dV_V"]
+    unknown += [name + end for name in ESTIMATES for end in ("", "_low", "_high")]
+    summary = known | dict.fromkeys(unknown, np.nan) | failure_columns(failures)
+    rdf = [f"g_{pair}{end}" for pair in PAIRS for end in ("", "_low", "_high")]
+    return BulkObservables(
+        summary=pd.DataFrame([summary]),
+        potential=pd.DataFrame(
+            columns=["replica", "time_ps", "delta_V_V", "fraction_dissociated_O"]
+        ),
+        autocorrelation=NO_AUTOCORRELATION,
+        rdf=pd.DataFrame(columns=["r_A", *rdf]),
+    )
