@@ -9,7 +9,9 @@ from falsemetal.analysis.autocorrelation import (
     autocorrelation_error,
     integrated_correlation_frames,
 )
+from falsemetal.analysis.bulk import PAIRS
 from falsemetal.analysis.potential import is_metallic, potential_drop
+from falsemetal.analysis.runs import tabulate_autocorrelation
 from falsemetal.analysis.statistics import (
     fraction_interval,
     independent_frames,
@@ -38,23 +40,30 @@ def synthetic_config() -> Config:
                 "reference": {
                     "kind": "force_field",
                     "dataset": "water",
-                    "runs": {"slabs": {"duration_ps": 400.0}},
+                    "runs": {"slabs": {"duration_ps": 400.0}, "elongated": {"duration_ps": 60.0}},
                     "label": "SPC/E",
                 },
                 "short": {
                     "kind": "mace",
                     "dataset": "water",
-                    "runs": {"slabs": {"duration_ps": [80.0, 80.0, 80.0, 160.0]}},
+                    "runs": {
+                        "slabs": {"duration_ps": [80.0, 80.0, 80.0, 160.0]},
+                        "elongated": {"duration_ps": 60.0, "replicas": 3},
+                    },
                     "label": "SR-MACE",
                 },
                 "long": {
                     "kind": "split_charge",
                     "dataset": "water",
-                    "runs": {"slabs": {"duration_ps": 80.0, "replicas": 2}},
+                    "runs": {
+                        "slabs": {"duration_ps": 80.0, "replicas": 2},
+                        "elongated": {"duration_ps": {24.8: 60.0}},
+                    },
                     "label": "LR-MACE",
                 },
             },
             "slabs": {"cell_height_A": 80.0, "thicknesses_A": [11.6, 18.6, 25.0, 37.3]},
+            "elongated": {"lengths_A": [12.4, 24.8]},
         },
         source="synthetic",
     )
@@ -160,3 +169,70 @@ class BrokenSlab:
         self.summary[["n_frames", "n_replicas", "sampled_ps"]] = 0
         self.summary[["n_failed"]] = 1
         self.summary["failures"] = "0.h5: step 40: too hot"
+
+
+class SyntheticBox:
+    """Tables with the columns of `BulkObservables`, drawn from an autoregressive ΔV."""
+
+    def __init__(self, config: Config, potential: str, length_A: float) -> None:
+        index = list(config.potentials).index(potential)
+        rng = np.random.default_rng([index, round(10 * length_A)])
+        slow = config.potentials[potential].kind == "mace"
+        frames = round(config.durations_ps(potential, "elongated")[length_A] / FRAME_INTERVAL_PS)
+        decay = np.exp(-FRAME_INTERVAL_PS / (3.0 if slow else 0.3))
+        self.level_V = 2.0 + (0.08 * length_A if slow else 0.01 * length_A)
+        self.replicas = [
+            self.level_V + 0.3 * _autoregressive(decay, frames, rng)
+            for _ in range(config.n_replicas(potential, "elongated", length_A))
+        ]
+        self.config = config
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row, without what the figures leave aside."""
+        joined = np.concatenate(self.replicas)
+        beyond = float((joined > self.config.analysis.band_gap_eV).mean())
+        return pd.DataFrame(
+            [
+                {
+                    "n_frames": len(joined),
+                    **mean_interval(self.replicas).as_columns("mean_dV_V"),
+                    **fraction_interval(beyond, independent_frames(self.replicas)).as_columns(
+                        "fraction_beyond_gap"
+                    ),
+                }
+            ]
+        )
+
+    @property
+    def potential(self) -> pd.DataFrame:
+        """A row per frame."""
+        return pd.concat(
+            pd.DataFrame({"replica": index, "delta_V_V": series})
+            for index, series in enumerate(self.replicas)
+        )
+
+    @property
+    def autocorrelation(self) -> pd.DataFrame:
+        """Up to the configured lag."""
+        interval, lag = FRAME_INTERVAL_PS, self.config.analysis.maximum_lag_ps
+        return tabulate_autocorrelation(self.replicas, interval, lag)
+
+    @property
+    def rdf(self) -> pd.DataFrame:
+        """A peak and a tail."""
+        r = np.arange(0.025, 6.2, 0.05)
+        g = 1.0 - np.exp(-((r / 2.6) ** 8)) + 1.8 * np.exp(-((r - 2.8) ** 2) / 0.04)
+        table = {"r_A": r}
+        for pair in PAIRS:
+            table |= {f"g_{pair}": g, f"g_{pair}_low": 0.95 * g, f"g_{pair}_high": 1.05 * g}
+        return pd.DataFrame(table)
+
+
+class BrokenBox:
+    """Tables of a cell all of whose runs broke down, as they are read from their files."""
+
+    def __init__(self, sound: SyntheticBox) -> None:
+        for name in ("potential", "autocorrelation", "rdf"):
+            setattr(self, name, getattr(sound, name).iloc[:0])
+        self.summary = sound.summary.assign(n_frames=0)

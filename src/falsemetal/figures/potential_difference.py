@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy import stats
 
 from falsemetal.analysis.statistics import CONFIDENCE
@@ -91,10 +92,15 @@ def draw(table: pd.DataFrame, config: Config, *, size_label: str) -> Figure:
         axes.tick_params(axis="x", top=False)
         axes.set_xlabel(size_label)
         axes.set_ylabel(r"$\Delta V$ (V)")
-        handles, labels = axes.get_legend_handles_labels()
+        handles = [_legend_handle(look) for look in looks.values()]
         if handles:
+            labels = [look.label for look in looks.values()]
             style.draw_legend_above(figure, handles, labels, columns=4)
     return figure
+
+
+def _legend_handle(look: style.Look) -> Line2D:
+    return Line2D([], [], color=look.color, marker=look.marker, linestyle="none")
 
 
 def _draw_violin(
@@ -112,7 +118,6 @@ def _draw_violin(
         linewidth=0.5,
     )
     mean = rows[rows["quantity"] == MEAN].iloc[0]
-    known = look.label in axes.get_legend_handles_labels()[1]
     axes.errorbar(
         [centre],
         [mean["y"]],
@@ -124,7 +129,6 @@ def _draw_violin(
         elinewidth=0.9,
         capsize=1.6,
         linestyle="none",
-        label=None if known else look.label,
         zorder=3,
     )
 
