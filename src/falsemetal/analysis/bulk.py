@@ -153,7 +153,11 @@ def _read_replica(
     for positions in trajectory.position_chunks(start, max(1, min(stretch, MAXIMUM_STRETCH))):
         difference.append(
             potential_difference(
-                positions, charges, trajectory.cell, width_A=analysis.gaussian_width_A
+                positions,
+                charges,
+                trajectory.cell,
+                width_A=analysis.gaussian_width_A,
+                pbc=trajectory.pbc,
             )
         )
         molecules = find_molecules(

@@ -97,7 +97,7 @@ def atomic_potentials(
     charges, cell = (torch.tensor(array, dtype=torch.float64) for array in (charges, cell))
     potentials = np.empty(positions.shape[:2])
     for frame, sites in enumerate(positions):
-        # dE/dq is the potential; the energy's kernel exp(−k²s²) is that of two Gaussians
+        # dE/dq is the potential; source and probe of width s are a source of √2·s and a point
         potentials[frame] = coulomb_response(
             charges,
             None,

@@ -1,0 +1,83 @@
+"""A committee of networks through the workflow, natively and by CP2K."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from checkouts import BIN, PATIENCE_S, ROOT
+
+from falsemetal.references.cp2k import NAMES, find_cp2k
+
+WEIGHTS = ROOT.parent / "shared/data/bpnnp-bulkH2O-jcp2020"
+FRAMES = ROOT.parent / "shared/data/revpbe0-d3-water/input.data"
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def configuration(checkout: Path) -> str:
+    """One small box, and the committee twice."""
+    smoke = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    run = {"cubic": {"duration_ps": 0.25}}
+    committee = {"kind": "bpnnp", "dataset": "dft", "path": str(WEIGHTS), "runs": run}
+    config = {
+        "name": "committee",
+        "datasets": {"dft": {"kind": "labelled", "path": str(FRAMES), "format": "runner"}},
+        "potentials": {"native": committee, "by-cp2k": committee | {"engine": "cp2k"}},
+        "cubic": {"lengths_A": [12.42], "equilibration_ps": 1.0},
+        "dynamics": smoke["dynamics"],
+        "analysis": smoke["analysis"],
+    }
+    (checkout / "config/committee.yaml").write_text(yaml.safe_dump(config))
+    return "config/committee.yaml"
+
+
+def snakemake(checkout: Path, *arguments: str, path: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [BIN / "snakemake", *arguments],
+        cwd=checkout,
+        env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+def shown(checkout: Path) -> set[str]:
+    table = pd.read_csv(checkout / "results/committee/figures/figS10.csv")
+    return set(table["potential"])
+
+
+def without_cp2k(folder: Path) -> str:
+    """Search path with all programs of the present one but CP2K."""
+    folder.mkdir()
+    for directory in map(Path, os.environ["PATH"].split(os.pathsep)):
+        for program in directory.glob("*") if directory.is_dir() else ():
+            if program.name not in NAMES and not (folder / program.name).exists():
+                (folder / program.name).symlink_to(program.resolve())
+    return str(folder)
+
+
+def test_without_cp2k_the_rest_goes_on_and_says_so(checkout, configuration, tmp_path) -> None:
+    arguments = ("--cores", "2", "--configfile", configuration, "--", "figS10", "table_runs")
+    run = snakemake(checkout, *arguments, path=without_cp2k(tmp_path / "bin"))
+    assert run.returncode == 0, run.stderr
+    assert "No CP2K on the PATH: by-cp2k (engine: cp2k) is left out" in run.stderr
+    assert shown(checkout) == {"native"}
+    shutil.rmtree(checkout / "results/committee/figures")
+
+
+@pytest.mark.skipif(find_cp2k() is None, reason="no CP2K on the PATH: apt install cp2k")
+def test_both_engines_run_it_and_are_drawn(checkout, configuration) -> None:
+    arguments = ("--cores", "2", "--configfile", configuration)
+    run = snakemake(checkout, *arguments, path=os.environ["PATH"])
+    assert run.returncode == 0, run.stderr
+    assert shown(checkout) == {"native", "by-cp2k"}
+    runs = pd.read_csv(checkout / "results/committee/tables/table_runs.csv")
+    assert list(runs["n_atoms"]) == [192, 192]
+    assert list(runs["n_runs_failed"]) == [0, 0]
