@@ -187,7 +187,6 @@ def test_a_local_copy_may_differ_in_blanks(folder, caplog):
     with caplog.at_level(logging.INFO, logger="falsemetal"):
         paths = find_local(source, folder)
     assert paths == [folder / file.path for file in source.files]
-    assert len(caplog.messages) == 32
     differing = [message for message in caplog.messages if "(published: " in message]
     assert len(differing) == (0 if folder == COMMITTEE else 8)
     assert all("input.nn: sha256 " in message for message in differing)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.workflow
 def configuration(checkout: Path) -> str:
     """One small box, and the committee twice."""
     smoke = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
-    run = {"cubic": {"duration_ps": 0.25}}
+    run = {"cubic": {"duration_ps": 0.2}}
     committee = {"kind": "bpnnp", "dataset": "dft", "path": str(WEIGHTS), "runs": run}
     config = {
         "name": "committee",

@@ -13,9 +13,8 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     config = parse_config(snakemake.config, source="config")
     potential = config.potentials[snakemake.wildcards.potential]
-    root = Path(snakemake.scriptdir).parents[1]
     local = potential.path or cp2k_data(f"NNP/{potential.source}")
-    source, paths = find_source(potential.source, root / "data", local=local)
+    source, paths = find_source(potential.source, "data", local=local)
     keep_committee(
         {file.path: path for file, path in zip(source.files, paths, strict=True)},
         potential,

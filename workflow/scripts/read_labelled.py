@@ -1,7 +1,5 @@
 """Bring the frames that others have labelled into the project's units and names."""
 
-from pathlib import Path
-
 from falsemetal.config import parse_config
 from falsemetal.datasets.io import write_frames
 from falsemetal.datasets.sources import find_source, read_source
@@ -20,7 +18,6 @@ if __name__ == "__main__":
             step_fs=dataset.step_fs,
         )
     else:
-        root = Path(snakemake.scriptdir).parents[1]
-        source, paths = find_source(dataset.source, root / "data", local=dataset.path)
+        source, paths = find_source(dataset.source, "data", local=dataset.path)
         frames = [frame for path in paths for frame in source.read(path)]
     write_frames(snakemake.output[0], frames)

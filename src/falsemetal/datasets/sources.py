@@ -217,7 +217,7 @@ def find_local(source: Source, path: str | Path) -> list[Path]:
     """Find the files of a source in a folder of the user's own; of a single file also that file.
 
     They need not be the published ones to the last byte (CP2K ships the same networks with other
-    blanks): their checksums are logged. Raises :class:`DatasetError` if one is missing.
+    blanks): checksums that differ are logged. Raises :class:`DatasetError` if one is missing.
     """
     path = Path(path)
     if path.is_file() and len(source.files) == 1:
@@ -230,8 +230,9 @@ def find_local(source: Source, path: str | Path) -> list[Path]:
             f"{path}: no {', '.join(missing)} of {source.title}; name by the key `path` what holds "
             "all of it, or leave the key out to download it"
         )
+    logger.info("%s: %d files of %s", path, len(paths), source.title)
     for file, local in zip(source.files, paths, strict=True):
         found = file_sha256(local)
-        remark = "" if file.sha256 in {found, None} else f" (published: {file.sha256})"
-        logger.info("%s: sha256 %s%s", local, found, remark)
+        if file.sha256 not in {found, None}:
+            logger.info("%s: sha256 %s (published: %s)", local, found, file.sha256)
     return paths

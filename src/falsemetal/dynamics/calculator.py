@@ -10,10 +10,12 @@ from ase.calculators.calculator import Calculator, all_changes
 from torch import Tensor
 
 from falsemetal.dynamics.checkpoint import NeighbourState
+from falsemetal.engine.committee import CommitteeEvaluator
 from falsemetal.engine.compilation import compile_evaluation, compiler_found
 from falsemetal.engine.evaluator import Evaluator
 from falsemetal.engine.neighbours import Neighbours, find_neighbours
 from falsemetal.engine.plain import PlainEvaluator
+from falsemetal.models.bpnnp.committee import BPNNP
 from falsemetal.models.electrostatics import check_slab
 from falsemetal.models.graph import is_slab, species_index
 from falsemetal.models.mace import ShortRangedMACE
@@ -22,7 +24,8 @@ from falsemetal.models.split_charge import SplitChargeMACE
 from falsemetal.models.store import default_dtype
 from falsemetal.progress import logger
 
-AnyModel = ShortRangedMACE | PretrainedMACE
+AnyModel = ShortRangedMACE | PretrainedMACE | BPNNP
+AnyEvaluator = Evaluator | PlainEvaluator | CommitteeEvaluator
 
 
 class ModelCalculator(Calculator):
@@ -117,7 +120,7 @@ class _System:
         present, counts = np.unique(species, return_counts=True)
         evaluator = _make_evaluator(model, present.tolist(), counts.tolist())
         self._evaluator, self._device = evaluator.to(device), device
-        self._compiled = compiled and isinstance(evaluator, Evaluator)
+        self._compiled = compiled and not isinstance(evaluator, PlainEvaluator)
         self._functions: dict[int, Callable[..., tuple[Tensor, Tensor]]] = {}
 
     def fits(self, atoms: Atoms) -> bool:
@@ -133,13 +136,11 @@ class _System:
         slots = rows.senders.shape[1]
         if slots not in self._functions:
             self._functions[slots] = self._prepare(slots)
-        energy, gradient = self._functions[slots](
-            # a copy: the last bit of a sum may depend on how memory is aligned
-            torch.tensor(positions, device=self._device),
-            rows.senders,
-            rows.shifts,
-            rows.outgoing,
-        )
+        # a copy: the last bit of a sum may depend on how memory is aligned
+        copy = torch.tensor(positions, device=self._device)
+        if isinstance(self._evaluator, CommitteeEvaluator):
+            rows = self._evaluator.select(copy, rows)
+        energy, gradient = self._functions[slots](copy, rows)
         forces = np.empty_like(positions)
         forces[self.order] = -gradient.cpu().numpy()
         return float(energy), forces
@@ -148,11 +149,8 @@ class _System:
         evaluator, slab = self._evaluator, self.slab
         cell = torch.tensor(self.cell, device=self._device)
 
-        def function(
-            positions: Tensor, senders: Tensor, shifts: Tensor, outgoing: Tensor
-        ) -> tuple[Tensor, Tensor]:
+        def function(positions: Tensor, rows: Neighbours) -> tuple[Tensor, Tensor]:
             positions = positions.detach().requires_grad_(True)
-            rows = Neighbours(senders, shifts, outgoing)
             energy = evaluator(positions, rows, cell, slab=slab)
             (gradient,) = torch.autograd.grad(energy, positions)
             return energy.detach(), gradient
@@ -160,18 +158,17 @@ class _System:
         if not self._compiled:
             return function
         if evaluator.chunk_size(slots) is None:
-            return compile_evaluation(function)
+            return compile_evaluation(function, contract=isinstance(evaluator, CommitteeEvaluator))
         evaluator.compiled_chunks = {}
         return function
 
 
-def _make_evaluator(
-    model: AnyModel, species: list[int], counts: list[int]
-) -> Evaluator | PlainEvaluator:
+def _make_evaluator(model: AnyModel, species: list[int], counts: list[int]) -> AnyEvaluator:
     device = next(model.parameters()).device
     try:
         with default_dtype(next(model.parameters()).dtype):
-            return Evaluator(model.cpu(), species, counts)
+            kind = CommitteeEvaluator if isinstance(model, BPNNP) else Evaluator
+            return kind(model.cpu(), species, counts)
     except NotImplementedError as error:
         logger.info("%s: the model runs in its plain form, uncompiled", error)
         return PlainEvaluator(model, species, counts)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
-
-from falsemetal.models.graph import neighbour_edges
 
 SLOTS_STEP = 8
 WIDE = 8
@@ -54,7 +53,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(values: Tensor, senders: Tensor, outgoing: Tensor) -> Tensor:
-        return values[senders]
+        return _rows_of(values, senders)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
@@ -76,6 +75,11 @@ def gather_senders(values: Tensor, neighbours: Neighbours) -> Tensor:
     senders = neighbours.senders
     if neighbours.outgoing is not None:
         return _Gather.apply(values, senders, neighbours.outgoing)
+    return _rows_of(values, senders)
+
+
+def _rows_of(values: Tensor, senders: Tensor) -> Tensor:
+    # thrice as fast as indexing where it is not compiled
     return values.index_select(0, senders.flatten()).view(*senders.shape, *values.shape[1:])
 
 
@@ -118,34 +122,98 @@ def find_neighbours(
     slots
         Slots of a row, at least; more are taken where an atom needs them.
     """
-    (sender, receiver), shifts = neighbour_edges(positions, cell, pbc, cutoff_A)
+    edges = near_edges(positions, cell, pbc, cutoff_A)
     n_atoms = len(positions)
-    counts = np.bincount(receiver, minlength=n_atoms)
+    counts = np.bincount(edges.receivers, minlength=n_atoms)
     if slots is None or counts.max(initial=0) > slots:
         slots = slots_needed(counts)
-    own = np.repeat(np.arange(n_atoms), slots).reshape(n_atoms, slots)
-    rows = _Rows(receiver, counts, slots)
-    senders = own.copy()
-    senders[rows.places] = sender[rows.order]
-    padded_shifts = np.zeros((n_atoms, slots, 3))
-    padded_shifts[..., 2] = 2.0 * cutoff_A
-    padded_shifts[rows.places] = shifts[rows.order]
-    flat = np.arange(n_atoms * slots).reshape(n_atoms, slots)
+    first = np.cumsum(counts) - counts
+    slot = np.arange(len(edges.receivers)) - first[edges.receivers]
+    place = edges.receivers * slots + slot
+    flat = np.arange(n_atoms * slots)
+    senders = flat // slots
+    senders[place] = edges.senders
+    shifts = np.zeros((n_atoms * slots, 3))
+    shifts[:, 2] = 2.0 * cutoff_A
+    shifts[place] = edges.shifts
     outgoing = flat.copy()
-    place_of_edge = np.empty(len(sender), dtype=np.int64)
-    place_of_edge[rows.order] = flat[rows.places]
-    leaving = _Rows(sender, counts, slots)
-    outgoing[leaving.places] = place_of_edge[leaving.order]
+    outgoing[place] = place[edges.reverse]
+    shape = (n_atoms, slots)
     return Neighbours(
-        torch.from_numpy(senders), torch.from_numpy(padded_shifts), torch.from_numpy(outgoing)
+        torch.from_numpy(senders.reshape(shape)),
+        torch.from_numpy(shifts.reshape(*shape, 3)),
+        torch.from_numpy(outgoing.reshape(shape)),
     )
 
 
-class _Rows:
-    """Where edges go when they are sorted by one of their atoms."""
+@dataclass(frozen=True)
+class EdgeList:
+    """Directed edges of a structure, sorted by receiver.
 
-    def __init__(self, atom: np.ndarray, counts: np.ndarray, slots: int) -> None:
-        self.order = np.argsort(atom, kind="stable")
-        row = atom[self.order]
-        first = np.cumsum(counts) - counts
-        self.places = (row, np.arange(len(row)) - first[row])
+    Attributes
+    ----------
+    senders, receivers
+        Shape (m,).
+    shifts
+        Shape (m, 3), Å: `r_receiver − r_sender + shift` is the edge's vector.
+    reverse
+        Place in the list of the edge in the other direction, shape (m,).
+    """
+
+    senders: np.ndarray
+    receivers: np.ndarray
+    shifts: np.ndarray
+    reverse: np.ndarray
+
+
+def near_edges(
+    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
+) -> EdgeList:
+    """All edges up to a cutoff; arguments as in :func:`find_neighbours`.
+
+    A tree finds them some seven times as fast as matscipy's list does where the cutoff is longer
+    than half the cell. Each pair is taken once and turned round, so that no rounding at the cutoff
+    can leave an edge without its reverse.
+    """
+    inverse = np.linalg.inv(cell)
+    fractions = positions @ inverse
+    home = np.where(pbc, np.floor(fractions), 0.0)
+    fractions -= home
+    atoms, images = _images(fractions, pbc, cutoff_A * np.linalg.norm(inverse, axis=0))
+    inside = cKDTree(fractions @ cell)
+    around = cKDTree((fractions[atoms] + images) @ cell)
+    pairs = inside.sparse_distance_matrix(around, cutoff_A, output_type="ndarray")
+    first, ghost = pairs["i"], pairs["j"]
+    # of a pair and its reverse one is taken: by the first axis along which it leaves the cell
+    side = (np.sign(images) @ [9, 3, 1])[ghost]
+    half = (side > 0) | ((side == 0) & (first < atoms[ghost]))
+    first, ghost = first[half], ghost[half]
+    second, origins = atoms[ghost], home @ cell
+    shifts = (images @ cell)[ghost] + (origins[first] - origins[second])
+    senders, receivers = np.concatenate([first, second]), np.concatenate([second, first])
+    # NumPy sorts short integers by radix, five times as fast
+    order = np.argsort(receivers.astype(np.min_scalar_type(len(positions))), kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return EdgeList(
+        senders[order],
+        receivers[order],
+        np.concatenate([shifts, -shifts])[order],
+        np.roll(place, len(first))[order],
+    )
+
+
+def _images(
+    fractions: np.ndarray, pbc: np.ndarray, reach: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Atoms, and in units of the cell their images, that lie within reach of the cell."""
+    atoms, images = np.arange(len(fractions)), np.zeros((len(fractions), 3))
+    for axis in np.flatnonzero(pbc):
+        most = int(np.ceil(reach[axis]))
+        steps = np.repeat(np.arange(-most, most + 1), len(atoms))
+        atoms, images = np.tile(atoms, 2 * most + 1), np.tile(images, (2 * most + 1, 1))
+        images[:, axis] = steps
+        place = fractions[atoms, axis] + steps
+        near = (place >= -reach[axis]) & (place <= 1.0 + reach[axis])
+        atoms, images = atoms[near], images[near]
+    return atoms, images

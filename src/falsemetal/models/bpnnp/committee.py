@@ -44,7 +44,7 @@ class ElementNetworks(torch.nn.Module):
         )
 
     def forward(self, functions: Tensor) -> Tensor:
-        """Atomic energies in eV, shape (members, n), of symmetry functions, shape (n, functions)."""
+        """Atomic energies in eV, shape (members, n), of functions, shape (n, functions)."""
         x = self.lower + self.factor[:, None] * (functions - self.offset[:, None])
         *hidden, last = zip(self.weights, self.biases, strict=True)
         for weights, biases in hidden:

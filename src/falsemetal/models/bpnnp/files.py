@@ -3,13 +3,13 @@
 Lengths in the files are in bohr and energies in Ha; what is read is in Å and eV.
 """
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers
 
-from falsemetal.models.bpnnp.settings import Settings, SymmetryFunction, read_settings
+from falsemetal.models.bpnnp.settings import Settings, read_settings
 from falsemetal.models.store import ModelError
 from falsemetal.units import HARTREE
 
@@ -117,7 +117,7 @@ def _read_weights(
     path: Path, settings: Settings, element: int
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     widths = [len(settings.functions[element]), *settings.hidden_nodes, 1]
-    shapes = list(zip(widths[:-1], widths[1:], strict=True))
+    shapes = list(itertools.pairwise(widths))
     weights = [np.full(shape, np.nan) for shape in shapes]
     biases = [np.full(shape[1], np.nan) for shape in shapes]
     try:

@@ -66,7 +66,9 @@ def kept_committee(directory: str | Path) -> Path:
 
 def _checksum(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    # Snakemake leaves a hidden mark in folders that it watches
+    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    for path in sorted(files):
         digest.update(str(path.relative_to(folder)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""Energy of one structure by a committee of Behler-Parrinello networks, in the fast form.
+
+Edges within the cutoff are sorted by the species of either end before every evaluation, so that a
+symmetry function is a sum over one or two blocks of them; the networks of all members are one
+batched product.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from falsemetal.engine.blocks import BlockedNeighbours, EdgeBlocks, take_edges
+from falsemetal.engine.neighbours import edge_vectors
+from falsemetal.engine.symmetry import CentreFunctions
+from falsemetal.engine.triplets import Block
+from falsemetal.models.bpnnp.committee import BPNNP, ElementNetworks
+
+
+class CommitteeEvaluator(torch.nn.Module):
+    """A committee for a fixed composition with the atoms sorted by species.
+
+    Parameters
+    ----------
+    model
+        Plain model.
+    species
+        Index into the model's elements of each species present, ascending.
+    counts
+        Atoms of each.
+    """
+
+    def __init__(self, model: BPNNP, species: Sequence[int], counts: Sequence[int]) -> None:
+        super().__init__()
+        present = [model.elements[index] for index in species]
+        self.dtype, self.counts = model.dtype, list(counts)
+        self.select = EdgeBlocks(counts, model.r_cut_A)
+        self.functions = torch.nn.ModuleList(
+            CentreFunctions(model.settings.functions[element], present, model.r_cut_A)
+            for element in present
+        )
+        self.networks = torch.nn.ModuleList(FoldedNetworks(model.networks[i]) for i in species)
+        base = model.atomic_energies_eV[list(species)] * torch.tensor(counts)
+        self.register_buffer("constant_eV", base.sum())
+
+    def forward(
+        self, positions: Tensor, neighbours: BlockedNeighbours, cell: Tensor, *, slab: bool
+    ) -> Tensor:
+        """Mean energy in eV.
+
+        Arguments are as in :class:`falsemetal.engine.evaluator.Evaluator`, but for the neighbours,
+        which `select` has sorted for these positions.
+        """
+        vectors = edge_vectors(positions, neighbours).to(self.dtype)
+        energy = self.constant_eV
+        for of_centre, functions, networks in zip(
+            neighbours.blocks, self.functions, self.networks, strict=True
+        ):
+            blocks = [
+                Block(take_edges(vectors, places), centres, table)
+                for places, centres, table in of_centre
+            ]
+            energy = energy + networks(functions(blocks)).double().sum()
+        return energy
+
+    def chunk_size(self, slots: int) -> None:
+        """All rows at once: compiled, nothing of the size of the triplets is kept."""
+
+
+class FoldedNetworks(torch.nn.Module):
+    """Networks of all members for one element; the first layer takes the scaling in.
+
+    Parameters
+    ----------
+    networks
+        Plain form.
+    """
+
+    def __init__(self, networks: ElementNetworks) -> None:
+        super().__init__()
+        weights = [layer.double() for layer in networks.weights]
+        biases = [layer.double()[:, None] for layer in networks.biases]
+        factor, offset = networks.factor.double(), networks.offset.double()
+        biases[0] = biases[0] + (networks.lower - factor * offset)[:, None] @ weights[0]
+        weights[0] = factor[..., None] * weights[0]
+        dtype = networks.factor.dtype
+        self.weights = torch.nn.ParameterList(layer.to(dtype) for layer in weights)
+        self.biases = torch.nn.ParameterList(layer.to(dtype) for layer in biases)
+
+    def forward(self, functions: Tensor) -> Tensor:
+        """Mean of the members' atomic energies in eV, shape (n,), of functions (n, functions)."""
+        x = functions.expand(len(self.weights[0]), *functions.shape)
+        for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = torch.tanh(torch.baddbmm(biases, x, weights))
+        return torch.baddbmm(self.biases[-1], x, self.weights[-1])[..., 0].mean(0)

@@ -1,0 +1,68 @@
+"""The paper's committee on real frames: plain form, fast form and CP2K say the same."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from checkouts import ROOT
+
+from falsemetal.datasets.runner import read_runner
+from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.models.bpnnp.committee import BPNNP, load_bpnnp, predict_members
+from falsemetal.models.graph import build_graph
+from falsemetal.models.mace import predict
+from falsemetal.references.cp2k import find_cp2k
+from falsemetal.references.cp2k_nnp import single_points
+
+WEIGHTS = ROOT.parent / "shared/data/bpnnp-bulkH2O-jcp2020"
+FRAMES = ROOT.parent / "shared/data/revpbe0-d3-water/input.data"
+CHOSEN = (0, 57)
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Atoms]:
+    every = read_runner(FRAMES)
+    return [every[index] for index in CHOSEN]
+
+
+@pytest.fixture(scope="module")
+def committee() -> BPNNP:
+    return load_bpnnp(WEIGHTS, dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def predicted(committee, frames) -> list[tuple[float, np.ndarray]]:
+    graphs = [build_graph(atoms, committee.elements, committee.r_cut_A) for atoms in frames]
+    results = [predict(committee, graph) for graph in graphs]
+    return [(float(energies[0]), forces.numpy()) for energies, forces in results]
+
+
+@pytest.mark.skipif(find_cp2k() is None, reason="no CP2K on the PATH: apt install cp2k")
+def test_cp2k_gives_the_same_energies_and_forces(predicted, frames) -> None:
+    for (energy, forces), of_cp2k in zip(predicted, single_points(frames, WEIGHTS), strict=True):
+        assert energy == pytest.approx(of_cp2k[0], abs=1e-5)
+        np.testing.assert_allclose(forces, of_cp2k[1], atol=1e-5)
+
+
+def test_the_fast_form_gives_the_same(committee, predicted, frames) -> None:
+    calculator = ModelCalculator(committee)
+    for (energy, forces), atoms in zip(predicted, frames, strict=True):
+        atoms.calc = calculator
+        assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-7)
+        np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-7)
+
+
+def test_labels_are_met_as_well_as_table_S5_says(predicted, frames) -> None:
+    """1.8 meV/atom and 88 meV/Å; these frames belong to the committee's training set."""
+    for (energy, forces), atoms in zip(predicted, frames, strict=True):
+        assert abs(energy - atoms.info["REF_energy"]) / len(atoms) < 2 * 1.8e-3
+        assert np.sqrt(np.mean((forces - atoms.arrays["REF_forces"]) ** 2)) < 0.088
+
+
+def test_members_scatter_around_the_committee(committee, predicted, frames) -> None:
+    graph = build_graph(frames[0], committee.elements, committee.r_cut_A)
+    members = predict_members(committee, graph)
+    assert members.energies_eV.shape == (8, 1)
+    assert float(members.energies_eV.mean()) == pytest.approx(predicted[0][0], abs=1e-8)
+    np.testing.assert_allclose(members.forces_eV_per_A.mean(0), predicted[0][1], atol=1e-9)
+    assert (members.force_deviation_eV_per_A > 0).all()
