@@ -26,9 +26,9 @@ rule read_labelled:
         "<results>/datasets/{dataset}/labelled.extxyz",
     log:
         "<logs>/read_labelled/{dataset}.log",
+    localrule: True
     conda:
         "../../envs/falsemetal.yaml"
-    localrule: True
     params:
         settings=settings(
             "datasets/{dataset}", exclude={"checks", "split", "dipole_charge_O_e"}

@@ -59,12 +59,13 @@ rule fetch_committee:
         "<logs>/fetch/{potential}.log",
     wildcard_constraints:
         potential=one_of(COMMITTEES),
+    localrule: True
     conda:
         "../../envs/falsemetal.yaml"
-    localrule: True
     params:
         settings=settings(
-            "potentials/{potential}", exclude={"runs", "label", "engine", "csvr_time_fs"}
+            "potentials/{potential}",
+            exclude={"runs", "label", "engine", "csvr_time_fs"},
         ),
     script:
         "../scripts/fetch_committee.py"
