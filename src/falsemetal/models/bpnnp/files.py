@@ -120,8 +120,9 @@ def _read_weights(
     shapes = list(itertools.pairwise(widths))
     weights = [np.full(shape, np.nan) for shape in shapes]
     biases = [np.full(shape[1], np.nan) for shape in shapes]
+    lines = _lines(path)
     try:
-        for line in _lines(path):
+        for line in lines:
             value, kind, _, layer, node, *end = line
             if kind == "a":
                 weights[int(layer)][int(node) - 1, int(end[1]) - 1] = float(value)
