@@ -5,4 +5,4 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-PATIENCE_S = 600
+PATIENCE_S = 1500
