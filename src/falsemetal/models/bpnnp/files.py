@@ -4,7 +4,7 @@ Lengths in the files are in bohr and energies in Ha; what is read is in Å and e
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -74,13 +74,16 @@ def read_committee(directory: str | Path) -> Committee:
 
 
 def _check_same(first: Path, expected: Settings, other: Path, found: Settings) -> None:
-    for name in ("elements", "functions", "hidden_nodes", "atomic_energies_eV"):
-        if getattr(found, name) != getattr(expected, name):
-            what = {"functions": "symmetry functions", "elements": "elements"}
-            raise ModelError(
-                f"{other / INPUT}: {what.get(name, name)} other than in {first / INPUT}; members "
-                "of a committee share them: give each its own folder"
-            )
+    differing = [
+        field.name.replace("_", " ")
+        for field in fields(Settings)
+        if getattr(found, field.name) != getattr(expected, field.name)
+    ]
+    if differing:
+        raise ModelError(
+            f"{other / INPUT}: {', '.join(differing)} other than in {first / INPUT}; members of a "
+            "committee share them: give each its own folder"
+        )
 
 
 def _read_member(folder: Path, settings: Settings) -> dict[int, Network]:
