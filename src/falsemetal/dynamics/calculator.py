@@ -11,7 +11,7 @@ from torch import Tensor
 
 from falsemetal.dynamics.checkpoint import NeighbourState
 from falsemetal.engine.committee import CommitteeEvaluator
-from falsemetal.engine.compilation import compile_evaluation, compiler_found
+from falsemetal.engine.compilation import compile_evaluation, compiler_found, with_compiler_settings
 from falsemetal.engine.evaluator import Evaluator
 from falsemetal.engine.neighbours import Neighbours, find_neighbours
 from falsemetal.engine.plain import PlainEvaluator
@@ -138,8 +138,6 @@ class _System:
             self._functions[slots] = self._prepare(slots)
         # a copy: the last bit of a sum may depend on how memory is aligned
         copy = torch.tensor(positions, device=self._device)
-        if isinstance(self._evaluator, CommitteeEvaluator):
-            rows = self._evaluator.select(copy, rows)
         energy, gradient = self._functions[slots](copy, rows)
         forces = np.empty_like(positions)
         forces[self.order] = -gradient.cpu().numpy()
@@ -157,10 +155,9 @@ class _System:
 
         if not self._compiled:
             return function
-        if evaluator.chunk_size(slots) is None:
-            return compile_evaluation(function, contract=isinstance(evaluator, CommitteeEvaluator))
-        evaluator.compiled_chunks = {}
-        return function
+        if evaluator.compile_parts(slots):
+            return with_compiler_settings(function)
+        return compile_evaluation(function)
 
 
 def _make_evaluator(model: AnyModel, species: list[int], counts: list[int]) -> AnyEvaluator:

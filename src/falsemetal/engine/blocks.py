@@ -1,63 +1,70 @@
-"""Edges within the cutoff, sorted by the species of either end into blocks of fixed shapes."""
+"""Edges within the cutoff, sorted by the species of either end."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from falsemetal.engine.compilation import compile_for_any_shape
 from falsemetal.engine.neighbours import Neighbours, edge_vectors
 
 SLOTS_STEP = 16
 """Slots of a centre come in whole vectors of the processor."""
 
-SPARE = 1.03
-FAR_A = 1e3
-"""Components of the vectors of edges that there are not."""
-
-EDGES_RATIO = 1.04
-"""Room for edges comes in powers of this, so that runs of one system share what is compiled."""
+NOWHERE, FAR_A = -1, 1e3
+"""Place of an edge that there is not, and components of its vector."""
 
 
-class EdgeBlock(NamedTuple):
+class Neighbourhood(NamedTuple):
+    """What is needed of neighbours; lengths in Å.
+
+    Attributes
+    ----------
+    x, y, z
+        Vector between centre and neighbour.
+    square, inverse
+        Its square, at most that of the cutoff, and inverse length.
+    damping, slope
+        Cutoff function and its derivative by the square; zero beyond the cutoff.
+    """
+
+    x: Tensor
+    y: Tensor
+    z: Tensor
+    square: Tensor
+    inverse: Tensor
+    damping: Tensor
+    slope: Tensor
+
+
+class Block(NamedTuple):
     """Edges between centres of one species and neighbours of one species.
 
     Attributes
     ----------
-    places
-        Of the edges in the flattened neighbour rows, shape (edges,); −1 for those too many, of
-        which the last is one.
+    vectors
+        Between centre and neighbour, shape (3, edges), Å; the last one is far beyond the cutoff.
+    fields
+        Fields of :class:`Neighbourhood`, shape (7, edges), not to be differentiated.
+    around
+        The same by centre, shape (7, n, slots).
     centres
         Which centre each edge belongs to, shape (edges,).
     table
         The edges of each centre, shape (n, slots); empty slots name the last edge.
     """
 
-    places: Tensor
+    vectors: Tensor
+    fields: Tensor
+    around: Tensor
     centres: Tensor
     table: Tensor
 
 
-@dataclass(frozen=True)
-class BlockedNeighbours(Neighbours):
-    """Neighbour rows and, of the edges within the cutoff, the blocks.
-
-    Attributes
-    ----------
-    blocks
-        For each species of centres and, within, of neighbours.
-    """
-
-    blocks: tuple[tuple[EdgeBlock, ...], ...]
-
-
 class EdgeBlocks:
     """Sorts the edges of one system, whose atoms are sorted by species.
-
-    Blocks grow where needed and never shrink, so that arrays rarely change their shape. What is too
-    many adds zeros, which leave every sum as it is to the last bit.
 
     Parameters
     ----------
@@ -65,14 +72,21 @@ class EdgeBlocks:
         Atoms of each species.
     r_cut_A
         Cutoff.
+    dtype
+        Of vectors, once their differences are taken.
     """
 
-    def __init__(self, counts: Sequence[int], r_cut_A: float) -> None:
-        self.counts, self.r_cut_A = list(counts), r_cut_A
-        self._room: dict[tuple[int, int], tuple[int, int]] = {}
+    def __init__(self, counts: Sequence[int], r_cut_A: float, dtype: torch.dtype) -> None:
+        self.counts, self.r_cut_A, self.dtype = list(counts), r_cut_A, dtype
+        self.fields, self.fields_around = neighbourhood, _neighbourhood_of
 
-    def __call__(self, positions: Tensor, rows: Neighbours) -> BlockedNeighbours:
-        """Sort the edges that are within the cutoff now.
+    def compile_parts(self) -> None:
+        """Compile what the time is spent in."""
+        self.fields = compile_for_any_shape(self.fields)
+        self.fields_around = compile_for_any_shape(self.fields_around)
+
+    def __call__(self, positions: Tensor, rows: Neighbours) -> list[list[Block]]:
+        """Blocks for each species of centres and, within, of neighbours.
 
         Parameters
         ----------
@@ -81,45 +95,62 @@ class EdgeBlocks:
         rows
             Up to the cutoff, or more.
         """
-        x, y, z = edge_vectors(positions, rows).unbind(-1)
-        near = x * x + y * y + z * z < self.r_cut_A**2
-        ends = torch.tensor(self.counts, device=positions.device).cumsum(0)
+        vectors = edge_vectors(positions, rows).to(self.dtype)
+        places, ownership = self._sort(vectors.detach(), rows)
+        edges = _TakeEdges.apply(vectors, torch.cat(places))
+        blocks = []
+        for own, (centres, table) in zip(
+            edges.split([len(centres) for centres, _ in ownership], 1), ownership, strict=True
+        ):
+            known = own.detach().contiguous()
+            around = self.fields_around(known, table, self.r_cut_A)
+            fields = self.fields(known, self.r_cut_A)
+            blocks.append(Block(own.contiguous(), fields, around, centres, table))
+        n_species = len(self.counts)
+        return [blocks[i : i + n_species] for i in range(0, len(blocks), n_species)]
+
+    def _sort(
+        self, vectors: Tensor, rows: Neighbours
+    ) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
+        """Places of the edges of all blocks in the flattened rows; centres and table of each."""
+        near = vectors.square().sum(-1) < self.r_cut_A**2
+        ends = torch.tensor(self.counts, device=vectors.device).cumsum(0)
         kinds = torch.bucketize(rows.senders, ends, right=True)
-        first, blocks = 0, []
-        for centre, count in enumerate(self.counts):
+        places, ownership, first = [], [], 0
+        for count in self.counts:
             own = slice(first, first + count)
-            blocks.append(
-                tuple(
-                    self._block(near[own] & (kinds[own] == neighbour), (centre, neighbour), first)
-                    for neighbour in range(len(self.counts))
-                )
-            )
+            for kind in range(len(self.counts)):
+                filled = near[own] & (kinds[own] == kind)
+                found = filled.flatten().nonzero()[:, 0]
+                places += [found + first * near.shape[1], found.new_full((1,), NOWHERE)]
+                ownership.append(_ownership(found, filled))
             first += count
-        return BlockedNeighbours(**vars(rows), blocks=tuple(blocks))
+        return places, ownership
 
-    def _block(self, filled: Tensor, name: tuple[int, int], first: int) -> EdgeBlock:
-        n, slots = filled.shape
-        found = filled.flatten().nonzero()[:, 0]
-        counts = filled.sum(1)
-        n_edges, n_slots = self._rooms(name, len(found), int(counts.max()))
-        places = found.new_full((n_edges,), -1)
-        places[: len(found)] = found + first * slots
-        centres = found.new_zeros(n_edges)
-        own = centres[: len(found)] = found // slots
-        table = found.new_full((n, n_slots), n_edges - 1)
-        edge = torch.arange(len(found), device=found.device)
-        table[own, edge - (counts.cumsum(0) - counts)[own]] = edge
-        return EdgeBlock(places, centres, table)
 
-    def _rooms(self, name: tuple[int, int], edges: int, slots: int) -> tuple[int, int]:
-        room = self._room.get(name, (0, 0))
-        if edges >= room[0]:
-            power = math.ceil(math.log(max(edges * SPARE, 64.0), EDGES_RATIO))
-            room = math.ceil(EDGES_RATIO**power), room[1]
-        if slots > room[1]:
-            room = room[0], SLOTS_STEP * math.ceil(slots * SPARE / SLOTS_STEP)
-        self._room[name] = room
-        return room
+def _ownership(found: Tensor, filled: Tensor) -> tuple[Tensor, Tensor]:
+    """Centres and table of the edges found in the slots that are filled, and of one to spare."""
+    counts = filled.sum(1)
+    centres = torch.cat([found // filled.shape[1], found.new_zeros(1)])
+    n_slots = SLOTS_STEP * math.ceil(int(counts.max()) / SLOTS_STEP)
+    table = found.new_full((len(filled), max(n_slots, SLOTS_STEP)), len(found))
+    edge = torch.arange(len(found), device=found.device)
+    own = centres[:-1]
+    table[own, edge - (counts.cumsum(0) - counts)[own]] = edge
+    return centres, table
+
+
+def neighbourhood(vectors: Tensor, r_cut_A: float) -> Tensor:
+    """Fields of :class:`Neighbourhood`, shape (7, …), of vectors, shape (3, …)."""
+    square = vectors.square().sum(0).clamp(max=r_cut_A**2)
+    inverse = square.rsqrt()
+    t = torch.tanh(torch.relu(1.0 - square * inverse / r_cut_A))
+    slope = (-1.5 / r_cut_A) * t.square() * (1.0 - t.square()) * inverse
+    return torch.stack([*vectors, square, inverse, t**3, slope])
+
+
+def _neighbourhood_of(vectors: Tensor, table: Tensor, r_cut_A: float) -> Tensor:
+    return neighbourhood(vectors[:, table], r_cut_A)
 
 
 class _TakeEdges(torch.autograd.Function):
@@ -127,8 +158,7 @@ class _TakeEdges(torch.autograd.Function):
 
     @staticmethod
     def forward(vectors: Tensor, places: Tensor) -> Tensor:
-        flat = vectors.flatten(0, 1)[places.clamp(min=0)]
-        return torch.where(places < 0, FAR_A, flat.T)
+        return torch.where(places == NOWHERE, FAR_A, vectors.flatten(0, 1)[places].T)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
@@ -140,11 +170,6 @@ class _TakeEdges(torch.autograd.Function):
     def backward(ctx, gradient: Tensor):
         (places,) = ctx.saved_tensors
         n, slots, _ = ctx.shape
-        # the place −1 is the last, which is cut off
+        # the place NOWHERE is the last, which is cut off
         spread = gradient.new_zeros(n * slots + 1, 3).index_put((places,), gradient.T)
         return spread[:-1].view(ctx.shape), None
-
-
-def take_edges(vectors: Tensor, places: Tensor) -> Tensor:
-    """Vectors of the edges of a block, shape (3, edges), of all rows, shape (n, slots, 3)."""
-    return _TakeEdges.apply(vectors, places)

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from falsemetal.engine.blocks import BlockedNeighbours, EdgeBlocks, take_edges
-from falsemetal.engine.neighbours import edge_vectors
+from falsemetal.engine.blocks import EdgeBlocks
+from falsemetal.engine.neighbours import Neighbours
 from falsemetal.engine.symmetry import CentreFunctions
-from falsemetal.engine.triplets import Block
 from falsemetal.models.bpnnp.committee import BPNNP, ElementNetworks
 
 
@@ -33,8 +32,7 @@ class CommitteeEvaluator(torch.nn.Module):
     def __init__(self, model: BPNNP, species: Sequence[int], counts: Sequence[int]) -> None:
         super().__init__()
         present = [model.elements[index] for index in species]
-        self.dtype, self.counts = model.dtype, list(counts)
-        self.select = EdgeBlocks(counts, model.r_cut_A)
+        self.blocks = EdgeBlocks(counts, model.r_cut_A, model.dtype)
         self.functions = torch.nn.ModuleList(
             CentreFunctions(model.settings.functions[element], present, model.r_cut_A)
             for element in present
@@ -44,27 +42,23 @@ class CommitteeEvaluator(torch.nn.Module):
         self.register_buffer("constant_eV", base.sum())
 
     def forward(
-        self, positions: Tensor, neighbours: BlockedNeighbours, cell: Tensor, *, slab: bool
+        self, positions: Tensor, neighbours: Neighbours, cell: Tensor, *, slab: bool
     ) -> Tensor:
-        """Mean energy in eV.
-
-        Arguments are as in :class:`falsemetal.engine.evaluator.Evaluator`, but for the neighbours,
-        which `select` has sorted for these positions.
-        """
-        vectors = edge_vectors(positions, neighbours).to(self.dtype)
+        """Mean energy in eV; arguments as in :class:`falsemetal.engine.evaluator.Evaluator`."""
         energy = self.constant_eV
-        for of_centre, functions, networks in zip(
-            neighbours.blocks, self.functions, self.networks, strict=True
+        for blocks, functions, networks in zip(
+            self.blocks(positions, neighbours), self.functions, self.networks, strict=True
         ):
-            blocks = [
-                Block(take_edges(vectors, places), centres, table)
-                for places, centres, table in of_centre
-            ]
             energy = energy + networks(functions(blocks)).double().sum()
         return energy
 
-    def chunk_size(self, slots: int) -> None:
-        """All rows at once: compiled, nothing of the size of the triplets is kept."""
+    def compile_parts(self, slots: int) -> bool:
+        """Compile what the time is spent in, for blocks of any shape, as theirs changes."""
+        self.blocks.compile_parts()
+        for functions in self.functions:
+            for group in functions.groups:
+                group.compile_parts()
+        return True
 
 
 class FoldedNetworks(torch.nn.Module):

@@ -8,28 +8,40 @@ from typing import Any
 
 import torch
 import torch._dynamo
+import torch.fx.experimental._config
+from torch import Tensor
 
 from falsemetal.progress import logger
 
 
-def compile_evaluation(
-    function: Callable[..., Any], *, contract: bool = False
-) -> Callable[..., Any]:
-    """Compile a function, which may take a gradient within, for tensors of fixed shapes.
+def compile_evaluation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function, which may take a gradient within, anew for each set of shapes."""
+    return with_compiler_settings(torch.compile(function, dynamic=False, fullgraph=True))
 
-    Parameters
-    ----------
-    function
-        To compile.
-    contract
-        Let a CPU multiply and add in one instruction, which rounds once instead of twice.
+
+@cache
+def compile_for_any_shape(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Compile a function of tensors, once for all systems of the process.
+
+    On a CPU it may multiply and add in one instruction, which rounds once instead of twice. To be
+    called within :func:`with_compiler_settings`.
     """
-    options = {"cpp.enable_floating_point_contract_flag": "fast"} if contract else None
-    compiled = torch.compile(function, dynamic=False, fullgraph=True, options=options)
+    options = {"cpp.enable_floating_point_contract_flag": "fast"}
+    return torch.compile(function, dynamic=True, fullgraph=True, options=options)
+
+
+def with_compiler_settings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function run, and compile what is still to be compiled, under the settings needed."""
 
     def call(*arguments: Any) -> Any:
-        with torch._dynamo.config.patch(trace_autograd_ops=True, recompile_limit=64):
-            return compiled(*arguments)
+        with (
+            torch._dynamo.config.patch(
+                trace_autograd_ops=True, recompile_limit=64, specialize_float=True
+            ),
+            # sizes that happen to be equal are no less free
+            torch.fx.experimental._config.patch(use_duck_shape=False),
+        ):
+            return function(*arguments)
 
     return call
 

@@ -144,6 +144,13 @@ class Evaluator(torch.nn.Module):
         width = sum(work.width for work in works)
         return chunk_size(sum(self.counts), slots, width, self.dtype.itemsize)
 
+    def compile_parts(self, slots: int) -> bool:
+        """Compile work on chunks of rows, if there are any; tells whether it has."""
+        chunked = self.chunk_size(slots) is not None
+        if chunked:
+            self.compiled_chunks = {}
+        return chunked
+
     def _rows(self, positions: Tensor, neighbours: Neighbours) -> Rows:
         size = self.chunk_size(neighbours.senders.shape[1])
         if size is None:

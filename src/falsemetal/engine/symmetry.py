@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from falsemetal.engine.triplets import Block, Powers, triplet_sums
+from falsemetal.engine.blocks import Block
+from falsemetal.engine.compilation import compile_for_any_shape
+from falsemetal.engine.triplets import Powers, TripletSums
 from falsemetal.models.bpnnp.settings import SymmetryFunction
 
 
@@ -26,28 +28,34 @@ class CentreFunctions(torch.nn.Module):
         self, functions: Sequence[SymmetryFunction], present: Sequence[int], r_cut_A: float
     ) -> None:
         super().__init__()
-        self.n_functions = len(functions)
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, function in enumerate(functions):
-            if set(function.neighbours) <= set(present):
-                groups.setdefault(function.neighbours, []).append(index)
-        self.indices = list(groups.values())
-        self.kinds = [sorted({present.index(z) for z in neighbours}) for neighbours in groups]
+            groups.setdefault(function.neighbours, []).append(index)
+        self.kinds = [
+            sorted({present.index(z) for z in neighbours})
+            if set(neighbours) <= set(present)
+            else None
+            for neighbours in groups
+        ]
         self.groups = torch.nn.ModuleList(
             (RadialFunctions if len(neighbours) == 1 else AngularFunctions)(
                 [functions[index] for index in indices], r_cut_A
             )
             for neighbours, indices in groups.items()
         )
+        order = torch.tensor([index for indices in groups.values() for index in indices])
+        self.register_buffer("places", order.argsort())
 
     def forward(self, blocks: Sequence[Block]) -> Tensor:
         """Values, shape (n, functions), of the edges to neighbours of each species present."""
-        values = [blocks[0].vectors.new_zeros(len(blocks[0].table))] * self.n_functions
-        for group, kinds, indices in zip(self.groups, self.kinds, self.indices, strict=True):
-            found = group([blocks[kind] for kind in kinds])
-            for index, value in zip(indices, found.unbind(1), strict=True):
-                values[index] = value
-        return torch.stack(values, 1)
+        n_atoms = len(blocks[0].table)
+        values = [
+            blocks[0].vectors.new_zeros(n_atoms, group.n_functions)
+            if kinds is None
+            else group([blocks[kind] for kind in kinds])
+            for group, kinds in zip(self.groups, self.kinds, strict=True)
+        ]
+        return torch.cat(values, 1).index_select(1, self.places)
 
 
 class RadialFunctions(torch.nn.Module):
@@ -63,42 +71,53 @@ class RadialFunctions(torch.nn.Module):
 
     def __init__(self, functions: Sequence[SymmetryFunction], r_cut_A: float) -> None:
         super().__init__()
-        self.functions, self.r_cut_A = list(functions), r_cut_A
+        self.n_functions, self.r_cut_A = len(functions), r_cut_A
+        self.sums = _radial_sums
+        eta = torch.tensor([[function.eta_per_A2] for function in functions])
+        shift = torch.tensor([[function.shift_A] for function in functions])
+        self.register_buffer("eta_per_A2", eta)
+        self.register_buffer("shift_A", shift)
 
     def forward(self, blocks: Sequence[Block]) -> Tensor:
         """Values, shape (n, functions), of the edges to neighbours of one species."""
         (block,) = blocks
-        lengths = block.vectors.square().sum(0).sqrt()
-        damping = torch.tanh(torch.relu(1.0 - lengths / self.r_cut_A)) ** 3
-        terms = [
-            torch.exp(-function.eta_per_A2 * (lengths - function.shift_A).square()) * damping
-            for function in self.functions
-        ]
-        return SumOverEdges.apply(torch.stack(terms, 1), block.centres, block.table)
+        return self.sums(
+            block.vectors, block.centres, block.table, self.eta_per_A2, self.shift_A, self.r_cut_A
+        )
+
+    def compile_parts(self) -> None:
+        """Compile what the time is spent in."""
+        self.sums = compile_for_any_shape(self.sums)
 
 
-class SumOverEdges(torch.autograd.Function):
-    """Sums over the edges of each centre, shape (n, …), of terms, shape (edges, …).
+def _radial_sums(
+    vectors: Tensor, centres: Tensor, table: Tensor, eta: Tensor, shift: Tensor, r_cut_A: float
+) -> Tensor:
+    lengths = vectors.square().sum(0).sqrt()
+    damping = torch.tanh(torch.relu(1.0 - lengths / r_cut_A)) ** 3
+    terms = torch.exp(-eta * (lengths - shift).square()) * damping
+    return _SumOverEdges.apply(terms, centres, table).T
+
+
+class _SumOverEdges(torch.autograd.Function):
+    """Sums over the edges of each centre, shape (functions, n), of terms, (functions, edges).
 
     The gradient gathers too, where indexing would scatter.
     """
 
     @staticmethod
     def forward(terms: Tensor, centres: Tensor, table: Tensor) -> Tensor:
-        """Sum by centre."""
-        return terms[table].sum(1)
+        return terms[:, table].sum(-1)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
-        """Keep whose each term is."""
         _, centres, _ = inputs
         ctx.save_for_backward(centres)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
-        """Gather, where the gradient of indexing would scatter."""
         (centres,) = ctx.saved_tensors
-        return gradient[centres], None, None
+        return gradient[:, centres], None, None
 
 
 class AngularFunctions(torch.nn.Module):
@@ -114,10 +133,16 @@ class AngularFunctions(torch.nn.Module):
 
     def __init__(self, functions: Sequence[SymmetryFunction], r_cut_A: float) -> None:
         super().__init__()
-        self.powers = Powers.of(functions, r_cut_A)
-        coefficients = self.powers.coefficients(functions).to(torch.get_default_dtype())
+        self.n_functions = len(functions)
+        powers = Powers.of(functions, r_cut_A)
+        self.sums = TripletSums(powers)
+        coefficients = powers.coefficients(functions).to(torch.get_default_dtype())
         self.register_buffer("coefficients", coefficients)
 
     def forward(self, blocks: Sequence[Block]) -> Tensor:
         """Values, shape (n, functions), of the edges to neighbours of one or two species."""
-        return triplet_sums(blocks, self.powers) @ self.coefficients
+        return self.sums(blocks) @ self.coefficients
+
+    def compile_parts(self) -> None:
+        """Compile what the time is spent in."""
+        self.sums.compile_parts()

@@ -9,13 +9,15 @@ an edge holds all that its gradient needs, and nothing is ever scattered into a 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cache
 
 import torch
 from torch import Tensor
 
+from falsemetal.engine.blocks import Block, Neighbourhood
+from falsemetal.engine.compilation import compile_for_any_shape
 from falsemetal.engine.hyperbolic import tanh
 from falsemetal.models.bpnnp.settings import SymmetryFunction
 
@@ -84,75 +86,23 @@ def _coefficient(function: SymmetryFunction, power: int) -> float:
     return 2.0 ** (1 - function.zeta) * math.comb(function.zeta, power) * function.sign**power
 
 
-class Block(NamedTuple):
-    """Edges between centres of one species and neighbours of one species.
-
-    Attributes
-    ----------
-    vectors
-        Between centre and neighbour, shape (3, edges), Å; those too many are beyond the cutoff, and
-        the last one is.
-    centres
-        Which centre each edge belongs to, shape (edges,).
-    table
-        The edges of each centre, shape (n, slots); empty slots name the last edge.
-    """
-
-    vectors: Tensor
-    centres: Tensor
-    table: Tensor
-
-
-class Neighbourhood(NamedTuple):
-    """What is needed of neighbours; lengths in Å.
-
-    Attributes
-    ----------
-    x, y, z
-        Vector between centre and neighbour.
-    square, inverse
-        Its square, at most that of the cutoff, and inverse length.
-    damping, slope
-        Cutoff function and its derivative by the square; zero beyond the cutoff.
-    """
-
-    x: Tensor
-    y: Tensor
-    z: Tensor
-    square: Tensor
-    inverse: Tensor
-    damping: Tensor
-    slope: Tensor
-
-
-def neighbourhood(vectors: Tensor, r_cut_A: float) -> Tensor:
-    """Fields of :class:`Neighbourhood`, shape (7, …), of vectors, shape (3, …)."""
-    square = vectors.square().sum(0).clamp(max=r_cut_A**2)
-    inverse = square.rsqrt()
-    t = tanh(torch.relu(1.0 - square * inverse / r_cut_A))
-    slope = (-1.5 / r_cut_A) * t.square() * (1.0 - t.square()) * inverse
-    return torch.stack([*vectors, square, inverse, t**3, slope])
-
-
 class _Meeting:
     """Every edge of a block (first axis) with all neighbours of its centre (second axis).
 
     Parameters
     ----------
-    edges
-        Block to take the edges from.
-    met
-        Block of what they meet.
+    fields, centres
+        Of the edges, as in :class:`falsemetal.engine.blocks.Block`.
+    around
+        Of the block that holds what they meet.
     powers
         To sum.
     """
 
-    def __init__(self, edges: Block, met: Block, powers: Powers) -> None:
-        self.powers, self.centres = powers, edges.centres
-        own = neighbourhood(edges.vectors, powers.r_cut_A)
-        others = neighbourhood(met.vectors[:, met.table], powers.r_cut_A)
-        self.a = a = Neighbourhood(*own[:, :, None])
-        self.b = b = Neighbourhood(*others[:, edges.centres])
+    def __init__(self, fields: Tensor, centres: Tensor, around: Tensor, powers: Powers) -> None:
+        self.powers, self.centres = powers, centres
+        self.a = a = Neighbourhood(*fields[:, :, None])
+        self.b = b = Neighbourhood(*around[:, centres])
         self.difference = [a.x - b.x, a.y - b.y, a.z - b.z]
         square = sum(d * d for d in self.difference)
         # an edge meets itself, and an empty slot others: both are sent beyond the cutoff
@@ -208,22 +158,57 @@ class _Meeting:
         return 2.0 * torch.stack(found)
 
 
+class TripletSums:
+    """Sums of powers of the cosine over pairs of neighbours, for all centres.
+
+    Parameters
+    ----------
+    powers
+        To sum.
+    """
+
+    def __init__(self, powers: Powers) -> None:
+        self.sums, self.gradient = _functions(powers)
+
+    def compile_parts(self) -> None:
+        """Compile what the time is spent in."""
+        self.sums, self.gradient = map(compile_for_any_shape, (self.sums, self.gradient))
+
+    def __call__(self, blocks: Sequence[Block]) -> Tensor:
+        """Sum over neighbours of one or of two species; shape (n, powers)."""
+        # fewer edges make longer rows, which suits sums over rows
+        ordered = sorted(blocks, key=lambda block: len(block.centres))
+        return _TripletSums.apply(self, *(tensor for block in ordered for tensor in block))
+
+
+@cache
+def _functions(powers: Powers) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    def sums(fields: Tensor, centres: Tensor, around: Tensor) -> Tensor:
+        return _Meeting(fields, centres, around, powers).sums()
+
+    def gradient(fields: Tensor, centres: Tensor, around: Tensor, weights: Tensor) -> Tensor:
+        return _Meeting(fields, centres, around, powers).gradient(weights)
+
+    return sums, gradient
+
+
 class _TripletSums(torch.autograd.Function):
-    """Sums of powers for all centres, with the gradient that the module describes.
+    """The sums, with the gradient that the module describes.
 
     Of like neighbours there is only the first block; each pair of them is then met twice.
     """
 
     @staticmethod
-    def forward(powers: Powers, *tensors: Tensor) -> Tensor:
+    def forward(work: TripletSums, *tensors: Tensor) -> Tensor:
         blocks = _blocks(tensors)
-        sums = _Meeting(blocks[0], blocks[-1], powers).sums()
-        total = sums[blocks[0].table].sum(1)
+        edges, met = blocks[0], blocks[-1]
+        sums = work.sums(edges.fields, edges.centres, met.around)
+        total = sums[edges.table].sum(1)
         return total if len(blocks) == 2 else 0.5 * total
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
-        ctx.powers, *tensors = inputs
+        ctx.work, *tensors = inputs
         ctx.save_for_backward(*tensors)
 
     @staticmethod
@@ -231,24 +216,11 @@ class _TripletSums(torch.autograd.Function):
         blocks = _blocks(ctx.saved_tensors)
         gradients = [None]
         for edges, met in zip(blocks, reversed(blocks), strict=True):
-            gradients += [_Meeting(edges, met, ctx.powers).gradient(weights), None, None]
+            gradient = ctx.work.gradient(edges.fields, edges.centres, met.around, weights)
+            gradients += [gradient, None, None, None, None]
         return tuple(gradients)
 
 
 def _blocks(tensors: Sequence[Tensor]) -> list[Block]:
-    return [Block(*tensors[place : place + 3]) for place in range(0, len(tensors), 3)]
-
-
-def triplet_sums(blocks: Sequence[Block], powers: Powers) -> Tensor:
-    """Sum powers of the cosine over pairs of neighbours, shape (n, powers).
-
-    Parameters
-    ----------
-    blocks
-        Of one or of two species of neighbours.
-    powers
-        To sum.
-    """
-    # fewer edges make longer rows, which suits sums over rows
-    ordered = sorted(blocks, key=lambda block: len(block.centres))
-    return _TripletSums.apply(powers, *(tensor for block in ordered for tensor in block))
+    size = len(Block._fields)
+    return [Block(*tensors[place : place + size]) for place in range(0, len(tensors), size)]
