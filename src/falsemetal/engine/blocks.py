@@ -158,7 +158,8 @@ class _TakeEdges(torch.autograd.Function):
 
     @staticmethod
     def forward(vectors: Tensor, places: Tensor) -> Tensor:
-        return torch.where(places == NOWHERE, FAR_A, vectors.flatten(0, 1)[places].T)
+        found = vectors.flatten(0, 1).index_select(0, places.clamp(min=0))
+        return torch.where(places == NOWHERE, FAR_A, found.T)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
