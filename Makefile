@@ -22,7 +22,7 @@ demo: install
 	@BIN=$(BIN) tools/run --cores $(CORES) --configfile $(CONFIG)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
 # through profiles/slurm on a Slurm of one node that lives as long as the test; needs Debian and root
 test-slurm: install

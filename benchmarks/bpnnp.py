@@ -29,7 +29,7 @@ from falsemetal.references.sampling import equilibrate
 from falsemetal.structures.water import cubic_cell
 from falsemetal.units import ASE_FS
 
-MOLECULES = (105,)
+MOLECULES = (64, 105, 315)
 CORES = (1, 2)
 REPEATS = 3
 DENSITY_G_PER_CM3 = 0.997

@@ -46,6 +46,14 @@ QUESTIONS = {
         "Training",
         "The one-layer model on boxes of 64 molecules in batches of 5, against `mace_run_train`.",
     ),
+    "bpnnp": (
+        "The paper's committee of neural networks",
+        "A step of molecular dynamics of liquid water by the eight networks of "
+        "`bulkH2O-jcp2020-cnnp`: this engine (float32, compiled) and CP2K's NNP on the same files, "
+        "with as many threads as CP2K has ranks. The aim is five times CP2K at 315 atoms. What is "
+        "compiled serves systems of all sizes: the first row's first step has compiled it, later "
+        "processes find it on disk.",
+    ),
     "observables": (
         "Observables",
         "All observables of a slab, read from its trajectory, one process.",

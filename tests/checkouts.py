@@ -3,6 +3,12 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 PATIENCE_S = 1500
+
+SHARED = ROOT.parent / "shared/data"
+
+with_shared_data = pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")

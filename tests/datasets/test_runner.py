@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.units import fs
-from checkouts import ROOT
+from checkouts import SHARED, with_shared_data
 
 from falsemetal.config import Checks, Split
 from falsemetal.datasets.checks import check_frames
@@ -11,8 +11,7 @@ from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.runner import read_runner
 from falsemetal.datasets.split import PARTS, split_frames
 
-REVPBE0 = ROOT.parent / "shared/data/revpbe0-d3-water/input.data"
-with_shared_data = pytest.mark.skipif(not REVPBE0.exists(), reason="needs the shared data")
+REVPBE0 = SHARED / "revpbe0-d3-water/input.data"
 
 BOHR_A, HARTREE_EV = 0.529177210903, 27.211386245988  # CODATA 2018
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checkouts import ROOT
+from checkouts import ROOT, SHARED, with_shared_data
 
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.sources import (
@@ -20,11 +20,9 @@ from falsemetal.datasets.sources import (
 )
 
 SOURCES = ROOT / "data/sources.yaml"
-SHARED = ROOT.parent / "shared/data"
 REVPBE0 = SHARED / "revpbe0-d3-water/input.data"
 COMMITTEE = SHARED / "bpnnp-bulkH2O-jcp2020"
 CP2K_COMMITTEE = Path("/usr/share/cp2k/NNP/bulkH2O-jcp2020-cnnp")
-with_shared_data = pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")
 
 RUNNER = """begin
 lattice 10.0 0.0 0.0

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from checkouts import ROOT
+from checkouts import SHARED, with_shared_data
 from small_models import water_layer
 
 from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.engine.blocks import EdgeBlocks
+from falsemetal.engine.neighbours import find_neighbours
+from falsemetal.engine.symmetry import AngularFunctions
 from falsemetal.models.bpnnp.committee import BPNNP, load_bpnnp
 from falsemetal.models.bpnnp.files import INPUT, SCALING, read_committee
 from falsemetal.models.bpnnp.settings import SymmetryFunction
@@ -21,7 +24,9 @@ from falsemetal.models.graph import build_graph
 from falsemetal.models.mace import predict
 from falsemetal.models.store import ModelError
 
-WEIGHTS = ROOT.parent / "shared/data/bpnnp-bulkH2O-jcp2020"
+WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
+
+pytestmark = with_shared_data
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +86,35 @@ def test_symmetry_functions_are_those_of_plain_loops(committee, water, element) 
     for function in committee.settings.functions[element]:
         value = float(environment(function)[centre])
         assert value == pytest.approx(by_hand(water, centre, function, committee.r_cut_A), rel=1e-9)
+
+
+@pytest.mark.parametrize("neighbours", [(1, 1), (1, 8)])
+def test_steep_and_flat_angular_functions_in_single_precision(water, neighbours) -> None:
+    """High ζ must not overflow where a slot is empty, and η may be zero."""
+    functions = [
+        SymmetryFunction(neighbours, 0.01, sign=1, zeta=16),
+        SymmetryFunction(neighbours, 0.04, sign=-1, zeta=32),
+        SymmetryFunction(neighbours, 0.0, sign=1, zeta=1),
+    ]
+    atoms, r_cut_A = water[np.argsort(water.numbers, kind="stable")], 6.0
+    weights = torch.tensor([1.0, -0.5, 0.2], dtype=torch.float64)
+
+    graph = build_graph(atoms, (1, 8), r_cut_A)
+    graph.positions.requires_grad_(True)
+    environment = Environment(graph, (1, 8), r_cut_A, torch.float64)
+    oxygen = torch.tensor(atoms.numbers == 8)
+    plain = torch.stack([environment(function) for function in functions], 1)[oxygen]
+    (expected,) = torch.autograd.grad((plain @ weights).sum(), graph.positions)
+
+    positions = torch.tensor(atoms.positions, requires_grad=True)
+    rows = find_neighbours(atoms.positions, atoms.cell.array, atoms.pbc, r_cut_A + 0.3)
+    counts = [int((atoms.numbers == z).sum()) for z in (1, 8)]
+    _, of_oxygen = EdgeBlocks(counts, r_cut_A, torch.float32)(positions, rows)
+    blocks = [of_oxygen[(1, 8).index(element)] for element in sorted(set(neighbours))]
+    found = AngularFunctions(functions, r_cut_A)(blocks)
+    (gradient,) = torch.autograd.grad((found @ weights.float()).sum(), positions)
+    torch.testing.assert_close(found.double(), plain, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_forces_are_the_gradient_of_the_energy(committee, water) -> None:
@@ -145,6 +179,9 @@ def test_functions_are_sorted_as_scaling_and_weights_count_them(copy) -> None:
         ("symfunction_short H 3", "symfunction_short H 9", "symfunction_short .* type 3"),
         (r"cutoff_type +2", "cutoff_type 1", "cutoff_type 1 is not supported"),
         (r"global_activation_short +t t l", "global_activation_short p p l", "tanh, then linear"),
+        ("atom_energy +O.*", "atom_energy O", "atom_energy needs an element and an energy"),
+        ("elements +O H", "elements Oo H", "Oo H cannot be read"),
+        ("global_nodes_short +20", "global_nodes_short twenty", "twenty 20 cannot be read"),
         ("scale_min_short", "conv_energy 27.2\nscale_min_short", "conv_energy is not supported"),
     ],
 )
@@ -180,6 +217,22 @@ def test_a_missing_file_is_named(copy, name, message) -> None:
     path = sorted(copy.glob(f"*/{name}"))[0]
     path.unlink()
     with pytest.raises(ModelError, match=f"{path}: {message}"):
+        read_committee(copy)
+
+
+def test_the_range_of_energies_that_runner_appends_is_left_out(copy) -> None:
+    for path in copy.glob(f"*/{SCALING}"):
+        path.write_text(path.read_text() + "  -0.31   -0.29\n")
+    assert len(read_committee(copy).members) == 8
+
+
+def test_a_function_that_never_varies_is_named(copy) -> None:
+    path = copy / "nnp-1" / SCALING
+    lines = path.read_text().splitlines()
+    *_, last = lines
+    element, number, least, _, *rest = last.split()
+    path.write_text("\n".join([*lines[:-1], " ".join([element, number, least, least, *rest])]))
+    with pytest.raises(ModelError, match=f"{path}: .*function {number} never varies"):
         read_committee(copy)
 
 

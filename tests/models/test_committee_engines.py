@@ -4,19 +4,22 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from checkouts import ROOT
+from checkouts import SHARED, with_shared_data
 
 from falsemetal.datasets.runner import read_runner
 from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.engine.compilation import compiler_found
 from falsemetal.models.bpnnp.committee import BPNNP, load_bpnnp, predict_members
 from falsemetal.models.graph import build_graph
 from falsemetal.models.mace import predict
 from falsemetal.references.cp2k import find_cp2k
 from falsemetal.references.cp2k_nnp import single_points
 
-WEIGHTS = ROOT.parent / "shared/data/bpnnp-bulkH2O-jcp2020"
-FRAMES = ROOT.parent / "shared/data/revpbe0-d3-water/input.data"
+WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
+FRAMES = SHARED / "revpbe0-d3-water/input.data"
 CHOSEN = (0, 57)
+
+pytestmark = with_shared_data
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,21 @@ def test_the_fast_form_gives_the_same(committee, predicted, frames) -> None:
         atoms.calc = calculator
         assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-7)
         np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-7)
+
+
+@pytest.mark.skipif(not compiler_found("cpu"), reason="no C++ compiler")
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 5e-4), (torch.float64, 1e-7)], ids=["single", "double"]
+)
+def test_so_does_the_compiled_form_for_blocks_of_any_shape(
+    predicted, frames, dtype, tolerance
+) -> None:
+    calculator = ModelCalculator(load_bpnnp(WEIGHTS, dtype=dtype), compiled=True)
+    for (energy, forces), frame in zip(predicted, frames, strict=True):
+        atoms = frame.copy()
+        atoms.calc = calculator
+        assert atoms.get_potential_energy() == pytest.approx(energy, abs=100 * tolerance)
+        np.testing.assert_allclose(atoms.get_forces(), forces, atol=tolerance)
 
 
 def test_labels_are_met_as_well_as_table_S5_says(predicted, frames) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
-from checkouts import ROOT
+from checkouts import SHARED, with_shared_data
 
 from falsemetal.config import RunLimits
 from falsemetal.datasets.runner import read_runner
@@ -10,11 +10,13 @@ from falsemetal.dynamics.trajectory import Trajectory
 from falsemetal.references.cp2k import INSTALL, find_cp2k
 from falsemetal.references.cp2k_dynamics import run_cp2k_nnp
 
-DATA = ROOT.parent / "shared" / "data"
-MEMBER = DATA / "bpnnp-bulkH2O-jcp2020" / "nnp-1"
+MEMBER = SHARED / "bpnnp-bulkH2O-jcp2020" / "nnp-1"
 """One member of the committee: faster than eight."""
 
-pytestmark = pytest.mark.skipif(find_cp2k() is None, reason=f"CP2K: not on PATH; {INSTALL}")
+pytestmark = [
+    with_shared_data,
+    pytest.mark.skipif(find_cp2k() is None, reason=f"CP2K: not on PATH; {INSTALL}"),
+]
 
 TEMPERATURE_SIGMAS = 5.0
 
@@ -25,7 +27,7 @@ class KilledError(Exception):
 
 @pytest.fixture(scope="module")
 def start():
-    atoms = read_runner(DATA / "revpbe0-d3-water" / "input.data")[0]
+    atoms = read_runner(SHARED / "revpbe0-d3-water" / "input.data")[0]
     thermalize_momenta(atoms, temperature_K=300.0, rng=np.random.default_rng(5))
     Stationary(atoms)
     return atoms

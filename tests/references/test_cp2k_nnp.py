@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 from ase import Atoms
-from checkouts import ROOT
+from checkouts import SHARED, with_shared_data
 
 from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.datasets.runner import read_runner
@@ -12,10 +12,10 @@ from falsemetal.references.cp2k import INSTALL, find_cp2k
 from falsemetal.references.cp2k_nnp import Cp2kCommittee, single_points
 from falsemetal.references.topology import UnsupportedStructureError
 
-DATA = ROOT.parent / "shared" / "data"
-COMMITTEE = DATA / "bpnnp-bulkH2O-jcp2020"
+COMMITTEE = SHARED / "bpnnp-bulkH2O-jcp2020"
 
-pytestmark = pytest.mark.skipif(find_cp2k() is None, reason=f"CP2K: not on PATH; {INSTALL}")
+pytestmark = with_shared_data
+with_cp2k = pytest.mark.skipif(find_cp2k() is None, reason=f"CP2K: not on PATH; {INSTALL}")
 
 FORCE_RMSE = 0.15
 """eV/Å; the paper's Table S5 has 0.088 for this committee."""
@@ -26,7 +26,7 @@ ENERGY_ERROR = 0.005
 
 @pytest.fixture(scope="module")
 def frames():
-    everything = read_runner(DATA / "revpbe0-d3-water" / "input.data")
+    everything = read_runner(SHARED / "revpbe0-d3-water" / "input.data")
     return everything[0], everything[50]
 
 
@@ -38,6 +38,7 @@ def copy(tmp_path):
     return tmp_path
 
 
+@with_cp2k
 def test_energies_and_forces_are_near_the_labels(frames):
     for atoms, (energy_eV, forces) in zip(frames, single_points(frames, COMMITTEE), strict=True):
         assert energy_eV == pytest.approx(atoms.info[ENERGY], abs=ENERGY_ERROR * len(atoms))
@@ -45,6 +46,7 @@ def test_energies_and_forces_are_near_the_labels(frames):
         assert np.abs(forces.sum(axis=0)).max() < 1e-6
 
 
+@with_cp2k
 def test_forces_are_the_derivative_of_the_energy(frames):
     atom, shift_A = 1, 0.002
     direction = np.array([1.0, -1.0, 1.0]) / np.sqrt(3.0)

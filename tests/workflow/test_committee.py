@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from checkouts import BIN, PATIENCE_S, ROOT
+from checkouts import BIN, PATIENCE_S, ROOT, SHARED, with_shared_data
 
 from falsemetal.references.cp2k import NAMES, find_cp2k
 
-WEIGHTS = ROOT.parent / "shared/data/bpnnp-bulkH2O-jcp2020"
-FRAMES = ROOT.parent / "shared/data/revpbe0-d3-water/input.data"
+WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
+FRAMES = SHARED / "revpbe0-d3-water/input.data"
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, with_shared_data]
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,22 @@ def test_without_cp2k_the_rest_goes_on_and_says_so(checkout, configuration, tmp_
     arguments = ("--cores", "2", "--configfile", configuration, "--", "figS10", "table_runs")
     run = snakemake(checkout, *arguments, path=without_cp2k(tmp_path / "bin"))
     assert run.returncode == 0, run.stderr
-    assert "No CP2K on the PATH: by-cp2k (engine: cp2k) is left out" in run.stderr
+    assert "CP2K: none of" in run.stderr
+    assert "by-cp2k (engine: cp2k) is left out" in run.stderr
     assert shown(checkout) == {"native"}
     shutil.rmtree(checkout / "results/committee/figures")
+
+
+def test_a_cp2k_that_is_too_old_stops_nothing_else(checkout, configuration, tmp_path) -> None:
+    path = without_cp2k(tmp_path / "bin")
+    program = tmp_path / "bin/cp2k"
+    program.write_text("#!/bin/sh\necho CP2K version 8.2\n")
+    program.chmod(0o755)
+    arguments = ("--dry-run", "--configfile", configuration, "--", "figS10")
+    run = snakemake(checkout, *arguments, path=path)
+    assert run.returncode == 0, run.stderr
+    assert "is older than 9.1" in run.stderr
+    assert "by-cp2k (engine: cp2k) is left out" in run.stderr
 
 
 @pytest.mark.skipif(find_cp2k() is None, reason="no CP2K on the PATH: apt install cp2k")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from falsemetal.config import BPNNPPotential, ForceFieldPotential
-from falsemetal.references.cp2k import find_cp2k
+from falsemetal.references.cp2k import Cp2kError, require_cp2k
 
 
 def names_of(choose):
@@ -16,11 +16,22 @@ FORCE_FIELDS = names_of(lambda p: isinstance(p, ForceFieldPotential))
 COMMITTEES = names_of(lambda p: isinstance(p, BPNNPPotential))
 BY_CP2K = names_of(lambda p: isinstance(p, BPNNPPotential) and p.engine == "cp2k")
 BY_MODEL = [n for n in CONFIG.trained_potentials + COMMITTEES if n not in BY_CP2K]
-SKIPPED = BY_CP2K if BY_CP2K and find_cp2k() is None else []
+
+
+def fault_of_cp2k():
+    """Why CP2K cannot be run here, or None."""
+    try:
+        require_cp2k()
+    except Cp2kError as error:
+        return str(error)
+
+
+FAULT_OF_CP2K = fault_of_cp2k() if BY_CP2K else None
+SKIPPED = BY_CP2K if FAULT_OF_CP2K else []
 if SKIPPED and workflow.is_main_process:
     print(
-        f"No CP2K on the PATH: {', '.join(SKIPPED)} (engine: cp2k) is left out. Install it (Debian: "
-        "apt install cp2k; conda-forge: cp2k) or load its module, or set engine: native.",
+        f"{FAULT_OF_CP2K}. Until then {', '.join(SKIPPED)} (engine: cp2k) is left out; engine: native "
+        "needs no CP2K.",
         file=sys.stderr,
     )
 
@@ -67,6 +78,16 @@ def code(*patterns):
     return sorted(str(path) for pattern in patterns for path in package.glob(pattern))
 
 
+def local_paths(section):
+    """Files of the user's own that a dataset or a potential names by its path."""
+    if section.path is None:
+        return []
+    path = Path(section.path)
+    return (
+        sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    )
+
+
 def labelled_frames(wildcards):
     """Frames with labels that a dataset is made from."""
     folder = f"<results>/datasets/{wildcards.dataset}"
@@ -95,9 +116,10 @@ def replicas(wildcards):
     )
 
 
-def sizes_of(campaign):
-    """Sizes of a campaign, none if the configuration has no such section."""
-    return CONFIG.campaigns[campaign].sizes_A if campaign in CONFIG.campaigns else []
+def sizes_run(campaign):
+    """Sizes of a campaign at which a potential is run, ascending."""
+    names = [name for name in CONFIG.potentials if name not in SKIPPED]
+    return sorted({s for name in names for s in CONFIG.durations_ps(name, campaign)})
 
 
 def observables(campaign, *tables, sizes=None):

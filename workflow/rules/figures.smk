@@ -1,5 +1,5 @@
 # One rule a figure; each is drawn by the module of its name in falsemetal.figures.
-THICKEST = sizes_of("slabs")[-1:]
+THICKEST = sizes_run("slabs")[-1:]
 
 
 rule fig3a:
@@ -79,7 +79,7 @@ rule fig3d:
 rule figS7:
     """Radial distributions of bulk water in the smallest cube (Fig. S7)."""
     input:
-        tables=observables("cubic", "rdf", sizes=sizes_of("cubic")[:1]),
+        tables=observables("cubic", "rdf", sizes=sizes_run("cubic")[:1]),
         code=code("figures/figS7.py", "figures/style.py"),
     output:
         pdf="<results>/figures/figS7.pdf",

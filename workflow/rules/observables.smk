@@ -25,11 +25,18 @@ rule observe_slab:
         "../scripts/observe_slab.py"
 
 
+# where the potential of a cell is computed
+COULOMB = [
+    *(f"engine/{name}.py" for name in ("coulomb", "kspace_sum", "mesh")),
+    "models/reciprocal.py",
+]
+
+
 rule observe_bulk:
     """ΔV of a periodic cell, its correlation, and radial distributions (paper, S1.2.3)."""
     input:
         trajectories=replicas,
-        code=code("analysis/*.py"),
+        code=code("analysis/*.py", *COULOMB),
     output:
         summary="<results>/observables/{potential}/{campaign}/{size}A/summary.csv",
         potential="<results>/observables/{potential}/{campaign}/{size}A/potential.csv",

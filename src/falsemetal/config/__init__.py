@@ -105,6 +105,12 @@ class Config(Section):
                     f"{key}.dataset: '{potential.dataset}' has no force field; "
                     "name a dataset of kind: force_field"
                 )
+            by_cp2k = isinstance(potential, BPNNPPotential) and potential.engine == "cp2k"
+            if by_cp2k and "slabs" in potential.runs:
+                raise ValueError(
+                    f"{key}.runs.slabs: CP2K evaluates networks in periodic cells only; remove it, "
+                    f"or give {key}.engine: native"
+                )
             for campaign, run in potential.runs.items():
                 self._check_run(f"{key}.runs.{campaign}", campaign, run)
         if self.training is None and self.trained_potentials:

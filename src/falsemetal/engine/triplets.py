@@ -69,12 +69,15 @@ class Powers:
 
     def exponentials(self, squares: Tensor) -> list[Tensor]:
         """exp(−η · squares); every η that is a multiple of the least takes a power of its own."""
-        least = self.degrees[0][0]
+        least = min((eta for eta, _ in self.degrees if eta > 0.0), default=0.0)
         base = torch.exp(-least * squares)
-        return [self._power(base, eta / least) for eta, _ in self.degrees]
+        return [
+            self._power(base, eta, eta / least) if eta > 0.0 else torch.ones_like(base)
+            for eta, _ in self.degrees
+        ]
 
-    def _power(self, base: Tensor, multiple: float) -> Tensor:
-        largest = multiple * self.degrees[0][0] * LARGEST_SQUARES * self.r_cut_A**2
+    def _power(self, base: Tensor, eta: float, multiple: float) -> Tensor:
+        largest = eta * LARGEST_SQUARES * self.r_cut_A**2
         if largest > LARGEST_EXPONENT:
             base = base.clamp(min=math.exp(-LARGEST_EXPONENT / multiple))
         whole = round(multiple)
@@ -108,7 +111,9 @@ class _Meeting:
         # an edge meets itself, and an empty slot others: both are sent beyond the cutoff
         square = torch.where(square > 0.0, square, 4.0 * powers.r_cut_A**2)
         self.length = square.sqrt()
-        self.cosine = (a.square + b.square - square) * (0.5 * a.inverse) * b.inverse
+        cosine = (a.square + b.square - square) * (0.5 * a.inverse) * b.inverse
+        # high powers of an empty slot's would overflow
+        self.cosine = cosine.clamp(-1.0, 1.0)
         self.t = tanh(torch.relu(1.0 - self.length * (1.0 / powers.r_cut_A)))
         self.exponentials = powers.exponentials(a.square + b.square + square)
 

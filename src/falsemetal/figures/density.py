@@ -17,11 +17,11 @@ def tabulate(density: Tables, config: Config) -> pd.DataFrame:
     ----------
     density
         Tables of :class:`falsemetal.analysis.slab.SlabObservables` by potential and
-        nominal thickness in Å.
+        nominal thickness in Å, of which the thickest is drawn.
     config
         Gives the order of the potentials.
     """
-    thickest = config.slabs.thicknesses_A[-1]
+    thickest = max(thickness for _, thickness in density)
     parts = [
         density[name, thickest].assign(potential=name)
         for name in config.potentials

@@ -33,7 +33,7 @@ def tabulate(
     config
         Gives the order of the potentials.
     """
-    thickest = config.slabs.thicknesses_A[-1]
+    thickest = _thickest(dipole)
     edges = _bin_edges(dipole, config)
     centres = 0.5 * (edges[1:] + edges[:-1])
     parts = []
@@ -54,7 +54,7 @@ def tabulate(
             columns={"lag_ps": "x", "acf": "y", "acf_low": "y_low", "acf_high": "y_high"}
         )
         parts.append(_label(memory, "c", name, "lag_ps", "autocorrelation"))
-    expected = pd.DataFrame({"x": centres, "y": _continuum_density(centres, config)})
+    expected = pd.DataFrame({"x": centres, "y": _continuum_density(centres, thickest, config)})
     parts.append(_label(expected, "a", "continuum", "P_z_e_per_A", "probability_density_A_per_e"))
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
@@ -67,7 +67,7 @@ def draw(
     with style.journal_style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.55)
         panels = dict(zip("abc", figure.subplots(1, 3), strict=True))
-        _draw_distribution(panels["a"], table, config)
+        _draw_distribution(panels["a"], table, _thickest(dipole), config)
         _draw_profile(panels["b"], table, config)
         _draw_memory(panels["c"], table, config)
         for letter, axes in panels.items():
@@ -78,7 +78,7 @@ def draw(
     return figure, table
 
 
-def _draw_distribution(axes: Axes, table: pd.DataFrame, config: Config) -> None:
+def _draw_distribution(axes: Axes, table: pd.DataFrame, thickness_A: float, config: Config) -> None:
     for name, look in style.looks(config, table).items():
         rows = _rows(table, "a", name)
         axes.step(rows["x"], rows["y"], where="mid", color=look.color, label=look.label)
@@ -86,7 +86,7 @@ def _draw_distribution(axes: Axes, table: pd.DataFrame, config: Config) -> None:
     fine = np.linspace(rows["x"].min(), rows["x"].max(), 400)
     axes.plot(
         fine,
-        _continuum_density(fine, config),
+        _continuum_density(fine, thickness_A, config),
         color=style.CONTINUUM_COLOR,
         linestyle="--",
         label="Continuum",
@@ -143,9 +143,13 @@ def _bin_edges(dipole: Tables, config: Config) -> np.ndarray:
     return np.linspace(-reach, reach, BINS + 1)
 
 
-def _continuum_density(dipole: np.ndarray, config: Config) -> np.ndarray:
+def _thickest(tables: Tables) -> float:
+    return max(thickness for _, thickness in tables)
+
+
+def _continuum_density(dipole: np.ndarray, thickness_A: float, config: Config) -> np.ndarray:
     sigma = continuum(config).set_index("thickness_A")["sigma_P_e_per_A"]
-    return stats.norm.pdf(dipole, scale=sigma[max(config.slabs.thicknesses_A)])
+    return stats.norm.pdf(dipole, scale=sigma[thickness_A])
 
 
 def _label(table: pd.DataFrame, panel: str, potential: str, x: str, y: str) -> pd.DataFrame:

@@ -31,6 +31,9 @@ POLL_S = 0.5
 GRACE_S = 20.0
 """What an MPI launcher needs to end its ranks before it is killed."""
 
+PATIENCE_S = 60.0
+"""With `--version`, which some programs wait for input instead of answering."""
+
 QUOTED_LINES = 12
 
 LAUNCHER_VARIABLES = ("PMI", "OMPI_COMM_", "OMPI_UNIVERSE_", "HYDI_", "MPI_LOCAL")
@@ -94,7 +97,7 @@ class Cp2k:
         directory
             Folder to run in; it exists.
         n_ranks
-            MPI ranks, each of one thread.
+            MPI ranks, each of one thread; a build without MPI runs as one.
         watch
             Called about twice a second while CP2K runs. What it raises ends CP2K.
 
@@ -106,6 +109,7 @@ class Cp2k:
             If this process was told to end.
         """
         directory = Path(directory)
+        n_ranks = n_ranks if self.has_mpi else 1
         (directory / INPUT).write_text(text)
         log = directory / LOG
         command = [*self._launch(n_ranks), str(self.command), "-i", INPUT]
@@ -134,12 +138,10 @@ class Cp2k:
     def _launch(self, n_ranks: int) -> list[str]:
         if n_ranks == 1:
             return []
-        if not self.has_mpi:
-            raise Cp2kError(f"{self.command}: built without MPI; set its number of ranks to 1")
         if self.launcher is None:
             raise Cp2kError(
                 f"{self.command}: no mpirun for {n_ranks} ranks; put that of its MPI on PATH, or "
-                "set the number of ranks to 1"
+                "give the run one core (--set-threads simulate_cp2k=1)"
             )
         return [str(self.launcher), "-np", str(n_ranks)]
 
@@ -150,7 +152,7 @@ class Cp2k:
             raise Cp2kError(
                 f"{self.launcher}: started {n_ranks} times {found[1]} rank instead of {n_ranks} "
                 f"ranks, as it is not of the MPI that {self.command} was built with; put that one "
-                "first on PATH, or set the number of ranks to 1"
+                "first on PATH, or give the run one core (--set-threads simulate_cp2k=1)"
             )
         if status != 0 or "PROGRAM ENDED" not in text:
             raise Cp2kError(
@@ -198,10 +200,15 @@ def _find_command() -> Path | None:
 def _identify(command: Path) -> Cp2k:
     try:
         answer = subprocess.run(
-            [command, "--version"], capture_output=True, text=True, env=_environment(), check=False
+            [command, "--version"],
+            capture_output=True,
+            text=True,
+            env=_environment(),
+            check=False,
+            timeout=PATIENCE_S,
         )
-    except OSError as error:
-        raise Cp2kError(f"{command}: cannot be run ({error.strerror}); {INSTALL}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Cp2kError(f"{command}: cannot be run ({error}); {INSTALL}") from error
     version = re.search(r"CP2K version (\d+)\.(\d+)", answer.stdout)
     if version is None:
         said = _essence(answer.stdout + answer.stderr)

@@ -63,14 +63,35 @@ def read_committee(directory: str | Path) -> Committee:
     ModelError
         If a file is missing, says what is not supported, or the members do not fit together.
     """
-    directory = Path(directory)
-    folders = sorted(path for path in directory.glob("nnp-*") if path.is_dir())
-    if not folders:
-        folders = [directory]
+    folders = _member_folders(Path(directory))
     first = read_settings(folders[0] / INPUT)
     for folder in folders[1:]:
         _check_same(folders[0], first, folder, read_settings(folder / INPUT))
     return Committee(first, tuple(_read_member(folder, first) for folder in folders))
+
+
+def committee_files(directory: str | Path) -> dict[str, Path]:
+    """Files of a committee's members by their path in its folder.
+
+    Raises
+    ------
+    ModelError
+        As :func:`read_committee`.
+    """
+    directory = Path(directory)
+    elements = read_committee(directory).settings.elements
+    names = [INPUT, SCALING, *(_weights_name(element) for element in elements)]
+    paths = [folder / name for folder in _member_folders(directory) for name in names]
+    return {str(path.relative_to(directory)): path for path in paths}
+
+
+def _member_folders(directory: Path) -> list[Path]:
+    folders = sorted(path for path in directory.glob("nnp-*") if path.is_dir())
+    return folders or [directory]
+
+
+def _weights_name(element: int) -> str:
+    return f"weights.{element:03d}.data"
 
 
 def _check_same(first: Path, expected: Settings, other: Path, found: Settings) -> None:
@@ -92,7 +113,7 @@ def _read_member(folder: Path, settings: Settings) -> dict[int, Network]:
         element: Network(
             *scaling[element],
             settings.scale_min,
-            *_read_weights(folder / f"weights.{element:03d}.data", settings, element),
+            *_read_weights(folder / _weights_name(element), settings, element),
         )
         for element in settings.elements
     }
@@ -111,6 +132,12 @@ def _read_scaling(path: Path, settings: Settings) -> dict[int, tuple[np.ndarray,
                 f"{n_functions}; take both files from one training"
             )
         least, largest, mean = rows[:, 2:5].T
+        if not (largest > least).all():
+            constant = ", ".join(f"{number:.0f}" for number in rows[largest <= least, 1])
+            raise ModelError(
+                f"{path}: of element {index}, symmetry function {constant} never varies and "
+                "cannot be scaled; train without it"
+            )
         offset = mean if settings.center else least
         found[element] = offset, (settings.scale_max - settings.scale_min) / (largest - least)
     return found
@@ -154,6 +181,8 @@ def _lines(path: Path) -> list[list[str]]:
 
 def _read_table(path: Path) -> np.ndarray:
     try:
-        return np.array([[float(x) for x in line[:5]] for line in _lines(path)]).reshape(-1, 5)
+        # RuNNer ends the file with the range of energies
+        rows = [line[:5] for line in _lines(path) if len(line) > 2]
+        return np.array([[float(x) for x in row] for row in rows]).reshape(-1, 5)
     except ValueError as error:
         raise ModelError(f"{path}: not a table of five or six columns ({error})") from error

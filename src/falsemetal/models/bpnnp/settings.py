@@ -1,13 +1,16 @@
 """What `input.nn` says: elements, symmetry functions, shape of the networks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ase.data import atomic_numbers
 
 from falsemetal.models.store import ModelError
 from falsemetal.units import BOHR, HARTREE
+
+T = TypeVar("T")
 
 RADIAL, ANGULAR = 2, 3
 TANH_CUBED = 2
@@ -126,17 +129,20 @@ class _Reader:
         return ModelError(f"{self.path}, line {line}: {message}")
 
     def settings(self) -> Settings:
-        symbols = self.one("elements")[1]
-        elements = tuple(sorted(atomic_numbers[symbol] for symbol in symbols))
+        elements = tuple(sorted(self.parsed("elements", atomic_numbers.__getitem__)))
         self.one("scale_symmetry_functions")
         self.only("cutoff_type", str(TANH_CUBED), "2 (tanh³)")
-        nodes = tuple(int(n) for n in self.one("global_nodes_short")[1])
+        nodes = tuple(self.parsed("global_nodes_short", int))
         self.only("global_hidden_layers_short", str(len(nodes)), "as many as global_nodes_short")
         activation = " ".join([*("t" for _ in nodes), "l"])
         self.only("global_activation_short", activation, f"{activation} (tanh, then linear)")
         energies = dict.fromkeys(elements, 0.0)
-        for _, (symbol, value, *_) in self.lines.get("atom_energy", []):
-            energies[atomic_numbers[symbol]] = float(value) * HARTREE
+        for number, values in self.lines.get("atom_energy", []):
+            try:
+                symbol, value = values[:2]
+                energies[atomic_numbers[symbol]] = float(value) * HARTREE
+            except (ValueError, KeyError) as error:
+                raise self.error(number, "atom_energy needs an element and an energy") from error
         functions, r_cut_A = self.functions(elements)
         return Settings(
             elements=elements,
@@ -159,8 +165,20 @@ class _Reader:
         if " ".join(values) != value:
             raise self.error(number, f"{key} {' '.join(values)} is not supported, but {supported}")
 
+    def parsed(self, key: str, parse: Callable[[str], T]) -> list[T]:
+        number, values = self.one(key)
+        try:
+            return [parse(value) for value in values]
+        except (ValueError, KeyError) as error:
+            raise self.error(number, f"{key} {' '.join(values)} cannot be read") from error
+
     def number(self, key: str, default: float) -> float:
-        return float(self.lines[key][-1][1][0]) if key in self.lines else default
+        if key not in self.lines:
+            return default
+        values = self.parsed(key, float)
+        if len(values) != 1:
+            raise self.error(self.one(key)[0], f"{key} needs one number")
+        return values[0]
 
     def functions(
         self, elements: tuple[int, ...]

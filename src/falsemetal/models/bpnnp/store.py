@@ -19,6 +19,7 @@ def keep_committee(
     settings: BPNNPPotential,
     directory: str | Path,
     *,
+    origin: str,
     stamp: dict[str, Any],
 ) -> None:
     """Copy a committee's files into a model folder and describe them.
@@ -31,6 +32,8 @@ def keep_committee(
         Recorded as the description's settings.
     directory
         Model folder; an earlier committee in it is replaced.
+    origin
+        Where the files come from, in words.
     stamp
         Provenance, kept in the description.
     """
@@ -42,6 +45,7 @@ def keep_committee(
         shutil.copyfile(path, target)
     description = {
         "settings": settings.model_dump(mode="json", include={"kind", "source", "path"}),
+        "origin": origin,
         "weights_sha256": _checksum(directory / COMMITTEE),
         "provenance": stamp,
     }
