@@ -108,7 +108,36 @@ def test_radial_distributions_end_within_the_cell_and_have_the_bond(observed) ->
     # two bonds in a shell of 0.1 Å, of two hydrogens per cell of the lattice
     peak = 2 * SPACING_A**3 / (2 * 4 / 3 * np.pi * (1.0**3 - 0.9**3))
     assert rdf["g_OH"].max() == pytest.approx(peak, rel=0.01)
-    assert (rdf["g_HH_low"] <= rdf["g_HH"]).all()
+
+
+def test_radial_distributions_have_the_interval_of_replicas_or_of_blocks(
+    observed, tilts, folder
+) -> None:
+    def g_OO(of: BulkObservables) -> np.ndarray:
+        return of.rdf["g_OO"].to_numpy()
+
+    first, second = (observe([folder / f"{i}.h5"]) for i in range(2))
+    mean = 0.5 * (g_OO(first) + g_OO(second))
+    # Student's t of one degree of freedom is 12.706
+    half_width = 12.706 * 0.5 * np.abs(g_OO(first) - g_OO(second))
+    np.testing.assert_allclose(g_OO(observed), mean, atol=1e-9)
+    np.testing.assert_allclose(observed.rdf["g_OO_high"] - mean, half_width, atol=1e-4)
+
+    # a run of four equal parts: whole, its blocks are as if they were runs of their own
+    parts = np.split(tilts[0][FIRST_FRAME:][:80], 4)
+    discarded = tilts[0][:FIRST_FRAME]
+    runs = [write_box(folder / f"part{i}.h5", np.r_[discarded, p]) for i, p in enumerate(parts)]
+    whole = write_box(folder / "whole.h5", np.r_[discarded, *parts])
+    in_runs, in_blocks = observe(runs).rdf, observe([whole]).rdf
+    for column in ("g_HH", "g_HH_low", "g_HH_high"):
+        np.testing.assert_allclose(in_blocks[column], in_runs[column], atol=1e-6)
+
+
+def test_means_of_several_runs_have_the_interval_of_their_scatter(observed) -> None:
+    summary = observed.summary.iloc[0]
+    means = observed.potential.groupby("replica")["delta_V_V"].mean()
+    half_width = 12.706 * 0.5 * abs(means[0] - means[1])
+    assert summary["mean_dV_V_high"] - summary["mean_dV_V"] == pytest.approx(half_width, rel=1e-3)
 
 
 def test_a_run_that_broke_down_is_counted_and_left_out(observed, tilts, folder) -> None:

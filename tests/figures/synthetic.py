@@ -16,6 +16,7 @@ from falsemetal.analysis.statistics import (
     fraction_interval,
     independent_frames,
     mean_interval,
+    mean_over_runs,
     std_interval,
 )
 from falsemetal.config import Config, parse_config
@@ -196,7 +197,7 @@ class SyntheticBox:
             [
                 {
                     "n_frames": len(joined),
-                    **mean_interval(self.replicas).as_columns("mean_dV_V"),
+                    **mean_over_runs(self.replicas).as_columns("mean_dV_V"),
                     **fraction_interval(beyond, independent_frames(self.replicas)).as_columns(
                         "fraction_beyond_gap"
                     ),

@@ -46,19 +46,6 @@ def test_violins_are_distributions_of_every_potential_where_it_is_run(boxes):
     assert labels == ["SPC/E", "SR-MACE", "LR-MACE"]
 
 
-def test_means_of_several_runs_have_the_interval_of_their_scatter(boxes):
-    _, table = figS10.draw(tables(boxes, "summary"), tables(boxes, "potential"), CONFIG)
-    row = table[
-        (table["potential"] == "short")
-        & (table["length_A"] == 24.8)
-        & (table["quantity"] == "mean_dV_V")
-    ].iloc[0]
-    means = np.array([series.mean() for series in boxes["short", 24.8].replicas])
-    half_width = 4.303 * means.std(ddof=1) / np.sqrt(3)  # Student's t of two degrees of freedom
-    assert row["n_runs"] == 3
-    assert row["y_high"] - row["y"] == pytest.approx(half_width, rel=1e-3)
-
-
 def test_memory_has_a_panel_for_each_length(boxes):
     figure, table = fig3d.draw(tables(boxes, "autocorrelation"), CONFIG)
     assert [axes.get_title() for axes in figure.axes] == ["$L_z$ = 12.4 Å", "$L_z$ = 24.8 Å"]

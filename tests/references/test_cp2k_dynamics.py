@@ -72,6 +72,20 @@ def test_frames(start, whole):
     assert not whole.with_suffix(".cp2k").exists()
 
 
+def test_the_thermostat_heats_within_its_time_constant(start, tmp_path):
+    cold = start.copy()
+    cold.set_momenta(np.sqrt(0.5) * start.get_momenta())
+    ends = {}
+    for time_fs in (2.0, 2000.0):
+        path = tmp_path / f"{time_fs:g}.h5"
+        run(cold, path, csvr_time_fs=time_fs, checkpoint_interval_steps=8)
+        ends[time_fs] = frames(path)[2][-1]
+    # 150 K at first, and the liquid's potential energy is that of 300 K, which gives some kelvin;
+    # a kinetic energy of 575 degrees of freedom scatters by 6 %
+    assert ends[2.0] == pytest.approx(300.0, abs=60.0)
+    assert ends[2000.0] < 235.0
+
+
 def test_a_killed_run_resumes_to_the_same_trajectory(start, whole, tmp_path):
     def kill(step):
         if step >= 4:

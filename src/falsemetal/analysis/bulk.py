@@ -26,6 +26,7 @@ from falsemetal.analysis.statistics import (
     independent_frames,
     mean_half_width,
     mean_interval,
+    mean_over_runs,
     share_interval,
     std_interval,
 )
@@ -208,7 +209,7 @@ def _summarise(
         "frame_interval_ps": interval_ps,
         "correlation_time_ps": integrated_correlation_frames(difference) * interval_ps,
         "maximum_dV_V": joined.max(),
-        **mean_interval(difference).as_columns("mean_dV_V"),
+        **mean_over_runs(difference).as_columns("mean_dV_V"),
         **std_interval(difference).as_columns("sigma_dV_V"),
         **fraction_interval(beyond, n_independent).as_columns("fraction_beyond_gap"),
         **share_interval(

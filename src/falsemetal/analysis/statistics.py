@@ -89,6 +89,25 @@ def mean_interval(replicas: Sequence[FloatArray]) -> Interval:
     return Interval(value, value - half_width, value + half_width, n_independent, "student-t")
 
 
+def mean_over_runs(replicas: Sequence[FloatArray]) -> Interval:
+    """Mean over all frames with the interval that the scatter of the runs' own means tells.
+
+    It needs no correlation time, and holds for runs that are shorter than their memory. One run
+    alone has the interval of :func:`mean_interval`.
+
+    Parameters
+    ----------
+    replicas
+        Time series of one observable of independent runs, each of shape (n_frames,).
+    """
+    if len(replicas) == 1:
+        return mean_interval(replicas)
+    value = float(np.concatenate(replicas).mean())
+    means = np.array([series.mean() for series in replicas])
+    half_width = mean_half_width(float(means.std()), len(means))
+    return Interval(value, value - half_width, value + half_width, len(means), "student-t")
+
+
 def mean_half_width(std: FloatArray | float, n_independent: float) -> FloatArray | float:
     """Half the 95 % interval of a mean of `n_independent` samples.
 

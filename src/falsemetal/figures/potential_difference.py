@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import stats
 
-from falsemetal.analysis.statistics import CONFIDENCE
 from falsemetal.config import Config
 from falsemetal.figures import style
 from falsemetal.figures.style import Tables
@@ -47,7 +46,7 @@ def tabulate(summary: Tables, potential: Tables, config: Config) -> pd.DataFrame
             described = {"potential": name, "length_A": key[1]}
             described["n_runs"] = frames["replica"].nunique()
             parts.append(_density(frames["delta_V_V"].to_numpy()).assign(**described))
-            parts.append(_estimates(summary[key].iloc[0], frames).assign(**described))
+            parts.append(_estimates(summary[key].iloc[0]).assign(**described))
     return pd.concat(parts, ignore_index=True).reindex(columns=COLUMNS) if parts else _empty()
 
 
@@ -140,16 +139,11 @@ def _density(difference: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"quantity": DENSITY, "x_V": grid, "y": density})
 
 
-def _estimates(summary: pd.Series, frames: pd.DataFrame) -> pd.DataFrame:
+def _estimates(summary: pd.Series) -> pd.DataFrame:
     estimates = {
         name: (summary[name], summary[f"{name}_low"], summary[f"{name}_high"])
         for name in (MEAN, BEYOND)
     }
-    of_runs = frames.groupby("replica")["delta_V_V"].mean()
-    if len(of_runs) > 1:
-        half_width = stats.t.ppf(0.5 * (1.0 + CONFIDENCE), len(of_runs) - 1) * of_runs.sem()
-        mean = of_runs.mean()
-        estimates[MEAN] = (mean, mean - half_width, mean + half_width)
     values = pd.DataFrame(estimates, index=["y", "y_low", "y_high"]).T
     return values.rename_axis("quantity").reset_index()
 
