@@ -20,14 +20,29 @@ pytestmark = [pytest.mark.workflow, with_shared_data]
 
 @pytest.fixture(scope="module")
 def configuration(checkout: Path) -> str:
-    """One small box, and the committee twice."""
+    """One small box with the committee twice, and a toy of a model of the same labels."""
     smoke = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     run = {"cubic": {"duration_ps": 0.2}}
     committee = {"kind": "bpnnp", "dataset": "dft", "path": str(WEIGHTS), "runs": run}
     config = {
         "name": "committee",
         "datasets": {"dft": {"kind": "labelled", "path": str(FRAMES), "format": "runner"}},
-        "potentials": {"native": committee, "by-cp2k": committee | {"engine": "cp2k"}},
+        "training": {"epochs": 1, "batch_size": 8},
+        "potentials": {
+            "native": committee,
+            "by-cp2k": committee | {"engine": "cp2k"},
+            "toy": {
+                "kind": "mace",
+                "dataset": "dft",
+                "r_cut_A": 3.0,
+                "layers": 1,
+                "l_max": 0,
+                "channels": 2,
+                "max_ell": 1,
+                "correlation": 1,
+                "radial_mlp": [8],
+            },
+        },
         "cubic": {"lengths_A": [12.42], "equilibration_ps": 1.0},
         "dynamics": smoke["dynamics"],
         "analysis": smoke["analysis"],
@@ -94,3 +109,6 @@ def test_both_engines_run_it_and_are_drawn(checkout, configuration) -> None:
     runs = pd.read_csv(checkout / "results/committee/tables/table_runs.csv")
     assert list(runs["n_atoms"]) == [192, 192]
     assert list(runs["n_runs_failed"]) == [0, 0]
+    errors = pd.read_csv(checkout / "results/committee/tables/table_errors.csv")
+    force_rmse = errors.groupby("model")["rmse_force_meV_per_A"].first()
+    assert force_rmse["native"] == force_rmse["by-cp2k"] < 100.0 < force_rmse["toy"]
