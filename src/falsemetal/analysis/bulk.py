@@ -19,6 +19,7 @@ from falsemetal.analysis.runs import (
     failure_columns,
     first_frame,
     read_runs,
+    stretch_frames,
     tabulate_autocorrelation,
 )
 from falsemetal.analysis.statistics import (
@@ -39,9 +40,6 @@ PAIRS = ("OO", "OH", "HH")
 
 STRETCHES = 40
 """Pieces of a run, at least, of which each gives one radial distribution."""
-
-MAXIMUM_STRETCH = 200
-"""Frames held in memory at once."""
 
 BLOCKS = 4
 """Blocks of a single run whose scatter stands for that of replicas."""
@@ -82,15 +80,24 @@ class BulkObservables:
 
 
 @dataclass(frozen=True)
-class Replica:
-    """Observables of one trajectory, by frame.
+class BulkReplica:
+    """Observables of one trajectory.
 
-    The radial distributions are by stretch of `stretch_frames` frames: `rdf` has shape
-    (n_stretches, 3, n_bins).
+    Attributes
+    ----------
+    times_ps, difference_V, dissociated, temperature_K
+        Of each frame, shape (n_frames,): time, ΔV, share of oxygens without their two hydrogens,
+        temperature.
+    rdf_edges_A
+        Of the bins of distance, shape (n_bins + 1,).
+    rdf
+        Radial distributions of O–O, O–H and H–H by stretch, shape (n_stretches, 3, n_bins).
+    stretch_frames
+        Frames of each stretch, shape (n_stretches,).
     """
 
     times_ps: FloatArray
-    difference: FloatArray
+    difference_V: FloatArray
     dissociated: FloatArray
     temperature_K: FloatArray
     rdf_edges_A: FloatArray
@@ -132,7 +139,7 @@ def observe_bulk(
         return _nothing_observed(n_molecules, failures)
     interval_ps = common_frame_interval({path: r.times_ps for path, r in sound.items()})
     replicas = list(sound.values())
-    difference = [replica.difference for replica in replicas]
+    difference = [replica.difference_V for replica in replicas]
     summary = _summarise(replicas, n_molecules, interval_ps, analysis)
     return BulkObservables(
         summary=summary.assign(**failure_columns(failures)),
@@ -144,14 +151,15 @@ def observe_bulk(
 
 def _read_replica(
     trajectory: Trajectory, *, charge_O_e: float, analysis: Analysis, discard_ps: float
-) -> Replica:
+) -> BulkReplica:
     start = first_frame(trajectory, discard_ps)
     oxygen, hydrogen = trajectory.numbers == OXYGEN, trajectory.numbers == HYDROGEN
     charges = np.where(oxygen, charge_O_e, np.where(hydrogen, -0.5 * charge_O_e, 0.0))
     edges = _rdf_edges(trajectory.cell, analysis)
     difference, dissociated, rdf = [], [], []
-    stretch = (trajectory.n_frames - start) // STRETCHES
-    for positions in trajectory.position_chunks(start, max(1, min(stretch, MAXIMUM_STRETCH))):
+    for positions in trajectory.position_chunks(
+        start, stretch_frames(trajectory.n_frames - start, STRETCHES)
+    ):
         difference.append(
             potential_difference(
                 positions,
@@ -177,9 +185,9 @@ def _read_replica(
         rdf.append(
             [radial_distribution(*pair, trajectory.cell, edges_A=edges) for pair in of_pairs]
         )
-    return Replica(
+    return BulkReplica(
         times_ps=trajectory.times_ps[start:],
-        difference=np.concatenate(difference),
+        difference_V=np.concatenate(difference),
         dissociated=np.concatenate(dissociated),
         temperature_K=trajectory.temperature_K[start:],
         rdf_edges_A=edges,
@@ -194,9 +202,9 @@ def _rdf_edges(cell: FloatArray, analysis: Analysis) -> FloatArray:
 
 
 def _summarise(
-    replicas: list[Replica], n_molecules: int, interval_ps: float, analysis: Analysis
+    replicas: list[BulkReplica], n_molecules: int, interval_ps: float, analysis: Analysis
 ) -> pd.DataFrame:
-    difference = [replica.difference for replica in replicas]
+    difference = [replica.difference_V for replica in replicas]
     joined = np.concatenate(difference)
     n_independent = independent_frames(difference)
     beyond = float((joined > analysis.band_gap_eV).mean())
@@ -222,13 +230,13 @@ def _summarise(
     return pd.DataFrame([row])
 
 
-def _tabulate_potential(replicas: list[Replica]) -> pd.DataFrame:
+def _tabulate_potential(replicas: list[BulkReplica]) -> pd.DataFrame:
     tables = [
         pd.DataFrame(
             {
                 "replica": index,
                 "time_ps": replica.times_ps,
-                "delta_V_V": replica.difference,
+                "delta_V_V": replica.difference_V,
                 "fraction_dissociated_O": replica.dissociated,
             }
         )
@@ -237,7 +245,7 @@ def _tabulate_potential(replicas: list[Replica]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _tabulate_rdf(replicas: list[Replica]) -> pd.DataFrame:
+def _tabulate_rdf(replicas: list[BulkReplica]) -> pd.DataFrame:
     if len(replicas) > 1:
         parts = [(replica, slice(None)) for replica in replicas]
     else:

@@ -16,7 +16,7 @@ from falsemetal.analysis.dipole import (
     molecular_dipoles,
 )
 from falsemetal.analysis.molecules import OXYGEN, dissociated_fraction, find_molecules
-from falsemetal.analysis.runs import first_frame
+from falsemetal.analysis.runs import first_frame, stretch_frames
 from falsemetal.config import Analysis
 from falsemetal.dynamics.trajectory import Trajectory
 
@@ -26,8 +26,7 @@ GRID_MARGIN_A = 8.0
 """Height of the profiles' grid above a slab's nominal faces."""
 
 STRETCHES_PER_REPLICA = 64
-MAXIMUM_STRETCH = 200
-"""Frames held in memory at once."""
+"""Stretches of a run, at least."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,9 @@ def _accumulate(
     grid = _profile_grid(n_molecules, area, analysis.z_bin_A)
     dipole, dissociated, densities = [], [], []
     total, squares = np.zeros(len(grid)), np.zeros(len(grid))
-    stretch = (trajectory.n_frames - start) // STRETCHES_PER_REPLICA
-    for positions in trajectory.position_chunks(start, max(1, min(stretch, MAXIMUM_STRETCH))):
+    for positions in trajectory.position_chunks(
+        start, stretch_frames(trajectory.n_frames - start, STRETCHES_PER_REPLICA)
+    ):
         molecules = find_molecules(
             positions,
             trajectory.numbers,

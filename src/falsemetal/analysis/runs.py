@@ -17,6 +17,9 @@ from falsemetal.dynamics.trajectory import Trajectory
 FloatArray = NDArray[np.float64]
 Replica = TypeVar("Replica")
 
+MAXIMUM_STRETCH = 200
+"""Frames held in memory at once."""
+
 
 def read_runs(
     paths: Sequence[Path], read: Callable[[Trajectory], Replica]
@@ -117,3 +120,8 @@ def tabulate_autocorrelation(
 
 NO_AUTOCORRELATION = pd.DataFrame(columns=["lag_ps", "acf", "acf_low", "acf_high"])
 """Table of an observable that no run gave."""
+
+
+def stretch_frames(n_frames: int, n_stretches: int) -> int:
+    """Frames of a stretch of a run that is read in at least so many, if it has the frames."""
+    return max(1, min(n_frames // n_stretches, MAXIMUM_STRETCH))

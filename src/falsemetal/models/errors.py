@@ -7,12 +7,13 @@ import pandas as pd
 import torch
 from ase import Atoms
 
+from falsemetal.models.bpnnp.committee import BPNNP
 from falsemetal.models.labelled import label_graphs
 from falsemetal.models.mace import ShortRangedMACE, predict
 
 
 def error_table(
-    model: ShortRangedMACE,
+    model: ShortRangedMACE | BPNNP,
     frames: Sequence[Atoms],
     *,
     device: torch.device,

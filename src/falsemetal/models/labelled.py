@@ -8,6 +8,7 @@ import torch
 from ase import Atoms
 
 from falsemetal.config import Training
+from falsemetal.models.bpnnp.committee import BPNNP
 from falsemetal.models.graph import Graph, build_graph, collate
 from falsemetal.models.mace import DatasetStatistics, ShortRangedMACE, predict
 
@@ -51,7 +52,7 @@ def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetSta
     )
 
 
-def label_graphs(frames: Sequence[Atoms], model: ShortRangedMACE) -> list[LabelledGraph]:
+def label_graphs(frames: Sequence[Atoms], model: ShortRangedMACE | BPNNP) -> list[LabelledGraph]:
     """Graphs of labelled frames with a model's elements and cutoff."""
     return [
         LabelledGraph(
