@@ -69,7 +69,7 @@ class Powers:
 
     def exponentials(self, squares: Tensor) -> list[Tensor]:
         """exp(−η · squares); every η that is a multiple of the least takes a power of its own."""
-        least = min((eta for eta, _ in self.degrees if eta > 0.0), default=0.0)
+        least = next((eta for eta, _ in self.degrees if eta > 0.0), 0.0)
         base = torch.exp(-least * squares)
         return [
             self._power(base, eta, eta / least) if eta > 0.0 else torch.ones_like(base)
