@@ -51,8 +51,8 @@ QUESTIONS = {
         "A step of molecular dynamics of liquid water by the eight networks of "
         "`bulkH2O-jcp2020-cnnp`: this engine (float32, compiled) and CP2K's NNP on the same files, "
         "with as many threads as CP2K has ranks. The aim is five times CP2K at 315 atoms. What is "
-        "compiled serves systems of all sizes: the first row's first step has compiled it, later "
-        "processes find it on disk.",
+        "compiled, in some 40 s, serves systems of all sizes; later processes find it on disk, as "
+        "those below may have.",
     ),
     "observables": (
         "Observables",
