@@ -77,7 +77,7 @@ def draw(table: pd.DataFrame, config: Config, *, size_label: str) -> Figure:
         gap = config.analysis.band_gap_eV
         axes.axhline(gap, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
         axes.annotate(
-            rf"$E_{{\mathrm{{g}}}}/e$ = {gap:.2f} V",
+            r"$E_{\mathrm{g}}/e$",
             (0.99, gap),
             xycoords=("axes fraction", "data"),
             xytext=(0, 2),
