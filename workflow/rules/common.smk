@@ -79,13 +79,16 @@ def code(*patterns):
 
 
 def local_paths(section):
-    """Files of the user's own that a dataset or a potential names by its path."""
+    """Files of the user's own that a dataset or a potential names by its path.
+
+    Of what is missing, the job tells which key to mend. `data/sources.yaml` and code are no inputs:
+    to pin a checksum, or to edit a reader, must not train anything again.
+    """
     if section.path is None:
         return []
     path = Path(section.path)
-    return (
-        sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    )
+    found = path.rglob("*") if path.is_dir() else [path]
+    return sorted(str(file) for file in found if file.is_file())
 
 
 def labelled_frames(wildcards):

@@ -24,8 +24,6 @@ rule read_labelled:
     """Fetch a public dataset, or take a local file, and convert its units and names."""
     input:
         local=lambda w: local_paths(CONFIG.datasets[w.dataset]),
-        sources="data/sources.yaml",
-        code=code("datasets/io.py", "datasets/runner.py", "datasets/sources.py"),
     output:
         "<results>/datasets/{dataset}/labelled.extxyz",
     log:

@@ -54,7 +54,6 @@ rule fetch_committee:
     """Take a committee's files from a local folder, from CP2K's data, or from their source."""
     input:
         local=lambda w: local_paths(CONFIG.potentials[w.potential]),
-        sources="data/sources.yaml",
     output:
         description="<results>/models/{potential}/model.json",
         files=directory("<results>/models/{potential}/committee"),
