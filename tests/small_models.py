@@ -6,7 +6,9 @@ from ase import Atoms
 from ase.build import molecule
 
 from falsemetal.config import MACEPotential, SplitChargePotential
-from falsemetal.models.mace import DatasetStatistics, ShortRangedMACE
+from falsemetal.models.bpnnp.committee import BPNNP
+from falsemetal.models.graph import build_graph
+from falsemetal.models.mace import DatasetStatistics, ShortRangedMACE, predict
 from falsemetal.models.store import build_model
 
 torch.set_num_threads(1)
@@ -45,3 +47,9 @@ def water_layer(n_molecules: int = 6, *, slab: bool = True, seed: int = 0) -> At
         atoms += water
     atoms.positions += generator.normal(scale=0.05, size=atoms.positions.shape)
     return atoms
+
+
+def energy_and_forces(model: ShortRangedMACE | BPNNP, atoms: Atoms) -> tuple[float, np.ndarray]:
+    """Energy in eV and forces in eV/Å by a model in its plain form."""
+    energies, forces = predict(model, build_graph(atoms, model.elements, model.r_cut_A))
+    return float(energies[0]), forces.numpy()

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from checkouts import ROOT
+from checkouts import SHARED, with_shared_data
 
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.io import read_frames, read_labelled, write_frames
 
-CU111 = ROOT.parent / "shared/data/cu111-water-treci/cu111_water_94.xyz"
+CU111 = SHARED / "cu111-water-treci/cu111_water_94.xyz"
 
 
 def test_round_trip(make_frames, tmp_path):
@@ -50,7 +50,7 @@ def test_empty_file(tmp_path):
         read_frames(tmp_path / "a.extxyz")
 
 
-@pytest.mark.skipif(not CU111.exists(), reason="needs the shared data")
+@with_shared_data
 def test_published_frames_of_copper_and_water(tmp_path):
     frames = read_labelled(CU111, energy_key="energy", forces_key="forces")
     assert len(frames) == 94

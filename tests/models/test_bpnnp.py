@@ -10,7 +10,7 @@ import pytest
 import torch
 from ase import Atoms
 from checkouts import SHARED, with_shared_data
-from small_models import water_layer
+from small_models import energy_and_forces, water_layer
 
 from falsemetal.dynamics.calculator import ModelCalculator
 from falsemetal.engine.blocks import EdgeBlocks
@@ -21,7 +21,6 @@ from falsemetal.models.bpnnp.files import INPUT, SCALING, read_committee
 from falsemetal.models.bpnnp.settings import SymmetryFunction
 from falsemetal.models.bpnnp.symmetry import Environment
 from falsemetal.models.graph import build_graph
-from falsemetal.models.mace import predict
 from falsemetal.models.store import ModelError
 
 WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
@@ -251,6 +250,4 @@ def evaluate(potential: BPNNP | ModelCalculator, atoms: Atoms) -> tuple[float, n
         atoms = atoms.copy()
         atoms.calc = potential
         return atoms.get_potential_energy(), atoms.get_forces()
-    graph = build_graph(atoms, potential.elements, potential.r_cut_A)
-    energies, forces = predict(potential, graph)
-    return float(energies[0]), forces.numpy()
+    return energy_and_forces(potential, atoms)

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from checkouts import SHARED, with_shared_data
+from checkouts import SHARED, with_cp2k, with_shared_data
+from small_models import energy_and_forces
 
 from falsemetal.datasets.runner import read_runner
 from falsemetal.dynamics.calculator import ModelCalculator
 from falsemetal.engine.compilation import compiler_found
 from falsemetal.models.bpnnp.committee import BPNNP, load_bpnnp, predict_members
 from falsemetal.models.graph import build_graph
-from falsemetal.models.mace import predict
-from falsemetal.references.cp2k import find_cp2k
 from falsemetal.references.cp2k_nnp import single_points
 
 WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
@@ -35,12 +34,10 @@ def committee() -> BPNNP:
 
 @pytest.fixture(scope="module")
 def predicted(committee, frames) -> list[tuple[float, np.ndarray]]:
-    graphs = [build_graph(atoms, committee.elements, committee.r_cut_A) for atoms in frames]
-    results = [predict(committee, graph) for graph in graphs]
-    return [(float(energies[0]), forces.numpy()) for energies, forces in results]
+    return [energy_and_forces(committee, atoms) for atoms in frames]
 
 
-@pytest.mark.skipif(find_cp2k() is None, reason="no CP2K on the PATH: apt install cp2k")
+@with_cp2k
 def test_cp2k_gives_the_same_energies_and_forces(predicted, frames) -> None:
     for (energy, forces), of_cp2k in zip(predicted, single_points(frames, WEIGHTS), strict=True):
         assert energy == pytest.approx(of_cp2k[0], abs=1e-5)

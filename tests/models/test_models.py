@@ -5,7 +5,7 @@ import pytest
 import torch
 from ase import Atoms
 from mace.modules.models import ScaleShiftMACE
-from small_models import SETTINGS, STATISTICS, small_model, water_layer
+from small_models import SETTINGS, STATISTICS, energy_and_forces, small_model, water_layer
 
 from falsemetal.models.graph import build_graph, collate, neighbour_edges
 from falsemetal.models.mace import ShortRangedMACE, predict
@@ -16,11 +16,6 @@ from falsemetal.models.store import ModelError, build_model, load_model, save_mo
 ENERGY_TOLERANCE_EV = 1e-8
 FORCE_TOLERANCE_EV_PER_A = 1e-7
 CHARGE_TOLERANCE_E = 1e-10
-
-
-def energy_and_forces(model: ShortRangedMACE, atoms: Atoms) -> tuple[float, np.ndarray]:
-    energies, forces = predict(model, build_graph(atoms, model.elements, model.r_cut_A))
-    return float(energies[0]), forces.numpy()
 
 
 def moved(atoms: Atoms, change: str) -> tuple[Atoms, np.ndarray, np.ndarray]:

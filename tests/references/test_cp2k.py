@@ -6,13 +6,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from checkouts import with_cp2k
 
 from falsemetal.dynamics.interruption import InterruptedRunError
-from falsemetal.references.cp2k import INSTALL, LOG, Cp2k, Cp2kError, cp2k_data, find_cp2k
+from falsemetal.references.cp2k import LOG, Cp2k, Cp2kError, cp2k_data, find_cp2k
 from falsemetal.references.cp2k_input import format_input
 
 CP2K = find_cp2k()
-needs_cp2k = pytest.mark.skipif(CP2K is None, reason=f"CP2K: not on PATH; {INSTALL}")
 
 ARGON = {
     "CHARGE": {"ATOM": "Ar", "CHARGE": 0},
@@ -91,13 +91,13 @@ def test_an_early_end_is_an_error(tmp_path):
         cp2k.run("", tmp_path)
 
 
-@needs_cp2k
+@with_cp2k
 def test_the_launcher_is_not_that_of_this_environment(monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}")
     assert Path(sys.prefix) not in find_cp2k().launcher.parents
 
 
-@needs_cp2k
+@with_cp2k
 @pytest.mark.parametrize("n_ranks", [1, 2])
 def test_run(tmp_path, n_ranks, monkeypatch):
     monkeypatch.setenv("PMI_RANK", "7")
@@ -106,20 +106,20 @@ def test_run(tmp_path, n_ranks, monkeypatch):
     assert (tmp_path / "run-1.ener").read_text().splitlines()[-1].split()[0] == "10"
 
 
-@needs_cp2k
+@with_cp2k
 def test_a_launcher_of_another_mpi_is_noticed(tmp_path):
     other = replace(CP2K, launcher=Path(sys.prefix) / "bin" / "mpirun")
     with pytest.raises(Cp2kError, match="started 2 times 1 rank instead of 2 ranks"):
         other.run(two_argon_atoms(1), tmp_path, n_ranks=2)
 
 
-@needs_cp2k
+@with_cp2k
 def test_a_broken_input_quotes_cp2k(tmp_path):
     with pytest.raises(Cp2kError, match=r'(?s)cp2k\.log says:.*unknown keyword .*"?COFFEE'):
         CP2K.run(format_input({"GLOBAL": {"COFFEE": "black"}}), tmp_path)
 
 
-@needs_cp2k
+@with_cp2k
 @pytest.mark.parametrize("n_ranks", [1, 2])
 def test_a_sigterm_ends_cp2k_too(tmp_path, n_ranks):
     started = []

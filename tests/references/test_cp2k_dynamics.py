@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
-from checkouts import SHARED, with_shared_data
+from checkouts import SHARED, with_cp2k, with_shared_data
 
 from falsemetal.config import RunLimits
 from falsemetal.datasets.runner import read_runner
 from falsemetal.dynamics.interruption import InterruptedRunError
 from falsemetal.dynamics.trajectory import Trajectory
-from falsemetal.references.cp2k import INSTALL, find_cp2k
 from falsemetal.references.cp2k_dynamics import run_cp2k_nnp
 
 MEMBER = SHARED / "bpnnp-bulkH2O-jcp2020" / "nnp-1"
@@ -15,7 +14,7 @@ MEMBER = SHARED / "bpnnp-bulkH2O-jcp2020" / "nnp-1"
 
 pytestmark = [
     with_shared_data,
-    pytest.mark.skipif(find_cp2k() is None, reason=f"CP2K: not on PATH; {INSTALL}"),
+    with_cp2k,
 ]
 
 TEMPERATURE_SIGMAS = 5.0

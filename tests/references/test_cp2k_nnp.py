@@ -3,19 +3,17 @@ import shutil
 import numpy as np
 import pytest
 from ase import Atoms
-from checkouts import SHARED, with_shared_data
+from checkouts import SHARED, with_cp2k, with_shared_data
 
 from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.datasets.runner import read_runner
 from falsemetal.models.store import ModelError
-from falsemetal.references.cp2k import INSTALL, find_cp2k
 from falsemetal.references.cp2k_nnp import Cp2kCommittee, single_points
 from falsemetal.references.topology import UnsupportedStructureError
 
 COMMITTEE = SHARED / "bpnnp-bulkH2O-jcp2020"
 
 pytestmark = with_shared_data
-with_cp2k = pytest.mark.skipif(find_cp2k() is None, reason=f"CP2K: not on PATH; {INSTALL}")
 
 FORCE_RMSE = 0.15
 """eV/Å; the paper's Table S5 has 0.088 for this committee."""

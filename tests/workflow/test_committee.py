@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from checkouts import BIN, PATIENCE_S, ROOT, SHARED, with_shared_data
+from checkouts import BIN, PATIENCE_S, ROOT, SHARED, with_cp2k, with_shared_data
 
-from falsemetal.references.cp2k import NAMES, find_cp2k
+from falsemetal.references.cp2k import NAMES
 
 WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
 FRAMES = SHARED / "revpbe0-d3-water/input.data"
@@ -100,7 +100,7 @@ def test_a_cp2k_that_is_too_old_stops_nothing_else(checkout, configuration, tmp_
     assert "by-cp2k (engine: cp2k) is left out" in run.stderr
 
 
-@pytest.mark.skipif(find_cp2k() is None, reason="no CP2K on the PATH: apt install cp2k")
+@with_cp2k
 def test_both_engines_run_it_and_are_drawn(checkout, configuration) -> None:
     arguments = ("--cores", "2", "--configfile", configuration)
     run = snakemake(checkout, *arguments, path=os.environ["PATH"])

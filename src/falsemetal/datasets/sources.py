@@ -216,8 +216,8 @@ def _check_frames(path: Path, source: Source) -> None:
 def find_local(source: Source, path: str | Path) -> list[Path]:
     """Find the files of a source in a folder of the user's own; of a single file also that file.
 
-    They need not be the published ones to the last byte (CP2K ships the same networks with other
-    blanks): checksums that differ are logged. Raises :class:`DatasetError` if one is missing.
+    They need not be the published ones to the last byte: checksums that differ are logged. Raises
+    :class:`DatasetError` if one is missing.
     """
     path = Path(path)
     if path.is_file() and len(source.files) == 1:

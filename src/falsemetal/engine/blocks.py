@@ -103,6 +103,7 @@ class EdgeBlocks:
             edges.split([len(centres) for centres, _ in ownership], 1), ownership, strict=True
         ):
             known = own.detach().contiguous()
+            # computed anew, which is faster than to gather all seven fields
             around = self.fields_around(known, table, self.r_cut_A)
             fields = self.fields(known, self.r_cut_A)
             blocks.append(Block(own.contiguous(), fields, around, centres, table))

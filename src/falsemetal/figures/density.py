@@ -21,7 +21,7 @@ def tabulate(density: Tables, config: Config) -> pd.DataFrame:
     config
         Gives the order of the potentials.
     """
-    thickest = max(thickness for _, thickness in density)
+    thickest = style.thickest(density)
     parts = [
         density[name, thickest].assign(potential=name)
         for name in config.potentials

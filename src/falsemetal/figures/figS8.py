@@ -33,7 +33,7 @@ def tabulate(
     config
         Gives the order of the potentials.
     """
-    thickest = _thickest(dipole)
+    thickest = style.thickest(dipole)
     edges = _bin_edges(dipole, config)
     centres = 0.5 * (edges[1:] + edges[:-1])
     parts = []
@@ -67,7 +67,7 @@ def draw(
     with style.journal_style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.55)
         panels = dict(zip("abc", figure.subplots(1, 3), strict=True))
-        _draw_distribution(panels["a"], table, _thickest(dipole), config)
+        _draw_distribution(panels["a"], table, style.thickest(dipole), config)
         _draw_profile(panels["b"], table, config)
         _draw_memory(panels["c"], table, config)
         for letter, axes in panels.items():
@@ -141,10 +141,6 @@ def _bin_edges(dipole: Tables, config: Config) -> np.ndarray:
     largest = max((np.abs(table["P_z_e_per_A"]).max() for table in drawn), default=0.0)
     reach = 1.05 * max(largest, 1.2 * metallic_dipole(config.analysis.band_gap_eV))
     return np.linspace(-reach, reach, BINS + 1)
-
-
-def _thickest(tables: Tables) -> float:
-    return max(thickness for _, thickness in tables)
 
 
 def _continuum_density(dipole: np.ndarray, thickness_A: float, config: Config) -> np.ndarray:

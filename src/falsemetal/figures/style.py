@@ -115,6 +115,11 @@ def draw_band(
         axes.plot(x, edge, color=color, alpha=0.5, linewidth=0.4)
 
 
+def thickest(tables: Tables) -> float:
+    """Largest nominal thickness in Å that tables of slabs are of."""
+    return max(thickness for _, thickness in tables)
+
+
 def note_missing(figure: Figure, tables: Tables, config: Config) -> None:
     """Name below a figure what it does not show because all its runs broke down.
 
