@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase import Atoms
 from series import autoregressive
 
 from falsemetal.analysis.bulk import BulkObservables, observe_bulk
+from falsemetal.analysis.bulk_rdf import observe_rdf
 from falsemetal.analysis.cell_potential import potential_difference
 from falsemetal.config import Analysis
 from falsemetal.dynamics.checkpoint import Checkpoint
@@ -59,6 +61,10 @@ def observe(paths: list[Path]) -> BulkObservables:
     return observe_bulk(paths, charge_O_e=CHARGE_O_E, analysis=ANALYSIS, discard_ps=DISCARD_PS)
 
 
+def rdf_of(paths: list[Path]) -> pd.DataFrame:
+    return observe_rdf(paths, analysis=ANALYSIS, discard_ps=DISCARD_PS)
+
+
 @pytest.fixture(scope="module")
 def tilts() -> list[np.ndarray]:
     rng = np.random.default_rng(0)
@@ -71,8 +77,13 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def observed(tilts, folder) -> BulkObservables:
-    return observe([write_box(folder / f"{i}.h5", tilt) for i, tilt in enumerate(tilts)])
+def paths(tilts, folder) -> list[Path]:
+    return [write_box(folder / f"{i}.h5", tilt) for i, tilt in enumerate(tilts)]
+
+
+@pytest.fixture(scope="module")
+def observed(paths) -> BulkObservables:
+    return observe(paths)
 
 
 def test_each_frame_after_the_discarded_start_has_its_potential_difference(observed, tilts) -> None:
@@ -101,8 +112,8 @@ def test_the_summary_is_of_those_frames(observed) -> None:
     assert observed.autocorrelation["lag_ps"].max() == pytest.approx(ANALYSIS.maximum_lag_ps)
 
 
-def test_radial_distributions_end_within_the_cell_and_have_the_bond(observed) -> None:
-    rdf = observed.rdf
+def test_radial_distributions_end_within_the_cell_and_have_the_bond(paths) -> None:
+    rdf = rdf_of(paths)
     assert rdf["r_A"].max() < 0.5 * SPACING_A * REPEATS.min()
     assert rdf["r_A"][rdf["g_OH"].idxmax()] == pytest.approx(np.hypot(0.81, 0.58), abs=0.1)
     # two bonds in a shell of 0.1 Å, of two hydrogens per cell of the lattice
@@ -111,24 +122,22 @@ def test_radial_distributions_end_within_the_cell_and_have_the_bond(observed) ->
 
 
 def test_radial_distributions_have_the_interval_of_replicas_or_of_blocks(
-    observed, tilts, folder
+    paths, tilts, folder
 ) -> None:
-    def g_OO(of: BulkObservables) -> np.ndarray:
-        return of.rdf["g_OO"].to_numpy()
-
-    first, second = (observe([folder / f"{i}.h5"]) for i in range(2))
-    mean = 0.5 * (g_OO(first) + g_OO(second))
+    first, second = (rdf_of([path])["g_OO"].to_numpy() for path in paths)
+    mean = 0.5 * (first + second)
     # Student's t of one degree of freedom is 12.706
-    half_width = 12.706 * 0.5 * np.abs(g_OO(first) - g_OO(second))
-    np.testing.assert_allclose(g_OO(observed), mean, atol=1e-9)
-    np.testing.assert_allclose(observed.rdf["g_OO_high"] - mean, half_width, atol=1e-4)
+    half_width = 12.706 * 0.5 * np.abs(first - second)
+    together = rdf_of(paths)
+    np.testing.assert_allclose(together["g_OO"], mean, atol=1e-9)
+    np.testing.assert_allclose(together["g_OO_high"] - mean, half_width, atol=1e-4)
 
     # a run of four equal parts: whole, its blocks are as if they were runs of their own
     parts = np.split(tilts[0][FIRST_FRAME:][:80], 4)
     discarded = tilts[0][:FIRST_FRAME]
     runs = [write_box(folder / f"part{i}.h5", np.r_[discarded, p]) for i, p in enumerate(parts)]
     whole = write_box(folder / "whole.h5", np.r_[discarded, *parts])
-    in_runs, in_blocks = observe(runs).rdf, observe([whole]).rdf
+    in_runs, in_blocks = rdf_of(runs), rdf_of([whole])
     for column in ("g_HH", "g_HH_low", "g_HH_high"):
         np.testing.assert_allclose(in_blocks[column], in_runs[column], atol=1e-6)
 
@@ -148,7 +157,9 @@ def test_a_run_that_broke_down_is_counted_and_left_out(observed, tilts, folder) 
     alone = observe([broken])
     assert alone.summary.iloc[0]["failures"] == "broken.h5: step 7: too hot"
     assert np.isnan(alone.summary.iloc[0]["mean_dV_V"])
-    for name in ("potential", "autocorrelation", "rdf"):
+    for name in ("potential", "autocorrelation"):
         assert getattr(alone, name).empty
         assert list(getattr(alone, name).columns) == list(getattr(observed, name).columns)
+    assert rdf_of([broken]).empty
+    assert list(rdf_of([broken]).columns) == list(rdf_of([folder / "0.h5"]).columns)
     assert set(alone.summary.columns) == set(observed.summary.columns)

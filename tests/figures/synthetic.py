@@ -9,7 +9,7 @@ from falsemetal.analysis.autocorrelation import (
     autocorrelation_error,
     integrated_correlation_frames,
 )
-from falsemetal.analysis.bulk import PAIRS
+from falsemetal.analysis.bulk_rdf import PAIRS
 from falsemetal.analysis.potential import is_metallic, potential_drop
 from falsemetal.analysis.runs import tabulate_autocorrelation
 from falsemetal.analysis.statistics import (

@@ -33,7 +33,7 @@ COULOMB = [
 
 
 rule observe_bulk:
-    """ΔV of a periodic cell, its correlation, and radial distributions (paper, S1.2.3)."""
+    """ΔV of a periodic cell and its correlation (paper, S1.2.3)."""
     input:
         trajectories=replicas,
         code=code("analysis/*.py", *COULOMB),
@@ -41,7 +41,6 @@ rule observe_bulk:
         summary="<results>/observables/{potential}/{campaign}/{size}A/summary.csv",
         potential="<results>/observables/{potential}/{campaign}/{size}A/potential.csv",
         autocorrelation="<results>/observables/{potential}/{campaign}/{size}A/autocorrelation.csv",
-        rdf="<results>/observables/{potential}/{campaign}/{size}A/rdf.csv",
     log:
         "<logs>/observe/{potential}/{campaign}/{size}A.log",
     wildcard_constraints:
@@ -55,3 +54,22 @@ rule observe_bulk:
         ].dipole_charge_O,
     script:
         "../scripts/observe_bulk.py"
+
+
+rule observe_rdf:
+    """Radial distributions of a periodic cell (paper, Fig. S7)."""
+    input:
+        trajectories=replicas,
+        code=code("analysis/*.py"),
+    output:
+        "<results>/observables/{potential}/{campaign}/{size}A/rdf.csv",
+    log:
+        "<logs>/observe/{potential}/{campaign}/{size}A-rdf.log",
+    wildcard_constraints:
+        campaign="elongated|cubic",
+    conda:
+        "../../envs/falsemetal.yaml"
+    params:
+        settings=settings("analysis", "dynamics/discard_ps"),
+    script:
+        "../scripts/observe_rdf.py"

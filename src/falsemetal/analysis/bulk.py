@@ -1,4 +1,4 @@
-"""All observables of a periodic cell of water from the runs of its replicas (paper, S1.2.3)."""
+"""ΔV of a periodic cell of water from the runs of its replicas (paper, S1.2.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +12,18 @@ from numpy.typing import NDArray
 from falsemetal.analysis.autocorrelation import integrated_correlation_frames
 from falsemetal.analysis.cell_potential import potential_difference
 from falsemetal.analysis.molecules import HYDROGEN, OXYGEN, dissociated_fraction, find_molecules
-from falsemetal.analysis.rdf import radial_distribution
 from falsemetal.analysis.runs import (
+    MAXIMUM_STRETCH,
     NO_AUTOCORRELATION,
     common_frame_interval,
     failure_columns,
     first_frame,
     read_runs,
-    stretch_frames,
     tabulate_autocorrelation,
 )
 from falsemetal.analysis.statistics import (
     fraction_interval,
     independent_frames,
-    mean_half_width,
     mean_interval,
     mean_over_runs,
     share_interval,
@@ -35,14 +33,6 @@ from falsemetal.config import Analysis
 from falsemetal.dynamics.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
-
-PAIRS = ("OO", "OH", "HH")
-
-STRETCHES = 40
-"""Pieces of a run, at least, of which each gives one radial distribution."""
-
-BLOCKS = 4
-"""Blocks of a single run whose scatter stands for that of replicas."""
 
 ESTIMATES = (
     "mean_dV_V",
@@ -68,15 +58,11 @@ class BulkObservables:
         A row per frame: replica, time_ps, delta_V_V, fraction_dissociated_O.
     autocorrelation
         A row per lag: eq. S9 of ΔV.
-    rdf
-        A row per distance `r_A`: g_OO, g_OH, g_HH. Their intervals are Student's t over replicas,
-        or over four blocks where there is one run.
     """
 
     summary: pd.DataFrame
     potential: pd.DataFrame
     autocorrelation: pd.DataFrame
-    rdf: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -88,21 +74,12 @@ class BulkReplica:
     times_ps, difference_V, dissociated, temperature_K
         Of each frame, shape (n_frames,): time, ΔV, share of oxygens without their two hydrogens,
         temperature.
-    rdf_edges_A
-        Of the bins of distance, shape (n_bins + 1,).
-    rdf
-        Radial distributions of O–O, O–H and H–H by stretch, shape (n_stretches, 3, n_bins).
-    stretch_frames
-        Frames of each stretch, shape (n_stretches,).
     """
 
     times_ps: FloatArray
     difference_V: FloatArray
     dissociated: FloatArray
     temperature_K: FloatArray
-    rdf_edges_A: FloatArray
-    rdf: FloatArray
-    stretch_frames: NDArray[np.int64]
 
 
 def observe_bulk(
@@ -145,7 +122,6 @@ def observe_bulk(
         summary=summary.assign(**failure_columns(failures)),
         potential=_tabulate_potential(replicas),
         autocorrelation=tabulate_autocorrelation(difference, interval_ps, analysis.maximum_lag_ps),
-        rdf=_tabulate_rdf(replicas),
     )
 
 
@@ -155,11 +131,8 @@ def _read_replica(
     start = first_frame(trajectory, discard_ps)
     oxygen, hydrogen = trajectory.numbers == OXYGEN, trajectory.numbers == HYDROGEN
     charges = np.where(oxygen, charge_O_e, np.where(hydrogen, -0.5 * charge_O_e, 0.0))
-    edges = _rdf_edges(trajectory.cell, analysis)
-    difference, dissociated, rdf = [], [], []
-    for positions in trajectory.position_chunks(
-        start, stretch_frames(trajectory.n_frames - start, STRETCHES)
-    ):
+    difference, dissociated = [], []
+    for positions in trajectory.position_chunks(start, MAXIMUM_STRETCH):
         difference.append(
             potential_difference(
                 positions,
@@ -177,28 +150,12 @@ def _read_replica(
             oh_cutoff_A=analysis.oh_cutoff_A,
         )
         dissociated.append(dissociated_fraction(molecules.n_hydrogens))
-        of_pairs = (
-            (positions[:, oxygen], None),
-            (positions[:, oxygen], positions[:, hydrogen]),
-            (positions[:, hydrogen], None),
-        )
-        rdf.append(
-            [radial_distribution(*pair, trajectory.cell, edges_A=edges) for pair in of_pairs]
-        )
     return BulkReplica(
         times_ps=trajectory.times_ps[start:],
         difference_V=np.concatenate(difference),
         dissociated=np.concatenate(dissociated),
         temperature_K=trajectory.temperature_K[start:],
-        rdf_edges_A=edges,
-        rdf=np.array(rdf),
-        stretch_frames=np.array([len(part) for part in difference]),
     )
-
-
-def _rdf_edges(cell: FloatArray, analysis: Analysis) -> FloatArray:
-    reach = min(analysis.rdf_range_A, 0.5 * float(np.diag(cell).min()))
-    return analysis.rdf_bin_A * np.arange(int(reach / analysis.rdf_bin_A) + 1)
 
 
 def _summarise(
@@ -245,38 +202,15 @@ def _tabulate_potential(replicas: list[BulkReplica]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _tabulate_rdf(replicas: list[BulkReplica]) -> pd.DataFrame:
-    if len(replicas) > 1:
-        parts = [(replica, slice(None)) for replica in replicas]
-    else:
-        stretches = np.arange(len(replicas[0].rdf))
-        blocks = np.array_split(stretches, min(BLOCKS, len(stretches)))
-        parts = [(replicas[0], block) for block in blocks]
-    samples = np.array(
-        [np.average(r.rdf[part], axis=0, weights=r.stretch_frames[part]) for r, part in parts]
-    )
-    mean = samples.mean(axis=0)
-    half_width = mean_half_width(samples.std(axis=0), len(samples))
-    edges = replicas[0].rdf_edges_A
-    table = {"r_A": 0.5 * (edges[1:] + edges[:-1])}
-    for index, pair in enumerate(PAIRS):
-        table[f"g_{pair}"] = mean[index]
-        table[f"g_{pair}_low"] = np.maximum(mean[index] - half_width[index], 0.0)
-        table[f"g_{pair}_high"] = mean[index] + half_width[index]
-    return pd.DataFrame(table)
-
-
 def _nothing_observed(n_molecules: int, failures: list[str]) -> BulkObservables:
     known = {"n_molecules": n_molecules, "n_frames": 0, "n_replicas": 0, "sampled_ps": 0.0}
     unknown = ["n_independent", "frame_interval_ps", "correlation_time_ps", "maximum_dV_V"]
     unknown += [name + end for name in ESTIMATES for end in ("", "_low", "_high")]
     summary = known | dict.fromkeys(unknown, np.nan) | failure_columns(failures)
-    rdf = [f"g_{pair}{end}" for pair in PAIRS for end in ("", "_low", "_high")]
     return BulkObservables(
         summary=pd.DataFrame([summary]),
         potential=pd.DataFrame(
             columns=["replica", "time_ps", "delta_V_V", "fraction_dissociated_O"]
         ),
         autocorrelation=NO_AUTOCORRELATION,
-        rdf=pd.DataFrame(columns=["r_A", *rdf]),
     )

@@ -4,7 +4,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from falsemetal.analysis.bulk import PAIRS
+from falsemetal.analysis.bulk_rdf import PAIRS
 from falsemetal.config import Config
 from falsemetal.figures import style
 from falsemetal.figures.style import Tables
