@@ -11,6 +11,7 @@ from falsemetal.datasets.runner import read_runner
 from falsemetal.dynamics.calculator import ModelCalculator
 from falsemetal.engine.compilation import compiler_found
 from falsemetal.models.bpnnp.committee import BPNNP, load_bpnnp, predict_members
+from falsemetal.models.errors import error_table
 from falsemetal.models.graph import build_graph
 from falsemetal.references.cp2k_nnp import single_points
 
@@ -81,3 +82,9 @@ def test_members_scatter_around_the_committee(committee, predicted, frames) -> N
     assert float(members.energies_eV.mean()) == pytest.approx(predicted[0][0], abs=1e-8)
     np.testing.assert_allclose(members.forces_eV_per_A.mean(0), predicted[0][1], atol=1e-9)
     assert (members.force_deviation_eV_per_A > 0).all()
+    table = error_table(committee, frames[:1], device=torch.device("cpu"), seed=0).set_index(
+        "config_type"
+    )
+    scatter = members.forces_eV_per_A.numpy()
+    expected = 1000 * np.sqrt(np.mean(scatter.var(axis=0)))
+    assert table.loc["all", "committee_std_force_meV_per_A"] == pytest.approx(expected)

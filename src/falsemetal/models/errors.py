@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from ase import Atoms
 
-from falsemetal.models.bpnnp.committee import BPNNP
+from falsemetal.models.bpnnp.committee import BPNNP, predict_members
 from falsemetal.models.labelled import label_graphs
 from falsemetal.models.mace import ShortRangedMACE, predict
 
@@ -36,21 +36,24 @@ def error_table(
     Returns
     -------
     One row per config type and one called `all`: `config_type, n_frames,
-    rmse_energy_meV_per_atom, rmse_force_meV_per_A`, each error with `_low` and `_high`.
+    rmse_energy_meV_per_atom, rmse_force_meV_per_A`, each error with `_low` and `_high`. Of a
+    committee also `committee_std_force_meV_per_A`, the root of its members' mean variance.
     """
     rows = []
     for atoms, item in zip(frames, label_graphs(frames, model), strict=True):
         item = item.to(device)  # noqa: PLW2901
         energies, forces = predict(model, item.graph)
         energy_error = float((energies - item.energies)[0]) / len(atoms)
-        rows.append(
-            {
-                "config_type": atoms.info["config_type"],
-                "energy": (1000.0 * energy_error) ** 2,
-                "force": 1e6 * float(((forces - item.forces) ** 2).sum()),
-                "components": 3 * len(atoms),
-            }
-        )
+        row = {
+            "config_type": atoms.info["config_type"],
+            "energy": (1000.0 * energy_error) ** 2,
+            "force": 1e6 * float(((forces - item.forces) ** 2).sum()),
+            "components": 3 * len(atoms),
+        }
+        if isinstance(model, BPNNP):
+            deviation = predict_members(model, item.graph).force_deviation_eV_per_A
+            row["variance"] = 1e6 * float((deviation**2).sum())
+        rows.append(row)
     squares = pd.DataFrame(rows)
     groups = [*squares.groupby("config_type"), ("all", squares)]
     generator = np.random.default_rng(seed)
@@ -63,7 +66,9 @@ def _summary(
     squares: pd.DataFrame, generator: np.random.Generator, resamples: int
 ) -> dict[str, float]:
     n_frames = len(squares)
-    energy, force, components = (squares[key].to_numpy() for key in squares.columns[1:])
+    energy, force, components = (
+        squares[key].to_numpy() for key in ("energy", "force", "components")
+    )
 
     def rmse(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return (
@@ -77,4 +82,7 @@ def _summary(
     for key, value, sample in zip(keys, rmse(np.arange(n_frames)), drawn, strict=True):
         low, high = np.quantile(sample, [0.025, 0.975])
         summary |= {key: float(value), f"{key}_low": float(low), f"{key}_high": float(high)}
+    if "variance" in squares:
+        mean_variance = squares["variance"].sum() / components.sum()
+        summary["committee_std_force_meV_per_A"] = float(np.sqrt(mean_variance))
     return summary
