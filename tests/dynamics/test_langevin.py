@@ -9,8 +9,10 @@ from multiprocessing import get_context
 import h5py
 import numpy as np
 import pytest
+import torch
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
+from checkouts import SHARED, with_shared_data
 from small_models import small_model, water_layer
 
 from falsemetal.config import Dynamics, RunLimits
@@ -19,6 +21,7 @@ from falsemetal.dynamics.calculator import ModelCalculator
 from falsemetal.dynamics.interruption import InterruptedRunError, Interruption
 from falsemetal.dynamics.langevin import run_langevin
 from falsemetal.dynamics.trajectory import Trajectory
+from falsemetal.models.bpnnp.committee import load_bpnnp
 from falsemetal.models.electrostatics import ElectrostaticsError
 from falsemetal.models.graph import build_graph
 from falsemetal.models.mace import predict
@@ -76,6 +79,13 @@ def run(
     )
 
 
+def calculator_of(name) -> ModelCalculator:
+    if name == "committee":
+        weights = SHARED / "bpnnp-bulkH2O-jcp2020"
+        return ModelCalculator(load_bpnnp(weights, dtype=torch.float64))
+    return ModelCalculator(small_model(name))
+
+
 def assert_same(path, other) -> None:
     with Trajectory(path) as one, Trajectory(other) as two:
         np.testing.assert_array_equal(one.steps, two.steps)
@@ -85,13 +95,15 @@ def assert_same(path, other) -> None:
             np.testing.assert_array_equal(some, others)
 
 
-@pytest.mark.parametrize("name", ["mace-1", "split-2"])
+@pytest.mark.parametrize(
+    "name", ["mace-1", "split-2", pytest.param("committee", marks=with_shared_data)]
+)
 def test_resumed_run_is_bitwise_the_uninterrupted_one(name, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(langevin, "CHECKPOINT_FRAMES", 5)
-    run(tmp_path / "whole.h5", ModelCalculator(small_model(name)))
+    run(tmp_path / "whole.h5", calculator_of(name))
     with pytest.raises(KilledError):
-        run(tmp_path / "parts.h5", ModelCalculator(small_model(name)), stop_at=34)
-    run(tmp_path / "parts.h5", ModelCalculator(small_model(name)))
+        run(tmp_path / "parts.h5", calculator_of(name), stop_at=34)
+    run(tmp_path / "parts.h5", calculator_of(name))
     assert_same(tmp_path / "parts.h5", tmp_path / "whole.h5")
     with Trajectory(tmp_path / "parts.h5") as parts:
         np.testing.assert_array_equal(parts.steps, np.arange(0, 61, 2))
