@@ -71,9 +71,17 @@ def test_a_potential_added_to_the_config_is_drawn_by_itself(slabs):
 
 
 def test_one_thickness_is_enough(slabs):
-    slab_settings = CONFIG.slabs.model_copy(update={"thicknesses_A": [THICKEST_A]})
-    config = CONFIG.model_copy(update={"slabs": slab_settings})
-    _, table = fig3a.draw({key: slab.summary for key, slab in slabs.items()}, config)
+    settings = CONFIG.slabs.model_copy(update={"thicknesses_A": [THICKEST_A]})
+    potentials = {
+        name: potential.model_copy(
+            update={
+                "runs": {"slabs": potential.runs["slabs"].model_copy(update={"duration_ps": 80.0})}
+            }
+        )
+        for name, potential in CONFIG.potentials.items()
+    }
+    config = CONFIG.model_copy(update={"slabs": settings, "potentials": potentials})
+    _, table = fig3a.draw(at_thickest(slabs, "summary"), config)
     assert set(table["thickness_A"]) == {THICKEST_A}
 
 

@@ -50,5 +50,5 @@ def draw(density: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
         axes.set_xlabel("$z$ from the slab's centre (Å)")
         axes.set_ylabel("Density (g/cm$^3$)")
         style.draw_legend_above(figure, *axes.get_legend_handles_labels(), columns=4)
-        style.note_missing(figure, density, config)
+        style.note_missing(figure, density, config, "slabs")
     return figure, table

@@ -90,7 +90,7 @@ def draw(summary: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
         _draw_threshold(axes, config)
         _finish_axes(axes, table, config)
         _draw_legend(figure, axes)
-        style.note_missing(figure, summary, config)
+        style.note_missing(figure, summary, config, "slabs")
     return figure, table
 
 

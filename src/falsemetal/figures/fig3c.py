@@ -12,5 +12,5 @@ def draw(summary: Tables, potential: Tables, config: Config) -> tuple[Figure, pd
     """Draw ΔV by length and potential; arguments as in `potential_difference.tabulate`."""
     table = potential_difference.tabulate(summary, potential, config)
     figure = potential_difference.draw(table, config, size_label="Cell length $L_z$ (Å)")
-    style.note_missing(figure, summary, config)
+    style.note_missing(figure, summary, config, "elongated")
     return figure, table

@@ -51,5 +51,5 @@ def draw(autocorrelation: Tables, config: Config) -> tuple[Figure, pd.DataFrame]
         panels[0].set_ylabel(r"Autocorrelation of $\Delta V$")
         if looks:
             style.draw_legend_above(figure, *panels[0].get_legend_handles_labels(), columns=6)
-        style.note_missing(figure, autocorrelation, config)
+        style.note_missing(figure, autocorrelation, config, "elongated")
     return figure, table

@@ -13,5 +13,5 @@ def draw(summary: Tables, potential: Tables, config: Config) -> tuple[Figure, pd
     """Draw ΔV by edge and potential; arguments as in `potential_difference.tabulate`."""
     table = potential_difference.tabulate(summary, potential, config)
     figure = potential_difference.draw(table, config, size_label="Cell edge $L$ (Å)")
-    style.note_missing(figure, summary, config)
+    style.note_missing(figure, summary, config, "cubic")
     return figure, table

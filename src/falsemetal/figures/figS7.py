@@ -56,5 +56,5 @@ def draw(rdf: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
         handles, labels = panels[0].get_legend_handles_labels()
         if handles:
             style.draw_legend_above(figure, handles, labels, columns=6)
-        style.note_missing(figure, rdf, config)
+        style.note_missing(figure, rdf, config, "cubic")
     return figure, table

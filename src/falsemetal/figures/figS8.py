@@ -74,7 +74,7 @@ def draw(
             axes.set_title(f"({letter})", loc="left", fontweight="bold", pad=3)
         handles, labels = panels["a"].get_legend_handles_labels()
         style.draw_legend_above(figure, handles, labels, columns=8)
-        style.note_missing(figure, dipole, config)
+        style.note_missing(figure, dipole, config, "slabs")
     return figure, table
 
 

@@ -13,7 +13,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from falsemetal.config import Config
+from falsemetal.config import CampaignName, Config
 
 SINGLE_COLUMN_IN = 86 / 25.4
 DOUBLE_COLUMN_IN = 178 / 25.4
@@ -120,8 +120,8 @@ def thickest(tables: Tables) -> float:
     return max(thickness for _, thickness in tables)
 
 
-def note_missing(figure: Figure, tables: Tables, config: Config) -> None:
-    """Name below a figure what it does not show because all its runs broke down.
+def note_missing(figure: Figure, tables: Tables, config: Config, campaign: CampaignName) -> None:
+    """Name below a figure what it does not show, since all runs broke down or their engine lacks.
 
     Parameters
     ----------
@@ -131,17 +131,25 @@ def note_missing(figure: Figure, tables: Tables, config: Config) -> None:
         Those that it shows, by potential and size: empty, or with no frames, where all runs broke
         down.
     config
-        Gives labels and order.
+        Gives labels, order, and which runs there should be.
+    campaign
+        Which the tables are of.
     """
-    lost = [
-        f"{look.label} {size:g} Å"
-        for name, look in looks(config).items()
-        for (owner, size), table in sorted(tables.items())
-        if owner == name and _is_empty(table)
-    ]
-    if lost:
-        note = "no data, runs broke down: " + ", ".join(lost)
-        figure.supxlabel(note, fontsize=6.5, color=METALLIC_COLOR, wrap=True)
+    sizes = {size for _, size in tables}
+    lost, absent = [], []
+    for name, look in looks(config).items():
+        expected = sizes & set(config.durations_ps(name, campaign))
+        for size in sorted(expected | {size for owner, size in tables if owner == name}):
+            if (name, size) not in tables:
+                absent.append(f"{look.label} {size:g} Å")
+            elif _is_empty(tables[name, size]):
+                lost.append(f"{look.label} {size:g} Å")
+    reasons = {"runs broke down": lost, "CP2K not found": absent}
+    notes = [f"{reason}: {', '.join(names)}" for reason, names in reasons.items() if names]
+    if notes:
+        figure.supxlabel(
+            "no data, " + "; ".join(notes), fontsize=6.5, color=METALLIC_COLOR, wrap=True
+        )
 
 
 def _is_empty(table: pd.DataFrame) -> bool:
