@@ -24,6 +24,15 @@ from falsemetal.config.datasets import (
     Split,
     WaterForceField,
 )
+from falsemetal.config.electronic import (
+    AimsSettings,
+    BandSearch,
+    Cp2kSettings,
+    DensityOfStates,
+    Electronic,
+    FrameSet,
+    Functional,
+)
 from falsemetal.config.potentials import (
     AnyPotential,
     BPNNPPotential,
@@ -37,18 +46,25 @@ from falsemetal.config.section import Name, Section
 from falsemetal.config.simulation import Analysis, Dynamics, RunLimits
 
 __all__ = [
+    "AimsSettings",
     "Analysis",
     "BPNNPPotential",
+    "BandSearch",
     "Campaign",
     "CampaignName",
     "Checks",
     "Config",
     "ConfigError",
+    "Cp2kSettings",
     "Cubic",
+    "DensityOfStates",
     "Dynamics",
+    "Electronic",
     "Elongated",
     "ForceFieldDataset",
     "ForceFieldPotential",
+    "FrameSet",
+    "Functional",
     "Ion",
     "LabelledDataset",
     "MACEPotential",
@@ -89,6 +105,9 @@ class Config(Section):
     )
     dynamics: Dynamics = Dynamics()
     analysis: Analysis = Analysis()
+    electronic: Electronic | None = Field(
+        None, description="Frames of the runs whose electrons are computed"
+    )
 
     @model_validator(mode="after")
     def _references_resolve(self) -> "Config":
@@ -118,7 +137,24 @@ class Config(Section):
                 f"training: required, as {self.trained_potentials[0]} is trained; "
                 "give at least training.epochs"
             )
+        if self.electronic is not None:
+            for name, frames in self.electronic.frames.items():
+                self._check_frames(f"electronic.frames.{name}", frames)
         return self
+
+    def _check_frames(self, key: str, frames: FrameSet) -> None:
+        if frames.potential not in self.potentials:
+            raise ValueError(
+                f"{key}.potential: there is no potential '{frames.potential}'; "
+                f"name one of: {', '.join(self.potentials)}"
+            )
+        sizes = self.durations_ps(frames.potential, frames.campaign)
+        if frames.size_A not in sizes:
+            run_at = ", ".join(f"{size:g}" for size in sizes) or "none"
+            raise ValueError(
+                f"{key}.size_A: {frames.potential} is not run at {frames.size_A:g} Å of "
+                f"{frames.campaign}; sizes at which it is: {run_at}"
+            )
 
     def _check_run(self, key: str, name: CampaignName, run: Run) -> None:
         if name not in self.campaigns:

@@ -1,0 +1,125 @@
+"""Electronic structure of frames of the runs."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from falsemetal.config.potentials import CampaignName
+from falsemetal.config.section import Name, Section
+
+Functional = Literal["PBE", "RPBE", "revPBE0"]
+
+
+class Cp2kSettings(Section):
+    """Gaussian and plane waves with GTH pseudopotentials, by diagonalisation."""
+
+    basis: str = Field(
+        "DZVP-MOLOPT-PBE-GTH-q{valence}",
+        description="{valence}: electrons of the element. Bases named SR lack the diffuse "
+        "functions of water's conduction band: their gap is 2 eV too wide",
+    )
+    basis_file: str = "BASIS_MOLOPT_UZH"
+    cutoff_Ry: PositiveFloat = 280.0
+    rel_cutoff_Ry: PositiveFloat = 40.0
+    eps_default: PositiveFloat = 1.0e-10
+    scf_tolerance: PositiveFloat = 1.0e-5
+    scf_steps: PositiveInt = 200
+    mixing: PositiveFloat = Field(0.4, le=1.0)
+    mixing_history: PositiveInt = 8
+    electronic_temperature_K: PositiveFloat = 300.0
+    empty_share: PositiveFloat = Field(0.5, description="Empty orbitals over occupied ones")
+
+
+class AimsSettings(Section):
+    """FHI-aims as in S1.0.5; it is licensed, and its species come from the user's copy."""
+
+    species_directory: str | None = Field(
+        None, description="Folder `species_defaults/…/intermediate` of FHI-aims"
+    )
+    command: str | None = Field(None, description="Such as: mpirun -np 8 aims.x")
+    k_grid: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
+        (1, 1, 1), description="Not recovered from the paper"
+    )
+    occupation_smearing_eV: PositiveFloat = Field(0.01, description="Not recovered from the paper")
+
+
+class DensityOfStates(Section):
+    """Projected density of states (paper, S1.0.5): 1001 energies from −20 eV on."""
+
+    lowest_eV: float = -20.0
+    highest_eV: float = Field(10.0, description="Not recovered from the paper")
+    n_energies: PositiveInt = Field(1001, ge=2)
+    smearing_eV: PositiveFloat = Field(0.05, description="Not recovered from the paper")
+    layer_A: PositiveFloat = Field(1.5, description="Thickness of layers in z-resolved panels")
+
+    @property
+    def energies_eV(self) -> np.ndarray:
+        """Energies relative to the Fermi level, shape (n_energies,)."""
+        return np.linspace(self.lowest_eV, self.highest_eV, self.n_energies)
+
+
+class BandSearch(Section):
+    """Thresholds of the search for water's band edges (paper, S1.0.5), none recovered."""
+
+    threshold_per_eV: PositiveFloat = Field(
+        1.0, description="Density from which on states are there"
+    )
+    overlap_eV: NonNegativeFloat = Field(0.3, description="Beyond the Fermi level to begin at")
+    separation_eV: PositiveFloat = Field(
+        0.3, description="From one edge to the search for the other"
+    )
+
+
+class FrameSet(Section):
+    """Frames of one potential's runs of one size, chosen by their ΔV."""
+
+    potential: Name
+    campaign: CampaignName = "slabs"
+    size_A: PositiveFloat
+    targets_V: list[float] | None = Field(
+        None, description="Values of ΔV; one beyond all frames takes the extreme"
+    )
+    quantiles: list[float] | None = Field(None, description="Of ΔV, 0 to 1, instead of values")
+    separation_ps: NonNegativeFloat = Field(1.0, description="Least time between two frames")
+    functionals: list[Functional] = Field(["PBE"], min_length=1)
+    field_V_per_A: PositiveFloat | None = Field(
+        None, description="Also compute the response to this field along z (0.02 in the paper)"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> "FrameSet":
+        if (self.targets_V is None) == (self.quantiles is None):
+            raise ValueError("give either targets_V or quantiles")
+        if not (self.targets_V or self.quantiles):
+            raise ValueError("no frame is chosen; give at least one target or quantile")
+        if self.quantiles and not all(0.0 <= value <= 1.0 for value in self.quantiles):
+            raise ValueError("quantiles lie between 0 and 1")
+        if self.field_V_per_A and self.campaign != "slabs":
+            raise ValueError("field_V_per_A: a field needs vacuum; choose campaign: slabs")
+        return self
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return len(self.targets_V or self.quantiles)
+
+    @property
+    def fields_V_per_A(self) -> list[float | None]:
+        """Fields of the jobs of each frame; None is a job without cubes."""
+        return [None] if self.field_V_per_A is None else [0.0, self.field_V_per_A]
+
+
+class Electronic(Section):
+    """Density-functional calculations on frames of the runs."""
+
+    engine: Literal["cp2k", "fhi-aims"] = "cp2k"
+    frames: dict[Name, FrameSet] = Field(min_length=1)
+    vacuum_A: PositiveFloat = Field(8.0, description="On either side of a slab")
+    cp2k: Cp2kSettings = Cp2kSettings()
+    fhi_aims: AimsSettings = AimsSettings()
+    density_of_states: DensityOfStates = DensityOfStates()
+    band_search: BandSearch = BandSearch()
+    charge_fit_limit_V: PositiveFloat = Field(
+        2.0, description="Largest ΔV of slabs to which the charge of eq. 1 is fitted; not recovered"
+    )

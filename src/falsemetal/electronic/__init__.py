@@ -1,0 +1,1 @@
+"""Electronic structure: frames chosen, jobs written and read, densities of states, band edges."""

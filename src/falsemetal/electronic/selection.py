@@ -1,0 +1,114 @@
+"""Choosing frames of trajectories for electronic structure, and what is remembered of them."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from falsemetal.dynamics.trajectory import Trajectory
+from falsemetal.units import EPSILON_0
+
+DECIMALS = 6
+"""Of positions in Å: those that every engine's input and output keeps."""
+
+
+class SelectionError(ValueError):
+    """Frames that cannot be chosen; the message says what to change."""
+
+
+def choose_frames(
+    frames: pd.DataFrame, targets_V: Sequence[float], *, separation_ps: float
+) -> pd.DataFrame:
+    """For each target in turn, take the frame nearest to it that is apart from those taken before.
+
+    Parameters
+    ----------
+    frames
+        Columns `replica`, `time_ps` and `delta_V_V`, as the observables of slabs and cells have.
+    targets_V
+        Values of ΔV; one beyond all frames takes the extreme.
+    separation_ps
+        Least time between two frames of one replica, so that they are not the same structure.
+
+    Returns
+    -------
+    DataFrame
+        A row per target, in the targets' order, with its `target_V`.
+
+    Raises
+    ------
+    SelectionError
+        If no frame is left for a target.
+    """
+    left = frames.reset_index(drop=True)
+    rows = []
+    for number, target in enumerate(targets_V, 1):
+        if left.empty:
+            raise SelectionError(
+                f"no frame left for target {number} of {len(targets_V)}, {target:g} V: every one "
+                f"lies within {separation_ps:g} ps of those chosen before; lower separation_ps or "
+                "run longer"
+            )
+        row = left.loc[(left["delta_V_V"] - target).abs().idxmin()]
+        rows.append(row.to_dict() | {"target_V": target})
+        near = (left["time_ps"] - row["time_ps"]).abs() < separation_ps
+        left = left[~((left["replica"] == row["replica"]) & near)]
+    return pd.DataFrame(rows)
+
+
+def quantiles_to_targets(frames: pd.DataFrame, quantiles: Sequence[float]) -> list[float]:
+    """Values of ΔV in V below which these shares of the frames lie; 0 and 1 are the extremes."""
+    return [float(value) for value in frames["delta_V_V"].quantile(list(quantiles))]
+
+
+def extract_frames(chosen: pd.DataFrame, trajectories: Sequence[Path]) -> list[Atoms]:
+    """Read chosen frames, each with the manifest that travels with its jobs.
+
+    Parameters
+    ----------
+    chosen
+        From :func:`choose_frames`.
+    trajectories
+        H5MD files by number of replica.
+
+    Returns
+    -------
+    list of Atoms
+        `info` holds where the frame comes from: `trajectory`, `step`, `time_ps`, `delta_V_V`, of a
+        slab `P_z_e_per_A`, and `structure_sha256` (see :func:`structure_checksum`).
+    """
+    structures = []
+    for row in chosen.to_dict("records"):
+        path = Path(trajectories[int(row["replica"])])
+        with Trajectory(path) as trajectory:
+            frame = int(np.argmin(np.abs(trajectory.times_ps - row["time_ps"])))
+            [positions] = next(trajectory.position_chunks(frame, 1))
+            atoms = Atoms(
+                numbers=trajectory.numbers,
+                positions=positions.astype(float).round(DECIMALS),
+                cell=trajectory.cell,
+                pbc=trajectory.pbc,
+            )
+            atoms.info = {
+                "trajectory": str(path),
+                "replica": int(row["replica"]),
+                "step": int(trajectory.steps[frame]),
+                "time_ps": float(trajectory.times_ps[frame]),
+                "target_V": float(row["target_V"]),
+                "delta_V_V": float(row["delta_V_V"]),
+            }
+        if not atoms.pbc[2]:
+            atoms.info["P_z_e_per_A"] = float(row["delta_V_V"]) * EPSILON_0
+        atoms.info["structure_sha256"] = structure_checksum(atoms)
+        structures.append(atoms)
+    return structures
+
+
+def structure_checksum(atoms: Atoms) -> str:
+    """SHA-256 of species, cell and positions to 10⁻⁶ Å, to which these must be rounded."""
+    parts = (atoms.numbers, *(10**DECIMALS * a for a in (atoms.cell.array, atoms.positions)))
+    content = b"".join(np.round(part).astype("<i8").tobytes() for part in parts)
+    return hashlib.sha256(content).hexdigest()
