@@ -52,7 +52,7 @@ def test_too_many_targets_are_told() -> None:
 def test_quantiles_name_values() -> None:
     low, middle, high = quantiles_to_targets(FRAMES, [0.0, 0.5, 1.0])
     assert (low, high) == (-5.0, 3.0)
-    assert (FRAMES["delta_V_V"] < middle).mean() == 0.5
+    assert (FRAMES["delta_V_V"] <= middle).mean() == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.fixture
