@@ -6,6 +6,7 @@ from typing import Any
 from ase import Atoms
 
 from falsemetal.config import Cp2kSettings, Functional
+from falsemetal.electronic.job import JobError
 from falsemetal.electronic.structure import Layer
 from falsemetal.references.cp2k_input import format_input, structure_sections
 from falsemetal.units import BOHR, HARTREE
@@ -32,10 +33,6 @@ FUNCTIONALS: Mapping[Functional, dict[str, Any]] = {
 
 TRUNCATION = 0.49
 """Radius of the truncated exchange over the shortest edge, whose half must exceed it."""
-
-
-class JobError(ValueError):
-    """A job that cannot be written; the message says what to change."""
 
 
 def cp2k_input(

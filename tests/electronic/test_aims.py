@@ -1,0 +1,189 @@
+"""FHI-aims: inputs keyword by keyword against S1.0.5, readers on real outputs."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from ase.io import read
+from checkouts import SHARED, with_shared_data
+
+from falsemetal.config import AimsSettings, DensityOfStates
+from falsemetal.electronic.aims_job import CONTROL, GEOMETRY, aims_input
+from falsemetal.electronic.aims_result import (
+    dipole_per_area,
+    read_aims,
+    read_atom_projected,
+    read_output,
+)
+from falsemetal.electronic.job import JobError
+from falsemetal.electronic.result import ResultError
+from falsemetal.electronic.structure import Layer
+from falsemetal.units import EPSILON_0
+
+OUTPUTS = SHARED / "dft-outputs/fhi-aims"
+SLAB, LAYERED = OUTPUTS / "slab-dipole-correction", OUTPUTS / "atom-projected-dos"
+
+
+@pytest.fixture
+def species(tmp_path) -> Path:
+    """Stands for the licensed folder: files of the right names, with their first line alone."""
+    folder = tmp_path / "intermediate"
+    folder.mkdir()
+    for name in ("01_H", "08_O"):
+        (folder / f"{name}_default").write_text(f"  species        {name[3:]}\n")
+    return folder
+
+
+@pytest.fixture
+def water():
+    atoms = molecule("H2O", cell=[6.0, 6.0, 20.0], pbc=[True, True, False])
+    atoms.center()
+    return atoms
+
+
+def keywords(text: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            key, _, value = line.strip().partition(" ")
+            found.setdefault(key, []).append(" ".join(value.split()))
+    return found
+
+
+def write(water, species, **changes) -> dict[str, str]:
+    arguments = {"functional": "PBE", "field_V_per_A": None} | changes
+    settings = AimsSettings(species_directory=str(species), k_grid=(2, 2, 1))
+    return aims_input(water, settings, DensityOfStates(), **arguments)
+
+
+def test_control_holds_what_the_paper_says(water, species) -> None:
+    control = keywords(write(water, species)[CONTROL])
+    assert control["xc"] == ["pbe"]
+    assert control["k_grid"] == ["2 2 1"]
+    assert control["occupation_type"] == ["gaussian 0.01"]
+    assert control["relativistic"] == ["none"]
+    assert control["use_dipole_correction"] == [".true."]
+    assert control["output"] == ["atom_proj_dos -20 10 1001 0.05"]
+    assert sorted(control["species"]) == ["H", "O"]
+    assert keywords(write(water, species, functional="RPBE")[CONTROL])["xc"] == ["rpbe"]
+
+
+def test_bulk_has_no_dipole_correction(water, species) -> None:
+    water.pbc = True
+    assert "use_dipole_correction" not in keywords(write(water, species)[CONTROL])
+    with pytest.raises(JobError, match="choose a slab"):
+        write(water, species, field_V_per_A=0.02)
+
+
+def test_geometry_is_the_structure(water, species, tmp_path) -> None:
+    (tmp_path / GEOMETRY).write_text(write(water, species)[GEOMETRY])
+    atoms = read(tmp_path / GEOMETRY, format="aims")
+    np.testing.assert_allclose(atoms.positions, water.positions, atol=1e-9)
+    np.testing.assert_allclose(atoms.cell.array, water.cell.array)
+
+
+def test_a_field_comes_with_cubes_of_density_and_potential(water, species) -> None:
+    for field, lines in ((0.0, None), (0.02, ["0.0 0.0 0.020000"])):
+        files = write(water, species, field_V_per_A=field)
+        assert keywords(files[GEOMETRY]).get("homogeneous_field") == lines
+        output = keywords(files[CONTROL])["output"]
+        assert "cube total_density" in output
+        assert "cube hartree_potential" in output
+
+
+def test_what_cannot_be_written_is_told(water, species) -> None:
+    with pytest.raises(JobError, match="species_directory: required"):
+        aims_input(water, AimsSettings(), DensityOfStates(), functional="PBE", field_V_per_A=None)
+    with pytest.raises(JobError, match="revPBE0: FHI-aims has no keyword"):
+        write(water, species, functional="revPBE0")
+    (species / "08_O_default").unlink()
+    with pytest.raises(JobError, match="has no 08_O_default"):
+        write(water, species)
+
+
+@with_shared_data
+def test_the_dipole_is_that_of_the_printed_gradient_and_jump() -> None:
+    text, atoms = read_output(SLAB / "aims.out")
+    assert len(atoms) == 239
+    height = atoms.cell.lengths()[2]
+    assert "gradient                  :    -0.00062017 eV/Angstrom" in text
+    dipole = dipole_per_area(-0.00062017, height)
+    # the potential jump that FHI-aims prints is minus the drop across the slab, 0.0947 eV
+    assert -dipole / EPSILON_0 == pytest.approx(0.0947, abs=1e-4)
+
+
+@with_shared_data
+def test_both_energy_references_are_the_same_density() -> None:
+    level, raw = (
+        read_atom_projected(LAYERED / f"atom_proj_dos_N0001{end}.dat") for end in ("", "_raw")
+    )
+    assert (level.from_vacuum, raw.from_vacuum) == (False, True)
+    np.testing.assert_allclose(level.density, raw.density)
+    np.testing.assert_allclose(
+        level.energies_eV + level.reference_eV, raw.energies_eV + raw.reference_eV, atol=1e-6
+    )
+    assert level.reference_eV == pytest.approx(-2.822463)
+
+
+@pytest.fixture
+def layered(tmp_path) -> Path:
+    return Path(shutil.copytree(LAYERED, tmp_path / "job"))
+
+
+def of_layers(folder: Path):
+    structure = read(LAYERED / "geometry.in", format="aims")
+    return read_aims(folder, structure, [Layer(0.0, np.array([0, 1]))])
+
+
+@with_shared_data
+def test_a_job_is_read_whole(layered) -> None:
+    result = of_layers(layered)
+    assert result.engine == "FHI-aims 210513"
+    assert result.converged
+    assert result.fermi_eV == pytest.approx(-2.822463)
+    single = [read_atom_projected(layered / f"atom_proj_dos_{a}.dat") for a in ("N0001", "B0002")]
+    np.testing.assert_allclose(result.density[0], single[0].density + single[1].density)
+    # PBE's gap of a single layer of boron nitride
+    assert result.lumo_eV - result.homo_eV == pytest.approx(4.6, abs=0.3)
+    # the density vanishes within the gap
+    inside = (result.energies_eV > result.homo_eV + 0.3) & (
+        result.energies_eV < result.lumo_eV - 0.3
+    )
+    assert result.density[0][inside].max() < 1e-3 * result.density[0].max()
+
+
+@with_shared_data
+def test_two_spins_are_summed(layered) -> None:
+    whole = of_layers(layered).density
+    for atom in ("N0001", "B0002"):
+        path = layered / f"atom_proj_dos_{atom}.dat"
+        for spin in ("up", "dn"):
+            shutil.copy(path, layered / f"atom_proj_dos_spin_{spin}{atom}.dat")
+        path.unlink()
+    np.testing.assert_allclose(of_layers(layered).density, 2.0 * whole)
+
+
+@with_shared_data
+def test_faulty_outputs_are_told_one_by_one(layered) -> None:
+    text = (layered / "aims.out").read_text()
+
+    def assert_told(message: str, content: str) -> None:
+        (layered / "aims.out").write_text(content)
+        with pytest.raises(ResultError, match=message):
+            of_layers(layered)
+
+    assert_told("cut short; run the job again", text[: len(text) // 2])
+    assert_told("no output of FHI-aims", "CP2K| version")
+    assert_told("of another structure", (SLAB / "aims.out").read_text())
+    (layered / "aims.out").write_text(text.replace("Self-consistency cycle converged.", ""))
+    assert not of_layers(layered).converged
+    (layered / "aims.out").write_text(text)
+    table = (layered / "atom_proj_dos_N0001.dat").read_text()
+    (layered / "atom_proj_dos_N0001.dat").write_text(table[:-40])
+    with pytest.raises(ResultError, match=r"atom_proj_dos_N0001\.dat: no readable density"):
+        of_layers(layered)
+    (layered / "atom_proj_dos_N0001.dat").unlink()
+    with pytest.raises(ResultError, match="copy back all files"):
+        of_layers(layered)
