@@ -66,9 +66,7 @@ def read_pdos(path: str | Path) -> Pdos:
         header = path.open().readline()
         table = np.loadtxt(path, ndmin=2)
     except (OSError, ValueError) as error:
-        raise ResultError(
-            f"{path}: not a readable .pdos file ({error}); run the job again"
-        ) from None
+        raise ResultError(f"{path}: no readable .pdos file ({error}); run the job again") from None
     fermi = PDOS_FERMI.search(header)
     if fermi is None or table.shape[1] <= FIRST_PROJECTION:
         raise ResultError(f"{path}: not a .pdos file of CP2K; it begins with {header.strip()!r}")
@@ -97,11 +95,9 @@ def is_converged(log: str | Path) -> bool:
     if NOT_CONVERGED in text:
         return False
     if "CP2K|" not in text:
-        raise ResultError(f"{log}: not an output of CP2K")
+        raise ResultError(f"{log}: no output of CP2K")
     if FINISHED not in text:
-        raise ResultError(
-            f"{log}: the run did not end; run the job again, it goes on from its orbitals"
-        )
+        raise ResultError(f"{log}: cut short; run the job again, which goes on from its orbitals")
     if CONVERGED.search(text) is None:
         raise ResultError(f"{log}: holds no self-consistent calculation")
     return True
@@ -181,9 +177,7 @@ def read_grid(path: str | Path, *, unit: float) -> Grid:
         with path.open() as file:
             cube = read_cube(file)
     except (OSError, ValueError, IndexError) as error:
-        raise ResultError(
-            f"{path}: not a readable cube file ({error}); run the job again"
-        ) from None
+        raise ResultError(f"{path}: no readable cube file ({error}); run the job again") from None
     return Grid(
         values=cube["data"] * unit,
         lengths_A=cube["atoms"].cell.lengths(),

@@ -1,0 +1,210 @@
+"""CP2K: inputs, readers on real and faulty outputs, and one molecule computed for real."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from checkouts import SHARED, with_cp2k, with_shared_data
+
+from falsemetal.config import Cp2kSettings, DensityOfStates
+from falsemetal.electronic.cp2k_job import PROJECT, cp2k_input
+from falsemetal.electronic.cp2k_result import (
+    electron_density,
+    electron_potential,
+    is_converged,
+    read_cp2k,
+    read_grid,
+    read_pdos,
+)
+from falsemetal.electronic.job import JobError
+from falsemetal.electronic.profiles import planar_average, response, slope_within
+from falsemetal.electronic.result import ElectronicStructure, ResultError
+from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
+from falsemetal.references.cp2k import LOG, require_cp2k
+from falsemetal.units import EPSILON_0, HARTREE
+
+OUTPUTS = SHARED / "dft-outputs/cp2k"
+COARSE = Cp2kSettings(cutoff_Ry=150.0, empty_share=2.0)
+ENERGIES = DensityOfStates(lowest_eV=-30.0, highest_eV=15.0)
+AREA_A2 = 36.0
+FIELD_V_PER_A = 0.1
+VACUUM_A = 6.0
+VALENCE_ELECTRONS = 8
+
+
+def water() -> Atoms:
+    """Return a molecule whose dipole points down."""
+    atoms = molecule("H2O", cell=[6.0, 6.0, 20.0], pbc=[True, True, False])
+    atoms.center()
+    return with_vacuum(atoms, VACUUM_A)
+
+
+def write(atoms: Atoms, **changes) -> str:
+    arguments = {"functional": "PBE", "field_V_per_A": None} | changes
+    layers = [Layer(0.0, np.array([0])), Layer(1.0, np.array([1, 2]))]
+    return cp2k_input(atoms, layers, COARSE, **arguments)
+
+
+def test_the_input_of_a_slab() -> None:
+    lines = [line.strip() for line in write(water()).splitlines()]
+    for line in (
+        "SURFACE_DIPOLE_CORRECTION T",
+        "SURF_DIP_DIR Z",
+        "BASIS_SET DZVP-MOLOPT-PBE-GTH-q6",
+        "POTENTIAL GTH-PBE-q1",
+        "ELECTRONIC_TEMPERATURE [K] 300",
+        "PERIODIC XYZ",
+        "LIST 1",
+        "LIST 2 3",
+        "NLUMO -1",
+        "ADDED_MOS 8",
+        "CUTOFF 150.0",
+    ):
+        assert line in lines, line
+    assert "&V_HARTREE_CUBE" not in lines
+    assert not any("EXTERNAL_POTENTIAL" in line for line in lines)
+
+
+def test_bulk_has_neither_dipole_correction_nor_field() -> None:
+    atoms = water()
+    atoms.pbc = True
+    assert "SURFACE_DIPOLE_CORRECTION" not in write(atoms)
+    with pytest.raises(JobError, match="choose a slab"):
+        write(atoms, field_V_per_A=0.02)
+
+
+def test_functionals() -> None:
+    assert "&GGA_X_RPBE" in write(water(), functional="RPBE")
+    hybrid = write(water(), functional="revPBE0")
+    assert "PARAMETRIZATION REVPBE" in hybrid
+    assert "FRACTION 0.25" in hybrid
+    # less than half of the shortest edge, 6 Å
+    assert "CUTOFF_RADIUS 2.9400" in hybrid
+
+
+def test_an_unknown_element_is_told() -> None:
+    with pytest.raises(JobError, match="element 79"):
+        write(Atoms("Au", cell=[5, 5, 5], pbc=True))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> dict[float, Path]:
+    """Compute the molecule without and with a field."""
+    folders = {}
+    atoms = water()
+    layers = divide_into_layers(atoms, thickness_A=5.0)
+    for field in (0.0, FIELD_V_PER_A):
+        folders[field] = tmp_path_factory.mktemp("cp2k")
+        text = cp2k_input(atoms, layers, COARSE, functional="PBE", field_V_per_A=field)
+        require_cp2k().run(text, folders[field])
+    return folders
+
+
+@pytest.fixture(scope="module")
+def results(folders) -> dict[float, ElectronicStructure]:
+    layers = divide_into_layers(water(), thickness_A=5.0)
+    return {
+        field: read_cp2k(folder, layers, ENERGIES, area_A2=AREA_A2)
+        for field, folder in folders.items()
+    }
+
+
+@with_cp2k
+def test_a_molecule_has_its_electrons_and_its_gap(results) -> None:
+    result = results[0.0]
+    assert result.converged
+    below = result.energies_eV < 0.5 * (result.homo_eV + result.lumo_eV)
+    total = result.density.sum(axis=0)
+    n_electrons = np.trapezoid(total[below], result.energies_eV[below])
+    assert n_electrons == pytest.approx(VALENCE_ELECTRONS, rel=1e-3)
+    # PBE's gap of a free molecule is 6.2 eV; a small cell raises the empty orbital
+    assert 6.0 < result.lumo_eV - result.homo_eV < 8.0
+
+
+@with_cp2k
+def test_the_dipole_has_the_sign_of_eq_1_and_the_drop_of_the_potential(folders, results) -> None:
+    result = results[0.0]
+    z = water().positions[:, 2]
+    assert z[1:].mean() < z[0]
+    # 1.85 debye of a free molecule are 0.385 e·Å
+    assert result.dipole_e_per_A * AREA_A2 == pytest.approx(-0.37, abs=0.06)
+    profile = planar_average(electron_potential(folders[0.0], field_V_per_A=0.0))
+    edge = len(profile) // 12
+    drop_of_electrons = profile[-edge] - profile[edge]
+    assert -drop_of_electrons == pytest.approx(result.dipole_e_per_A / EPSILON_0, rel=0.02)
+
+
+@with_cp2k
+def test_a_field_up_pushes_electrons_down(folders, results) -> None:
+    change = results[FIELD_V_PER_A].dipole_e_per_A - results[0.0].dipole_e_per_A
+    # the molecule's polarisability is 1.45 Å³; this basis has less
+    polarizability_A3 = change * AREA_A2 / FIELD_V_PER_A / (4 * np.pi * EPSILON_0)
+    assert 0.5 < polarizability_A3 < 1.6
+    with_field, without = (
+        electron_potential(folders[field], field_V_per_A=field) for field in (FIELD_V_PER_A, 0.0)
+    )
+    shift, heights = response(with_field, without), with_field.heights_A
+    # an electron climbs along the field, which the molecule screens
+    vacuum = slope_within(heights, shift, between_A=(0.5, 3.5))
+    assert vacuum == pytest.approx(FIELD_V_PER_A, rel=0.05)
+    densities = [electron_density(folders[field]) for field in (FIELD_V_PER_A, 0.0)]
+    moved = response(*densities)
+    step = heights[1] - heights[0]
+    assert moved.sum() * step * AREA_A2 == pytest.approx(0.0, abs=1e-3)
+    assert -(moved * heights).sum() * step == pytest.approx(change, rel=0.05)
+
+
+@pytest.fixture
+def job(folders, tmp_path) -> Path:
+    return Path(shutil.copytree(folders[0.0], tmp_path / "job"))
+
+
+@with_cp2k
+def test_faulty_outputs_are_told_one_by_one(job) -> None:
+    layers = divide_into_layers(water(), thickness_A=5.0)
+    log = (job / LOG).read_text()
+
+    def read() -> ElectronicStructure:
+        return read_cp2k(job, layers, ENERGIES, area_A2=AREA_A2)
+
+    def assert_told(message: str, content: str) -> None:
+        (job / LOG).write_text(content)
+        with pytest.raises(ResultError, match=message):
+            read()
+
+    assert_told("cut short; run the job again", log[: log.index("SCF run converged")])
+    assert_told("no output of CP2K", "Invoking FHI-aims")
+    (job / LOG).write_text(log.replace("SCF run converged in", "SCF run NOT converged"))
+    assert not read().converged
+    (job / LOG).write_text(log)
+    path = job / f"{PROJECT}-list1-1.pdos"
+    table = path.read_text()
+    path.write_text(table[:-30])
+    with pytest.raises(ResultError, match=r"list1-1\.pdos: no readable \.pdos file"):
+        read()
+    path.unlink()
+    with pytest.raises(ResultError, match=r"list1-1\.pdos: no readable"):
+        read()
+    for cube in job.glob("*.cube"):
+        cube.write_text(cube.read_text()[:-500])
+    with pytest.raises(ResultError, match="no readable cube file"):
+        electron_density(job)
+
+
+@with_shared_data
+def test_outputs_of_other_calculations() -> None:
+    pdos = read_pdos(OUTPUTS / "graphene-k1-1.pdos")
+    assert pdos.fermi_eV == pytest.approx(-0.089461 * HARTREE)
+    # one kind of atom alone: all of every orbital is its own
+    np.testing.assert_allclose(pdos.projections, 1.0, atol=1e-6)
+    assert pdos.occupations.sum() == pytest.approx(4 * round(pdos.occupations.sum() / 4))
+    assert is_converged(OUTPUTS / "benzene/cp2k.out")
+    assert is_converged(OUTPUTS / "Si.out")
+    grid = read_grid(OUTPUTS / "benzene/PROJ-v_hartree-1_0.cube", unit=HARTREE)
+    assert grid.values.shape == (18, 18, 18)
+    np.testing.assert_allclose(grid.lengths_A, 14.4, atol=1e-5)
+    with pytest.raises(ResultError, match=r"not a \.pdos file"):
+        read_pdos(SHARED / "dft-outputs/fhi-aims/atom-projected-dos/atom_proj_dos_N0001.dat")
