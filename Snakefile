@@ -38,6 +38,7 @@ include: "workflow/rules/datasets.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/observables.smk"
+include: "workflow/rules/electronic.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
 

@@ -21,6 +21,26 @@ def read_tables(paths: Iterable[str | Path]) -> dict[str, Tables]:
     return tables
 
 
+def read_job_tables(paths: Iterable[str | Path]) -> dict[str, Any]:
+    """Read tables of jobs, `.../<frames>/<frame>/<job>/<name>.csv`, by name.
+
+    Returns
+    -------
+    dict
+        `jobs`: all summaries as one table; of any other name the tables by set of frames, number
+        of the frame and name of the job.
+    """
+    summaries, tables = [], {}
+    for path in map(Path, paths):
+        frames, frame, job = path.parts[-4], int(path.parts[-3]), path.parts[-2]
+        table = pd.read_csv(path)
+        if path.stem == "summary":
+            summaries.append(table.assign(frames=frames, frame=frame, job=job))
+        else:
+            tables.setdefault(path.stem, {})[frames, frame, job] = table
+    return {"jobs": pd.concat(summaries, ignore_index=True), **tables}
+
+
 def table_errors(errors: Mapping[str, pd.DataFrame], config: Config) -> pd.DataFrame:
     """Collect the test errors of all models (paper, Table S5).
 

@@ -17,8 +17,7 @@ from falsemetal.electronic.aims_result import (
     read_atom_projected,
     read_output,
 )
-from falsemetal.electronic.job import JobError
-from falsemetal.electronic.result import ResultError
+from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.structure import Layer
 from falsemetal.units import EPSILON_0
 

@@ -19,9 +19,9 @@ from falsemetal.electronic.cp2k_result import (
     read_grid,
     read_pdos,
 )
-from falsemetal.electronic.job import JobError
+from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.profiles import planar_average, response, slope_within
-from falsemetal.electronic.result import ElectronicStructure, ResultError
+from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
 from falsemetal.references.cp2k import LOG, require_cp2k
 from falsemetal.units import EPSILON_0, HARTREE

@@ -80,7 +80,7 @@ def test_extracted_frames_are_those_of_the_table(trajectory, tmp_path) -> None:
     observe = {"charge_O_e": -0.5562, "analysis": Analysis(), "discard_ps": 0.2}
     table = observe_slab([trajectory], **observe).dipole
     chosen = choose_frames(table, [-9.0, 0.0, 9.0], separation_ps=0.1)
-    frames = extract_frames(chosen, [trajectory])
+    frames = extract_frames(chosen, [trajectory], charge_O_e=-0.5562)
     for atoms, row in zip(frames, chosen.to_dict("records"), strict=True):
         assert atoms.info["time_ps"] == pytest.approx(row["time_ps"])
         assert atoms.info["step"] == round(1000 * row["time_ps"])

@@ -26,6 +26,25 @@ DRAWN = {
 }
 
 
+OF_SLABS, OF_BULK = jobs_of(["slabs"]), jobs_of(["elongated", "cubic"])
+BY_JOBS = {
+    "fig3b": (of_jobs("summary", *OF_SLABS), []),
+    "figS1": (of_jobs("summary", *OF_SLABS), ["electronic/dipole_charge.py"]),
+    "fig2b": (of_jobs("summary", *OF_SLABS) * bool(responses()) + responses(), []),
+    "figS9": (
+        of_jobs("summary", *OF_SLABS) + of_jobs("density", *OF_SLABS),
+        ["figures/band_diagram.py"],
+    ),
+    "figS11": (
+        of_jobs("summary", *OF_BULK) + of_jobs("density", *OF_BULK),
+        ["figures/band_diagram.py"],
+    ),
+}
+DRAWN |= {
+    name: ("electronic", tables, modules) for name, (tables, modules) in BY_JOBS.items()
+}
+
+
 for name, (campaign, tables, modules) in DRAWN.items():
 
     rule:
@@ -48,6 +67,7 @@ for name, (campaign, tables, modules) in DRAWN.items():
         conda:
             "../../envs/falsemetal.yaml"
         params:
+            campaign=campaign,
             settings=settings("potentials", campaign, "dynamics", "analysis"),
         script:
             "../scripts/draw.py"

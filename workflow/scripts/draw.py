@@ -8,7 +8,7 @@ from falsemetal.config import parse_config
 from falsemetal.figures.style import save_figure
 from falsemetal.progress import log_to
 from falsemetal.provenance import stamp
-from falsemetal.tables import read_tables
+from falsemetal.tables import read_job_tables, read_tables
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
@@ -16,5 +16,6 @@ if __name__ == "__main__":
     if not snakemake.input.tables:
         sys.exit(f"{snakemake.rule}: no potential is run in its campaign; add potentials.*.runs")
     module = import_module(f"falsemetal.figures.{snakemake.rule}")
-    figure, table = module.draw(**read_tables(snakemake.input.tables), config=config)
+    read = read_job_tables if snakemake.params.campaign == "electronic" else read_tables
+    figure, table = module.draw(**read(snakemake.input.tables), config=config)
     save_figure(figure, table, Path(snakemake.output.pdf).with_suffix(""), stamp=stamp(config))

@@ -120,6 +120,9 @@ class Electronic(Section):
     fhi_aims: AimsSettings = AimsSettings()
     density_of_states: DensityOfStates = DensityOfStates()
     band_search: BandSearch = BandSearch()
+    charge_O_e: float = Field(
+        -0.5562, lt=0, description="q_O of the dipoles that gaps are drawn against (S1.0.4)"
+    )
     charge_fit_limit_V: PositiveFloat = Field(
         2.0, description="Largest ΔV of slabs to which the charge of eq. 1 is fitted; not recovered"
     )

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.io.aims import write_aims, write_control
 
 from falsemetal.config import AimsSettings, DensityOfStates, Functional
-from falsemetal.electronic.job import JobError
+from falsemetal.electronic.errors import JobError
 
 CONTROL, GEOMETRY, OUTPUT = "control.in", "geometry.in", "aims.out"
 

@@ -13,7 +13,8 @@ from ase.io.aims import AimsParseError
 from numpy.typing import NDArray
 
 from falsemetal.electronic.aims_job import OUTPUT
-from falsemetal.electronic.result import ElectronicStructure, ResultError
+from falsemetal.electronic.errors import ResultError
+from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer
 from falsemetal.units import EPSILON_0
 

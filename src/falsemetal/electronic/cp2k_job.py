@@ -6,7 +6,7 @@ from typing import Any
 from ase import Atoms
 
 from falsemetal.config import Cp2kSettings, Functional
-from falsemetal.electronic.job import JobError
+from falsemetal.electronic.errors import JobError
 from falsemetal.electronic.structure import Layer
 from falsemetal.references.cp2k_input import format_input, structure_sections
 from falsemetal.units import BOHR, HARTREE

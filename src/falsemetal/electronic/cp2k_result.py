@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from falsemetal.config import DensityOfStates
 from falsemetal.electronic.cp2k_job import PROJECT
 from falsemetal.electronic.density_of_states import smear_levels
+from falsemetal.electronic.errors import ResultError
 from falsemetal.electronic.profiles import Grid
-from falsemetal.electronic.result import ElectronicStructure, ResultError
+from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer
 from falsemetal.references.cp2k import LOG
 from falsemetal.units import BOHR, HARTREE

@@ -1,5 +1,203 @@
-"""What jobs of all engines share."""
+"""Jobs: folders that stand alone, with inputs, manifest, and how to run them."""
+
+import json
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import read, write
+
+from falsemetal.analysis.dipole import lateral_area
+from falsemetal.config import Electronic, Functional
+from falsemetal.electronic import aims_job, aims_result, cp2k_job, cp2k_result
+from falsemetal.electronic.errors import JobError, ResultError
+from falsemetal.electronic.result import ElectronicStructure
+from falsemetal.electronic.selection import structure_checksum
+from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
+from falsemetal.references import cp2k
+
+MANIFEST, STRUCTURE, GUIDE = "manifest.json", "structure.extxyz", "README.md"
+
+OUTPUTS = {"cp2k": cp2k.LOG, "fhi-aims": aims_job.OUTPUT}
+"""The file by which a job is seen to have been run."""
+
+READY, NOT_CONVERGED, UNREADABLE, DONE = "ready to run", "not converged", "unreadable", "done"
+
+GUIDES = {
+    "cp2k": (
+        "mpirun -np 8 cp2k.psmp -i cp2k.inp > cp2k.log",
+        "`cp2k.log` says “SCF run converged” and “PROGRAM ENDED”",
+        "`cp2k.log`, all `job-list*.pdos` and, where there are any, the cubes",
+    ),
+    "fhi-aims": (
+        "mpirun -np 8 aims.x > aims.out",
+        "`aims.out` says “Self-consistency cycle converged.” and “Have a nice day.”",
+        "`aims.out`, all `atom_proj_dos_*.dat` and, where there are any, the cubes",
+    ),
+}
 
 
-class JobError(ValueError):
-    """A job that cannot be written; the message says what to change."""
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes
+    ----------
+    status
+        `done`, `not converged`, `unreadable` or `ready to run`.
+    reason
+        Why it is unreadable, else empty.
+    electrons
+        As read, unless it is unreadable or not run yet.
+    """
+
+    status: str
+    reason: str = ""
+    electrons: ElectronicStructure | None = None
+
+
+def write_job(
+    folder: str | Path,
+    frame: Atoms,
+    electronic: Electronic,
+    *,
+    functional: Functional,
+    field_V_per_A: float | None,
+) -> None:
+    """Write inputs, structure, manifest and guide of one job.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    frame
+        With the manifest of :func:`falsemetal.electronic.selection.extract_frames` in `info`.
+    electronic
+        Engine and settings.
+    functional, field_V_per_A
+        As :func:`falsemetal.electronic.cp2k_job.cp2k_input` takes them.
+
+    Raises
+    ------
+    JobError
+        For what the engine cannot do.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    structure = with_vacuum(frame, electronic.vacuum_A)
+    layers = divide_into_layers(structure, thickness_A=electronic.density_of_states.layer_A)
+    choice: dict[str, Any] = {"functional": functional, "field_V_per_A": field_V_per_A}
+    if electronic.engine == "cp2k":
+        files = {cp2k.INPUT: cp2k_job.cp2k_input(structure, layers, electronic.cp2k, **choice)}
+    else:
+        files = aims_job.aims_input(
+            structure, electronic.fhi_aims, electronic.density_of_states, **choice
+        )
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    structure.info = {}
+    write(folder / STRUCTURE, structure)
+    manifest = {
+        "engine": electronic.engine,
+        **choice,
+        "frame": dict(frame.info),
+        "job_structure_sha256": structure_checksum(structure),
+        "layers": [{"height_A": layer.height_A, "atoms": layer.atoms.tolist()} for layer in layers],
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    (folder / GUIDE).write_text(_guide(electronic.engine, manifest))
+
+
+def _guide(engine: str, manifest: dict[str, Any]) -> str:
+    command, success, back = GUIDES[engine]
+    frame = manifest["frame"]
+    field = manifest["field_V_per_A"]
+    return (
+        f"One frame of {frame['trajectory']}, step {frame['step']}, "
+        f"ΔV = {frame['delta_V_V']:.2f} V: {manifest['functional']}"
+        f"{'' if not field else f' in a field of {field:g} V/Å along z'}.\n\n"
+        f"Run it in this folder by\n\n    {command}\n\n"
+        f"It succeeded where {success}. Computed elsewhere, copy back {back}.\n"
+    )
+
+
+def run_job(folder: str | Path, electronic: Electronic, *, n_cores: int) -> None:
+    """Run a job; what an interrupted one left is used.
+
+    A run that does not converge is none that fails: :func:`read_job` tells.
+
+    Raises
+    ------
+    JobError
+        Where the engine is not there.
+    Cp2kError, subprocess.CalledProcessError
+        If it fails.
+    """
+    folder = Path(folder)
+    if electronic.engine == "cp2k":
+        try:
+            cp2k.require_cp2k().run((folder / cp2k.INPUT).read_text(), folder, n_ranks=n_cores)
+        except cp2k.Cp2kError:
+            log = folder / cp2k.LOG
+            # since 2024 CP2K ends with an error where it does not converge
+            if not log.exists() or cp2k_result.NOT_CONVERGED not in log.read_text(errors="replace"):
+                raise
+        return
+    if electronic.fhi_aims.command is None:
+        raise JobError("electronic.fhi_aims.command: required to run FHI-aims here; give it")
+    with (folder / aims_job.OUTPUT).open("wb") as output:
+        subprocess.run(
+            shlex.split(electronic.fhi_aims.command), cwd=folder, stdout=output, check=True
+        )
+
+
+def read_job(folder: str | Path, electronic: Electronic) -> Outcome:
+    """Read what a job gave, here or elsewhere.
+
+    Parameters
+    ----------
+    folder
+        As :func:`write_job` left it, with the engine's files.
+    electronic
+        Settings of the density of states.
+    """
+    folder = Path(folder)
+    if not (folder / OUTPUTS[electronic.engine]).exists():
+        return Outcome(READY)
+    structure, layers = read_written(folder)
+    try:
+        if electronic.engine == "cp2k":
+            area = lateral_area(structure.cell.array)
+            electrons = cp2k_result.read_cp2k(
+                folder, layers, electronic.density_of_states, area_A2=area
+            )
+        else:
+            electrons = aims_result.read_aims(folder, structure, layers)
+    except ResultError as error:
+        return Outcome(UNREADABLE, str(error))
+    return Outcome(DONE if electrons.converged else NOT_CONVERGED, "", electrons)
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """Read what is known of a job."""
+    return json.loads((Path(folder) / MANIFEST).read_text())
+
+
+def read_written(folder: str | Path) -> tuple[Atoms, list[Layer]]:
+    """Structure and layers that a job was written for.
+
+    Raises
+    ------
+    ResultError
+        If the structure is no longer that of the manifest.
+    """
+    folder, manifest = Path(folder), read_manifest(folder)
+    structure = read(folder / STRUCTURE)
+    if structure_checksum(structure) != manifest["job_structure_sha256"]:
+        raise ResultError(f"{folder / STRUCTURE}: changed since the job was written")
+    layers = [Layer(layer["height_A"], np.array(layer["atoms"])) for layer in manifest["layers"]]
+    return structure, layers

@@ -8,10 +8,6 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 
-class ResultError(ValueError):
-    """An output that cannot be read; the message names the file and the mend."""
-
-
 @dataclass(frozen=True)
 class ElectronicStructure:
     """Levels and projected densities of states, relative to the Fermi level.
@@ -45,3 +41,8 @@ class ElectronicStructure:
     density: FloatArray
     heights_A: FloatArray
     dipole_e_per_A: float
+
+    @property
+    def gap_eV(self) -> float:
+        """Between the highest occupied level and the next."""
+        return self.lumo_eV - self.homo_eV

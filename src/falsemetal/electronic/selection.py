@@ -64,7 +64,9 @@ def quantiles_to_targets(frames: pd.DataFrame, quantiles: Sequence[float]) -> li
     return [float(value) for value in frames["delta_V_V"].quantile(list(quantiles))]
 
 
-def extract_frames(chosen: pd.DataFrame, trajectories: Sequence[Path]) -> list[Atoms]:
+def extract_frames(
+    chosen: pd.DataFrame, trajectories: Sequence[Path], *, charge_O_e: float
+) -> list[Atoms]:
     """Read chosen frames, each with the manifest that travels with its jobs.
 
     Parameters
@@ -73,12 +75,15 @@ def extract_frames(chosen: pd.DataFrame, trajectories: Sequence[Path]) -> list[A
         From :func:`choose_frames`.
     trajectories
         H5MD files by number of replica.
+    charge_O_e
+        Charge of oxygen by which ΔV was computed.
 
     Returns
     -------
     list of Atoms
-        `info` holds where the frame comes from: `trajectory`, `step`, `time_ps`, `delta_V_V`, of a
-        slab `P_z_e_per_A`, and `structure_sha256` (see :func:`structure_checksum`).
+        `info` holds where the frame comes from: `trajectory`, `step`, `time_ps`, `delta_V_V`,
+        `charge_O_e`, of a slab `P_z_e_per_A`, and `structure_sha256`, which
+        :func:`structure_checksum` gives.
     """
     structures = []
     for row in chosen.to_dict("records"):
@@ -99,6 +104,7 @@ def extract_frames(chosen: pd.DataFrame, trajectories: Sequence[Path]) -> list[A
                 "time_ps": float(trajectory.times_ps[frame]),
                 "target_V": float(row["target_V"]),
                 "delta_V_V": float(row["delta_V_V"]),
+                "charge_O_e": charge_O_e,
             }
         if not atoms.pbc[2]:
             atoms.info["P_z_e_per_A"] = float(row["delta_V_V"]) * EPSILON_0

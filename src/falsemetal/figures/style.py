@@ -152,6 +152,26 @@ def note_missing(figure: Figure, tables: Tables, config: Config, campaign: Campa
         )
 
 
+def note_jobs(figure: Figure, jobs: pd.DataFrame) -> None:
+    """Name below a figure the jobs that it does not show, by what became of them.
+
+    Parameters
+    ----------
+    figure
+        As drawn.
+    jobs
+        Those that it is meant to show, with `frames`, `frame` and `status`.
+    """
+    missing = jobs[jobs["status"] != "done"]
+    notes = [
+        f"{status}: " + ", ".join(f"{row.frames}/{row.frame}" for row in rows.itertuples())
+        for status, rows in missing.groupby("status", sort=True)
+    ]
+    if notes:
+        note = f"{len(missing)} of {len(jobs)} jobs missing, " + "; ".join(notes)
+        figure.supxlabel(note, fontsize=6.5, color=METALLIC_COLOR, wrap=True)
+
+
 def _is_empty(table: pd.DataFrame) -> bool:
     return table.empty or ("n_frames" in table and not table["n_frames"].any())
 

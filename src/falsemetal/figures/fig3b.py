@@ -1,0 +1,125 @@
+"""Band gap of slabs against their dipole (paper, Fig. 3b)."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from falsemetal.analysis.statistics import CONFIDENCE
+from falsemetal.config import Config
+from falsemetal.electronic.job import DONE
+from falsemetal.figures import style
+from falsemetal.units import EPSILON_0
+
+COLUMNS = [
+    "frames",
+    "frame",
+    "functional",
+    "engine",
+    "delta_V_V",
+    "P_z_e_per_A",
+    "P_z_dft_e_per_A",
+    "gap_eV",
+    "edge_gap_eV",
+    "edge_flag",
+    "status",
+]
+
+
+def tabulate(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Choose the jobs that the figure shows: slabs without a field, whatever became of them.
+
+    Parameters
+    ----------
+    jobs
+        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames` and `frame`.
+    """
+    chosen = jobs["P_z_e_per_A"].notna() & ~(jobs["field_V_per_A"] > 0.0)
+    return jobs.loc[chosen, COLUMNS].reset_index(drop=True)
+
+
+def gap_without_dipole(
+    gap_eV: np.ndarray, difference_V: np.ndarray, *, limit_V: float
+) -> tuple[float, float]:
+    """E_g(0) of the line E_g(0) − e·abs(P_z)/ε0 through frames of small dipoles, with its interval.
+
+    Parameters
+    ----------
+    gap_eV, difference_V
+        Of each frame.
+    limit_V
+        Largest abs(ΔV) of a frame that counts.
+
+    Returns
+    -------
+    value, half_width
+        In eV; half of the 95 % interval, Student's t over frames, NaN for a single one.
+    """
+    small = np.abs(difference_V) <= limit_V
+    at_zero = (gap_eV + np.abs(difference_V))[small]
+    if not len(at_zero):
+        return np.nan, np.nan
+    if len(at_zero) == 1:
+        return float(at_zero[0]), np.nan
+    factor = stats.t.ppf(0.5 * (1.0 + CONFIDENCE), len(at_zero) - 1)
+    return float(at_zero.mean()), float(factor * at_zero.std(ddof=1) / np.sqrt(len(at_zero)))
+
+
+def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
+    """Draw E_g against abs(P_z) and the line on which a drop of potential closes it.
+
+    Filled: between the highest occupied level and the next. Open: by the search for band edges in
+    the density of states (S1.0.5). The upper axis gives the drop of the potential, abs(P_z)/ε0.
+    """
+    table = tabulate(jobs)
+    done = table[table["status"] == DONE]
+    with style.journal_style():
+        figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.7)
+        axes = figure.subplots()
+        for index, (name, rows) in enumerate(done.groupby("functional", sort=False)):
+            color = style.PALETTE[(2 * index + 2) % len(style.PALETTE)]
+            dipole = rows["P_z_e_per_A"].abs()
+            axes.plot(dipole, rows["gap_eV"], "o", color=color, label=f"{name}, levels", zorder=3)
+            axes.plot(
+                dipole,
+                rows["edge_gap_eV"],
+                "o",
+                color=color,
+                markerfacecolor="none",
+                markersize=6.5,
+                markeredgewidth=0.7,
+                label=f"{name}, band edges",
+            )
+            _draw_line(axes, rows, color, config)
+        axes.axhline(0.0, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
+        axes.set_xlim(left=0.0)
+        axes.set_xlabel(r"$|P_z|$ (e/Å)")
+        axes.set_ylabel(r"$E_{\mathrm{g}}$ (eV)")
+        axes.tick_params(top=False)
+        top = axes.secondary_xaxis(
+            "top", functions=(lambda dipole: dipole / EPSILON_0, lambda drop: drop * EPSILON_0)
+        )
+        top.set_xlabel(r"$|P_z|/\varepsilon_0$ (V)")
+        handles, labels = axes.get_legend_handles_labels()
+        if handles:
+            axes.legend(handles, labels, loc="upper right")
+        style.note_jobs(figure, table)
+    return figure, table
+
+
+def _draw_line(axes, rows: pd.DataFrame, color: str, config: Config) -> None:
+    limit = config.electronic.charge_fit_limit_V
+    gap, half_width = gap_without_dipole(
+        rows["gap_eV"].to_numpy(), rows["delta_V_V"].to_numpy(), limit_V=limit
+    )
+    if np.isnan(gap):
+        return
+    spread = "" if np.isnan(half_width) else f" ± {half_width:.2f}"
+    axes.plot(
+        [0.0, gap * EPSILON_0],
+        [gap, 0.0],
+        color=color,
+        linewidth=0.8,
+        label=rf"{gap:.2f}{spread} eV $- e|P_z|/\varepsilon_0$",
+        zorder=1,
+    )
