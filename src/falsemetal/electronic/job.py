@@ -99,12 +99,13 @@ def write_job(
         )
     for name, text in files.items():
         (folder / name).write_text(text)
-    structure.info = {}
+    info, structure.info = frame.info.items(), {}
     write(folder / STRUCTURE, structure)
     manifest = {
         "engine": electronic.engine,
         **choice,
-        "frame": dict(frame.info),
+        # numbers as Python's own, whatever a reader made of them
+        "frame": {key: getattr(value, "tolist", lambda v=value: v)() for key, value in info},
         "job_structure_sha256": structure_checksum(structure),
         "layers": [{"height_A": layer.height_A, "atoms": layer.atoms.tolist()} for layer in layers],
     }
