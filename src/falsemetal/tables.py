@@ -101,6 +101,34 @@ def table_runs(summaries: Mapping[CampaignName, Tables], config: Config) -> pd.D
     return pd.DataFrame(rows)
 
 
+JOB_COLUMNS = [
+    "folder",
+    "engine",
+    "functional",
+    "field_V_per_A",
+    "delta_V_V",
+    "delta_V_dft_V",
+    "gap_eV",
+    "edge_gap_eV",
+    "edge_flag",
+    "status",
+    "reason",
+]
+
+
+def table_jobs(jobs: pd.DataFrame) -> pd.DataFrame:
+    """List electronic-structure jobs, those first that wait or failed.
+
+    Parameters
+    ----------
+    jobs
+        Rows of :func:`falsemetal.electronic.summary.summarise_job`.
+    """
+    return jobs.sort_values("status", key=lambda status: status == "done", kind="stable")[
+        JOB_COLUMNS
+    ].reset_index(drop=True)
+
+
 def _describe_cell(campaign: Campaign, size_A: float) -> dict[str, Any]:
     n_molecules = campaign.n_molecules(size_A)
     return {

@@ -44,8 +44,29 @@ rule table_runs:
         "../scripts/table_runs.py"
 
 
+rule table_jobs:
+    """Electronic-structure jobs: where they lie, and what became of them."""
+    input:
+        summaries=of_jobs("summary", *FRAME_SETS),
+        code=code("tables.py"),
+    output:
+        csv=report(
+            "<results>/tables/table_jobs.csv",
+            caption="../report/table_jobs.rst",
+            category="Tables",
+        ),
+        stamp="<results>/tables/table_jobs.provenance.json",
+    log:
+        "<logs>/tables/table_jobs.log",
+    conda:
+        "../../envs/falsemetal.yaml"
+    script:
+        "../scripts/table_jobs.py"
+
+
 PRODUCTS = FIGURES + ["table_errors"] * bool(EVALUATED)
 PRODUCTS += ["table_runs"] * any(p.runs for p in CONFIG.potentials.values())
+PRODUCTS += ["table_jobs"] * bool(FRAME_SETS)
 
 
 rule report:

@@ -78,12 +78,13 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
         for axes, letter in zip(panels, "ac", strict=True):
             _draw_panel(axes, done, charge, limit, whole=letter == "c")
             axes.set_title(letter, loc="left", fontweight="bold")
-        said = "too few frames for a fit, drawn with the paper's"
+        said = f"too few frames for a fit; drawn with the paper's {charge} e"
         if fitted is not None:
-            said = f"95 %: {fitted.low_e:.4f} to {fitted.high_e:.4f}, {fitted.n_frames} frames"
-        panels[0].set_title(
-            rf"$q_\mathrm{{O}}$ = {charge:.4f} e ({said}); paper: {PAPER_CHARGE_O_E}", fontsize=6.5
-        )
+            said = (
+                rf"$q_\mathrm{{O}}$ = {charge:.4f} e (95 %: {fitted.low_e:.4f} to "
+                f"{fitted.high_e:.4f}; {fitted.n_frames} frames); paper: {PAPER_CHARGE_O_E} e"
+            )
+        figure.suptitle(said, fontsize=7)
         style.note_jobs(figure, table)
     return figure, table
 

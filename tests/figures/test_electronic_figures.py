@@ -1,0 +1,161 @@
+"""Figures of electronic structure on synthetic jobs whose gaps follow the line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import synthetic_config
+
+from falsemetal.config import Electronic, FrameSet
+from falsemetal.electronic.density_of_states import smear_levels
+from falsemetal.figures import fig2b, fig3b, figS1, figS9, figS11, style
+from falsemetal.figures.band_diagram import as_map
+from falsemetal.units import EPSILON_0
+
+GAP_EV = 4.34
+CHARGE_O_E = -0.5562
+DFT_CHARGE_O_E = -0.60
+DIFFERENCES_V = np.array([-5.2, -3.0, -1.5, -0.4, 0.3, 1.2, 2.8, 4.6])
+ENERGIES_EV = np.linspace(-20.0, 10.0, 301)
+CONFIG = synthetic_config().model_copy(
+    update={
+        "electronic": Electronic(
+            frames={"s": FrameSet(potential="short", size_A=37.3, targets_V=[0])}
+        )
+    }
+)
+STAMP = {"commit": "0123abc"}
+
+
+@pytest.fixture(scope="module")
+def jobs() -> pd.DataFrame:
+    """Slabs, the last of which did not converge, one of them in a field too, and a bulk frame."""
+    gaps = np.maximum(GAP_EV - np.abs(DIFFERENCES_V), 0.0)
+    slabs = pd.DataFrame(
+        {
+            "frames": "slab",
+            "frame": range(len(DIFFERENCES_V)),
+            "job": "PBE",
+            "functional": "PBE",
+            "engine": "CP2K 2023.1",
+            "field_V_per_A": np.nan,
+            "charge_O_e": CHARGE_O_E,
+            "delta_V_V": DIFFERENCES_V,
+            "P_z_e_per_A": EPSILON_0 * DIFFERENCES_V,
+            "P_z_dft_e_per_A": EPSILON_0 * DIFFERENCES_V * DFT_CHARGE_O_E / CHARGE_O_E,
+            "gap_eV": gaps,
+            "edge_gap_eV": gaps - 0.1,
+            "edge_flag": "",
+            "status": "done",
+        }
+    )
+    slabs.loc[len(slabs) - 1, "status"] = "not converged"
+    in_field = slabs.iloc[[3]].assign(job="PBE-0.02", field_V_per_A=0.02)
+    bulk = slabs.iloc[[0, 0]].assign(
+        frames="bulk",
+        frame=0,
+        functional=["RPBE", "revPBE0"],
+        job=["RPBE", "revPBE0"],
+        P_z_e_per_A=np.nan,
+        P_z_dft_e_per_A=np.nan,
+        delta_V_V=5.5,
+    )
+    return pd.concat([slabs, in_field, bulk], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def density(jobs) -> dict:
+    tables = {}
+    for job in jobs.itertuples():
+        heights = np.linspace(0.0, 20.0, 12)
+        tilt = job.delta_V_V * (heights / heights[-1] - 0.5)
+        states = [
+            smear_levels(np.array([-2.0, 2.3]) - shift, np.ones(2), ENERGIES_EV, smearing_eV=0.1)
+            for shift in tilt
+        ]
+        tables[job.frames, job.frame, job.job] = pd.DataFrame(
+            {
+                "z_A": np.repeat(heights, len(ENERGIES_EV)),
+                "energy_eV": np.tile(ENERGIES_EV, len(heights)),
+                "states_per_eV": np.ravel(states),
+            }
+        )
+    return tables
+
+
+def test_the_gap_at_zero_dipole_is_found_from_small_ones(jobs) -> None:
+    figure, table = fig3b.draw(jobs, CONFIG)
+    assert len(table) == len(DIFFERENCES_V)
+    gap, half_width = fig3b.gap_without_dipole(
+        table["gap_eV"].to_numpy(), table["delta_V_V"].to_numpy(), limit_V=2.0
+    )
+    assert gap == pytest.approx(GAP_EV)
+    assert half_width == pytest.approx(0.0, abs=1e-9)
+    assert figure.get_supxlabel() == "1 of 8 jobs missing, not converged: slab/7"
+
+
+def test_an_interval_needs_two_frames() -> None:
+    gaps, differences = np.array([4.0, 3.2, 1.0]), np.array([0.3, -1.0, 3.0])
+    assert fig3b.gap_without_dipole(gaps, differences, limit_V=0.5)[0] == pytest.approx(4.3)
+    assert np.isnan(fig3b.gap_without_dipole(gaps, differences, limit_V=0.5)[1])
+    value, half_width = fig3b.gap_without_dipole(gaps, differences, limit_V=2.0)
+    assert value == pytest.approx(4.25)
+    # Student's t of one degree of freedom is 12.706
+    assert half_width == pytest.approx(12.706 * 0.05, rel=1e-4)
+    assert np.isnan(fig3b.gap_without_dipole(gaps, differences, limit_V=0.1)[0])
+
+
+def test_the_charge_is_fitted_to_small_dipoles(jobs) -> None:
+    figure, table = figS1.draw(jobs, CONFIG)
+    assert table["charge_O_e"].to_numpy() == pytest.approx(DFT_CHARGE_O_E)
+    assert (table["n_fitted"] == 4).all()
+    assert f"{DFT_CHARGE_O_E:.4f} e" in figure.get_suptitle()
+    few = jobs[jobs["frame"] < 4]
+    assert "too few frames" in figS1.draw(few, CONFIG)[0].get_suptitle()
+
+
+def test_panels_are_those_of_the_extreme_and_the_smallest_dipole(jobs, density) -> None:
+    figure, table = figS9.draw(jobs, density, CONFIG)
+    assert list(table.groupby("panel")["delta_V_V"].first()) == [-5.2, 0.3, 2.8]
+    assert len(figure.axes) == 6
+    assert "not converged: slab/7" in figure.get_supxlabel()
+    # what was drawn is what was given
+    heights, energies, values = as_map(density["slab", 0, "PBE"])
+    assert values.shape == (len(heights), len(energies))
+    first = density["slab", 0, "PBE"]
+    assert values[3, 17] == first["states_per_eV"][3 * len(energies) + 17]
+
+
+def test_bulk_has_a_panel_for_each_functional(jobs, density) -> None:
+    figure, table = figS11.draw(jobs, density, CONFIG)
+    assert list(table["functional"].unique()) == ["RPBE", "revPBE0"]
+    assert figure.axes[0].get_title().startswith("RPBE: ")
+
+
+def test_responses_are_drawn_in_their_slabs(jobs) -> None:
+    heights = np.linspace(0.0, 40.0, 81)
+    response = pd.DataFrame(
+        {
+            "z_A": heights,
+            "delta_phi_eV": 0.02 * heights,
+            "delta_rho_per_A3": np.sin(heights),
+            "slab_low_A": 10.0,
+            "slab_high_A": 30.0,
+        }
+    )
+    figure, table = fig2b.draw(jobs, {("slab", 3, "PBE-0.02"): response}, CONFIG)
+    assert len(table) == len(heights)
+    assert len(figure.axes) == 2
+
+
+def test_figures_of_jobs_that_wait_are_drawn_and_say_so(jobs, density, tmp_path) -> None:
+    waiting = jobs.assign(status="ready to run")
+    nothing = {key: table.iloc[:0] for key, table in density.items()}
+    for name, (figure, table) in {
+        "fig3b": fig3b.draw(waiting, CONFIG),
+        "figS1": figS1.draw(waiting, CONFIG),
+        "figS9": figS9.draw(waiting, nothing, CONFIG),
+        "figS11": figS11.draw(waiting, nothing, CONFIG),
+        "fig2b": fig2b.draw(waiting, {("slab", 3, "PBE-0.02"): pd.DataFrame()}, CONFIG),
+    }.items():
+        assert "jobs missing, ready to run" in figure.get_supxlabel()
+        assert style.save_figure(figure, table, tmp_path / name, stamp=STAMP)
