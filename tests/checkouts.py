@@ -1,11 +1,13 @@
 """Where the project is and how it is run, for the tests of the workflow."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from falsemetal.references.cp2k import INSTALL, find_cp2k
+from falsemetal.references.cp2k import INSTALL, NAMES, find_cp2k
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -15,3 +17,28 @@ SHARED = ROOT.parent / "shared/data"
 
 with_cp2k = pytest.mark.skipif(find_cp2k() is None, reason=f"CP2K: not on PATH; {INSTALL}")
 with_shared_data = pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")
+
+
+def snakemake(
+    checkout: Path, *arguments: str, path: str | None = None
+) -> subprocess.CompletedProcess:
+    """Run Snakemake in a copy of the project, with another search path for programs if given."""
+    return subprocess.run(
+        [BIN / "snakemake", *arguments],
+        cwd=checkout,
+        env=os.environ | {"PATH": path or os.environ["PATH"], "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+def path_without_cp2k(folder: Path) -> str:
+    """Search path with all programs of the present one but CP2K."""
+    folder.mkdir()
+    for directory in map(Path, os.environ["PATH"].split(os.pathsep)):
+        for program in directory.glob("*") if directory.is_dir() else ():
+            if program.name not in NAMES and not (folder / program.name).exists():
+                (folder / program.name).symlink_to(program.resolve())
+    return str(folder)

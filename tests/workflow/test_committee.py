@@ -1,16 +1,12 @@
 """A committee of networks through the workflow, natively and by CP2K."""
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from checkouts import BIN, PATIENCE_S, ROOT, SHARED, with_cp2k, with_shared_data
-
-from falsemetal.references.cp2k import NAMES
+from checkouts import ROOT, SHARED, path_without_cp2k, snakemake, with_cp2k, with_shared_data
 
 WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
 FRAMES = SHARED / "revpbe0-d3-water/input.data"
@@ -51,36 +47,14 @@ def configuration(checkout: Path) -> str:
     return "config/committee.yaml"
 
 
-def snakemake(checkout: Path, *arguments: str, path: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [BIN / "snakemake", *arguments],
-        cwd=checkout,
-        env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-
-
 def shown(checkout: Path) -> set[str]:
     table = pd.read_csv(checkout / "results/committee/figures/figS10.csv")
     return set(table["potential"])
 
 
-def without_cp2k(folder: Path) -> str:
-    """Search path with all programs of the present one but CP2K."""
-    folder.mkdir()
-    for directory in map(Path, os.environ["PATH"].split(os.pathsep)):
-        for program in directory.glob("*") if directory.is_dir() else ():
-            if program.name not in NAMES and not (folder / program.name).exists():
-                (folder / program.name).symlink_to(program.resolve())
-    return str(folder)
-
-
 def test_without_cp2k_the_rest_goes_on_and_says_so(checkout, configuration, tmp_path) -> None:
     arguments = ("--cores", "2", "--configfile", configuration, "--", "figS10", "table_runs")
-    run = snakemake(checkout, *arguments, path=without_cp2k(tmp_path / "bin"))
+    run = snakemake(checkout, *arguments, path=path_without_cp2k(tmp_path / "bin"))
     assert run.returncode == 0, run.stderr
     assert "CP2K: none of" in run.stderr
     assert "by-cp2k (engine: cp2k) is left out" in run.stderr
@@ -89,7 +63,7 @@ def test_without_cp2k_the_rest_goes_on_and_says_so(checkout, configuration, tmp_
 
 
 def test_a_cp2k_that_is_too_old_stops_nothing_else(checkout, configuration, tmp_path) -> None:
-    path = without_cp2k(tmp_path / "bin")
+    path = path_without_cp2k(tmp_path / "bin")
     program = tmp_path / "bin/cp2k"
     program.write_text("#!/bin/sh\necho CP2K version 8.2\n")
     program.chmod(0o755)
@@ -103,7 +77,7 @@ def test_a_cp2k_that_is_too_old_stops_nothing_else(checkout, configuration, tmp_
 @with_cp2k
 def test_both_engines_run_it_and_are_drawn(checkout, configuration) -> None:
     arguments = ("--cores", "2", "--configfile", configuration)
-    run = snakemake(checkout, *arguments, path=os.environ["PATH"])
+    run = snakemake(checkout, *arguments)
     assert run.returncode == 0, run.stderr
     assert shown(checkout) == {"native", "by-cp2k"}
     runs = pd.read_csv(checkout / "results/committee/tables/table_runs.csv")

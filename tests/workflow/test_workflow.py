@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from checkouts import BIN, PATIENCE_S, ROOT
+from checkouts import BIN, PATIENCE_S, ROOT, snakemake
 
 from falsemetal.config import load_config
 from falsemetal.dynamics.trajectory import Trajectory
@@ -42,16 +42,6 @@ def start(checkout: Path, *arguments: str) -> subprocess.Popen:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
-
-
-def snakemake(checkout: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [BIN / "snakemake", *arguments],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
 
