@@ -36,6 +36,12 @@ def test_each_target_gets_its_nearest_frame() -> None:
     np.testing.assert_allclose(chosen["delta_V_V"], [0.5, -4.0, 3.0, -5.0], atol=0.031)
 
 
+def test_targets_may_be_sizes() -> None:
+    chosen = choose_frames(FRAMES, [0.0, 99.0], separation_ps=0.5, magnitude=True)
+    assert chosen["delta_V_V"].tolist() == pytest.approx([0.0, -5.0], abs=0.031)
+    assert quantiles_to_targets(FRAMES, [1.0], magnitude=True) == [5.0]
+
+
 def test_frames_of_one_replica_are_apart() -> None:
     chosen = choose_frames(FRAMES, [2.0] * 6, separation_ps=1.5)
     for _, frames in chosen.groupby("replica"):

@@ -7,7 +7,7 @@ from synthetic import synthetic_config
 
 from falsemetal.config import Electronic, FrameSet
 from falsemetal.electronic.density_of_states import smear_levels
-from falsemetal.figures import fig2b, fig3b, figS1, figS9, figS11, style
+from falsemetal.figures import band_edges, fig2b, fig3b, figS1, figS9, figS11, style
 from falsemetal.figures.band_diagram import as_map
 from falsemetal.units import EPSILON_0
 
@@ -131,6 +131,15 @@ def test_bulk_has_a_panel_for_each_functional(jobs, density) -> None:
     assert figure.axes[0].get_title().startswith("RPBE: ")
 
 
+def test_settings_of_the_search_move_the_gap_little_where_bands_are_apart(jobs, density) -> None:
+    figure, table = band_edges.draw(jobs, density, CONFIG)
+    assert len(figure.axes) == 3
+    # of the slab with the smallest dipole: bands of one level each, smeared by 0.1 eV
+    rows = table[(table["frame"] == 4) & table["value"].between(0.2, 1.0)]
+    assert (rows["edge_gap_eV"] - rows["gap_eV"]).abs().max() < 0.6
+    assert set(table["frame"]) == set(range(len(DIFFERENCES_V) - 1))
+
+
 def test_responses_are_drawn_in_their_slabs(jobs) -> None:
     heights = np.linspace(0.0, 40.0, 81)
     response = pd.DataFrame(
@@ -155,6 +164,7 @@ def test_figures_of_jobs_that_wait_are_drawn_and_say_so(jobs, density, tmp_path)
         "figS1": figS1.draw(waiting, CONFIG),
         "figS9": figS9.draw(waiting, nothing, CONFIG),
         "figS11": figS11.draw(waiting, nothing, CONFIG),
+        "band_edges": band_edges.draw(waiting, nothing, CONFIG),
         "fig2b": fig2b.draw(waiting, {("slab", 3, "PBE-0.02"): pd.DataFrame()}, CONFIG),
     }.items():
         assert "jobs missing, ready to run" in figure.get_supxlabel()

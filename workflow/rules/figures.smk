@@ -35,6 +35,10 @@ BY_JOBS = {
         of_jobs("summary", *OF_SLABS) + of_jobs("density", *OF_SLABS),
         ["figures/band_diagram.py"],
     ),
+    "band_edges": (
+        of_jobs("summary", *OF_SLABS) + of_jobs("density", *OF_SLABS),
+        ["figures/band_diagram.py", "electronic/bands.py"],
+    ),
     "figS11": (
         of_jobs("summary", *OF_BULK) + of_jobs("density", *OF_BULK),
         ["figures/band_diagram.py"],

@@ -20,9 +20,10 @@ if __name__ == "__main__":
     config = parse_config(snakemake.config, source="config")
     wanted = config.electronic.frames[snakemake.wildcards.frames]
     table = pd.read_csv(snakemake.input.table)
-    targets = wanted.targets_V or quantiles_to_targets(table, wanted.quantiles)
+    by_size = {"magnitude": wanted.magnitude}
+    targets = wanted.targets_V or quantiles_to_targets(table, wanted.quantiles, **by_size)
     try:
-        chosen = choose_frames(table, targets, separation_ps=wanted.separation_ps)
+        chosen = choose_frames(table, targets, separation_ps=wanted.separation_ps, **by_size)
     except SelectionError as error:
         sys.exit(f"electronic.frames.{snakemake.wildcards.frames}: {error}")
     frames = extract_frames(

@@ -81,6 +81,7 @@ class FrameSet(Section):
         None, description="Values of ΔV; one beyond all frames takes the extreme"
     )
     quantiles: list[float] | None = Field(None, description="Of ΔV, 0 to 1, instead of values")
+    magnitude: bool = Field(False, description="Choose by abs(ΔV), as slabs are alike upside down")
     separation_ps: NonNegativeFloat = Field(1.0, description="Least time between two frames")
     functionals: list[Functional] = Field(["PBE"], min_length=1)
     field_V_per_A: PositiveFloat | None = Field(

@@ -20,7 +20,11 @@ class SelectionError(ValueError):
 
 
 def choose_frames(
-    frames: pd.DataFrame, targets_V: Sequence[float], *, separation_ps: float
+    frames: pd.DataFrame,
+    targets_V: Sequence[float],
+    *,
+    separation_ps: float,
+    magnitude: bool = False,
 ) -> pd.DataFrame:
     """For each target in turn, take the frame nearest to it that is apart from those taken before.
 
@@ -32,6 +36,8 @@ def choose_frames(
         Values of ΔV; one beyond all frames takes the extreme.
     separation_ps
         Least time between two frames of one replica, so that they are not the same structure.
+    magnitude
+        Whether targets are values of abs(ΔV).
 
     Returns
     -------
@@ -52,16 +58,22 @@ def choose_frames(
                 f"lies within {separation_ps:g} ps of those chosen before; lower separation_ps or "
                 "run longer"
             )
-        row = left.loc[(left["delta_V_V"] - target).abs().idxmin()]
+        row = left.loc[(_quantity(left, magnitude=magnitude) - target).abs().idxmin()]
         rows.append(row.to_dict() | {"target_V": target})
         near = (left["time_ps"] - row["time_ps"]).abs() < separation_ps
         left = left[~((left["replica"] == row["replica"]) & near)]
     return pd.DataFrame(rows)
 
 
-def quantiles_to_targets(frames: pd.DataFrame, quantiles: Sequence[float]) -> list[float]:
-    """Values of ΔV in V below which these shares of the frames lie; 0 and 1 are the extremes."""
-    return [float(value) for value in frames["delta_V_V"].quantile(list(quantiles))]
+def quantiles_to_targets(
+    frames: pd.DataFrame, quantiles: Sequence[float], *, magnitude: bool = False
+) -> list[float]:
+    """Values of ΔV, or of abs(ΔV), in V below which these shares of the frames lie."""
+    return [float(v) for v in _quantity(frames, magnitude=magnitude).quantile(list(quantiles))]
+
+
+def _quantity(frames: pd.DataFrame, *, magnitude: bool) -> pd.Series:
+    return frames["delta_V_V"].abs() if magnitude else frames["delta_V_V"]
 
 
 def extract_frames(

@@ -26,6 +26,7 @@ MARKERS = {"force_field": "o", "mace": "s", "split_charge": "^", "bpnnp": "D"}
 
 METALLIC_COLOR = "#B22222"
 CONTINUUM_COLOR = "#7A7A7A"
+SEQUENTIAL = mpl.colormaps["viridis_r"]
 
 RC_PARAMS = {
     "font.family": "sans-serif",
