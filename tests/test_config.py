@@ -39,6 +39,11 @@ def change(raw: dict[str, Any], key: str, value: Any) -> None:
         raw[last] = value
 
 
+def frame_set(**changes: Any) -> dict[str, Any]:
+    frames = {"potential": "spce", "size_A": 6.3, "targets_V": [0.0]}
+    return {"frames": {"some": frames | changes}}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -71,6 +76,26 @@ def change(raw: dict[str, Any], key: str, value: Any) -> None:
         ("datasets.spce.split.test", 0.9, "leave nothing to train on"),
         ("datasets.spce.sampling.bulk.molality_mol_per_kg", 1.0, "belongs to kind: brine"),
         ("dynamics", {"temperature_K": "warm"}, "dynamics.temperature_K"),
+        (
+            "electronic",
+            frame_set(potential="gap"),
+            "electronic.frames.some.potential: there is no potential 'gap'",
+        ),
+        (
+            "electronic",
+            frame_set(size_A=7.0),
+            "some.size_A: spce is not run at 7 Å of slabs; sizes at which it is: 6.3, 9.3",
+        ),
+        (
+            "electronic",
+            frame_set(quantiles=[0.5]),
+            "electronic.frames.some: give either targets_V or quantiles",
+        ),
+        (
+            "electronic",
+            frame_set(campaign="elongated", size_A=9.3, field_V_per_A=0.02),
+            "a field needs vacuum",
+        ),
     ],
 )
 def test_each_fault_is_one_line_that_names_file_and_key(raw, key, value, message) -> None:
