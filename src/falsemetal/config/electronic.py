@@ -37,7 +37,7 @@ class AimsSettings(Section):
     species_directory: str | None = Field(
         None, description="Folder `species_defaults/…/intermediate` of FHI-aims"
     )
-    command: str | None = Field(None, description="Such as: mpirun -np 8 aims.x")
+    command: str | None = Field(None, description="Such as: mpirun -np {cores} aims.x")
     k_grid: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
         (1, 1, 1), description="Not recovered from the paper"
     )

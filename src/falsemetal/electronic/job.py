@@ -151,9 +151,8 @@ def run_job(folder: str | Path, electronic: Electronic, *, n_cores: int) -> None
     if electronic.fhi_aims.command is None:
         raise JobError("electronic.fhi_aims.command: required to run FHI-aims here; give it")
     with (folder / aims_job.OUTPUT).open("wb") as output:
-        subprocess.run(
-            shlex.split(electronic.fhi_aims.command), cwd=folder, stdout=output, check=True
-        )
+        command = electronic.fhi_aims.command.format(cores=n_cores)
+        subprocess.run(shlex.split(command), cwd=folder, stdout=output, check=True)
 
 
 def read_job(folder: str | Path, electronic: Electronic) -> Outcome:
