@@ -154,6 +154,9 @@ def test_a_run_that_broke_down_is_counted_and_left_out(observed, tilts, folder) 
     both = observe([folder / "0.h5", folder / "1.h5", broken])
     assert both.summary.iloc[0]["n_failed"] == 1
     assert both.summary.iloc[0]["mean_dV_V"] == observed.summary.iloc[0]["mean_dV_V"]
+    # the others keep their numbers, by which frames are looked up in their files
+    later = observe([broken, folder / "0.h5"])
+    assert set(later.potential["replica"]) == {1}
     alone = observe([broken])
     assert alone.summary.iloc[0]["failures"] == "broken.h5: step 7: too hot"
     assert np.isnan(alone.summary.iloc[0]["mean_dV_V"])

@@ -107,15 +107,13 @@ def folders(tmp_path_factory) -> dict[float, Path]:
 def results(folders) -> dict[float, ElectronicStructure]:
     layers = divide_into_layers(water(), thickness_A=5.0)
     return {
-        field: read_cp2k(folder, layers, ENERGIES, area_A2=AREA_A2)
-        for field, folder in folders.items()
+        field: read_cp2k(folder, water(), layers, ENERGIES) for field, folder in folders.items()
     }
 
 
 @with_cp2k
 def test_a_molecule_has_its_electrons_and_its_gap(results) -> None:
     result = results[0.0]
-    assert result.converged
     below = result.energies_eV < 0.5 * (result.homo_eV + result.lumo_eV)
     total = result.density.sum(axis=0)
     n_electrons = np.trapezoid(total[below], result.energies_eV[below])
@@ -164,22 +162,28 @@ def job(folders, tmp_path) -> Path:
 
 @with_cp2k
 def test_faulty_outputs_are_told_one_by_one(job) -> None:
-    layers = divide_into_layers(water(), thickness_A=5.0)
+    structure = water()
+    layers = divide_into_layers(structure, thickness_A=5.0)
     log = (job / LOG).read_text()
 
     def read() -> ElectronicStructure:
-        return read_cp2k(job, layers, ENERGIES, area_A2=AREA_A2)
+        return read_cp2k(job, structure, layers, ENERGIES)
 
-    def assert_told(message: str, content: str) -> None:
+    def assert_state_told(message: str, content: str) -> None:
         (job / LOG).write_text(content)
         with pytest.raises(ResultError, match=message):
-            read()
+            is_converged(job / LOG)
 
-    assert_told("cut short; run the job again", log[: log.index("SCF run converged")])
-    assert_told("no output of CP2K", "Invoking FHI-aims")
+    assert_state_told("cut short; run the job again", log[: log.index("SCF run converged")])
+    assert_state_told("no output of CP2K", "Invoking FHI-aims")
     (job / LOG).write_text(log.replace("SCF run converged in", "SCF run NOT converged"))
-    assert not read().converged
+    assert not is_converged(job / LOG)
     (job / LOG).write_text(log)
+    assert is_converged(job / LOG)
+    structure.positions[1, 0] += 0.01
+    with pytest.raises(ResultError, match="of another structure"):
+        read()
+    structure.positions[1, 0] -= 0.01
     path = job / f"{PROJECT}-list1-1.pdos"
     table = path.read_text()
     path.write_text(table[:-30])

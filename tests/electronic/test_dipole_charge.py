@@ -20,8 +20,7 @@ def test_exact_dipoles_give_their_charge() -> None:
     fit = fit_dipole_charge(*dipoles(20, 0.0, 0), limit_e_per_A=LIMIT)
     assert fit.charge_O_e == pytest.approx(CHARGE_O_E)
     assert fit.high_e - fit.low_e == pytest.approx(0.0, abs=1e-9)
-    # both are oriented alike, since the sign is in the charge
-    assert fit.correlation == pytest.approx(-1.0)
+    assert fit.correlation == pytest.approx(1.0)
 
 
 def test_the_slope_is_that_of_least_squares() -> None:

@@ -1,6 +1,7 @@
 """Jobs stand alone, are run, and are read wherever they were run."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_a_structure_that_was_changed_is_refused(frame, tmp_path) -> None:
     folder = write(tmp_path / "job", frame)
     text = (folder / STRUCTURE).read_text()
     (folder / STRUCTURE).write_text(text.replace("O ", "S ", 1))
-    with pytest.raises(ResultError, match="changed since the job was written"):
+    with pytest.raises(ResultError, match="changed since it was written"):
         read_written(folder)
 
 
@@ -128,6 +129,13 @@ def test_a_job_is_run_and_read(frame, tmp_path) -> None:
     assert row["edge_gap_eV"] == pytest.approx(row["gap_eV"], abs=0.4)
     assert row["P_z_dft_e_per_A"] < 0.0
     assert tabulate_density(outcome)["states_per_eV"].max() > 1.0
+
+    # what was computed stays with its own inputs, and goes with them
+    write(folder, frame)
+    assert read_job(folder, ELECTRONIC).status == DONE
+    other = write(tmp_path / "other", frame, functional="RPBE")
+    shutil.copy(folder / LOG, other / LOG)
+    assert read_job(write(other, frame, functional="PBE"), ELECTRONIC).status == READY
 
     few = ELECTRONIC.cp2k.model_copy(update={"scf_steps": 2})
     stubborn = write(tmp_path / "few", frame, ELECTRONIC.model_copy(update={"cp2k": few}))

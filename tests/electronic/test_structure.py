@@ -44,13 +44,15 @@ def test_a_molecule_across_the_boundary_of_a_bulk_cell_stays_whole() -> None:
     atoms = water_layer(slab=False, n_molecules=20)
     layers = divide_into_layers(atoms, thickness_A=2.0)
     moved = atoms.copy()
-    moved.positions[:, 2] += 0.3 * np.arange(len(atoms)) // 3
+    moved.positions[:, 2] += 0.3 * (np.arange(len(atoms)) // 3)
     whole = divide_into_layers(moved, thickness_A=2.0)
     moved.wrap()
     wrapped = divide_into_layers(moved, thickness_A=2.0)
     assert len(wrapped) == len(whole) >= len(layers) - 1
     for one, other in zip(whole, wrapped, strict=True):
         np.testing.assert_array_equal(one.atoms, other.atoms)
+        assert len(one.atoms) % 3 == 0
+        assert set(one.atoms // 3 * 3) <= set(one.atoms)
 
 
 def test_one_flat_layer() -> None:

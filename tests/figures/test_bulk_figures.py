@@ -69,7 +69,7 @@ def test_figures_show_what_is_missing(boxes, tmp_path):
 def test_figures_name_potentials_whose_engine_is_absent(boxes):
     there = {key: box for key, box in boxes.items() if key[0] != "short"}
     figure, _ = fig3d.draw(tables(there, "autocorrelation"), CONFIG)
-    assert figure.get_supxlabel() == "no data, CP2K not found: SR-MACE 12.4 Å, SR-MACE 24.8 Å"
+    assert figure.get_supxlabel() == "no data, no usable CP2K: SR-MACE 12.4 Å, SR-MACE 24.8 Å"
 
 
 def test_figures_of_nothing_but_broken_runs_are_drawn(boxes, tmp_path):

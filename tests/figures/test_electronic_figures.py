@@ -90,7 +90,7 @@ def test_the_gap_at_zero_dipole_is_found_from_small_ones(jobs) -> None:
     )
     assert gap == pytest.approx(GAP_EV)
     assert half_width == pytest.approx(0.0, abs=1e-9)
-    assert figure.get_supxlabel() == "1 of 8 jobs missing, not converged: slab/7"
+    assert figure.get_supxlabel() == "1 of 8 jobs missing, not converged: slab/7/PBE"
 
 
 def test_an_interval_needs_two_frames() -> None:
@@ -106,11 +106,20 @@ def test_an_interval_needs_two_frames() -> None:
 
 def test_the_charge_is_fitted_to_small_dipoles(jobs) -> None:
     figure, table = figS1.draw(jobs, CONFIG)
-    assert table["charge_O_e"].to_numpy() == pytest.approx(DFT_CHARGE_O_E)
+    assert table["charge_O_fitted_e"].to_numpy() == pytest.approx(DFT_CHARGE_O_E)
     assert (table["n_fitted"] == 4).all()
-    assert f"{DFT_CHARGE_O_E:.4f} e" in figure.get_suptitle()
+    [text] = figure.legends[0].get_texts()
+    assert f"{DFT_CHARGE_O_E:.4f} e" in text.get_text()
     few = jobs[jobs["frame"] < 4]
-    assert "too few frames" in figS1.draw(few, CONFIG)[0].get_suptitle()
+    [text] = figS1.draw(few, CONFIG)[0].legends[0].get_texts()
+    assert "too few frames" in text.get_text()
+
+
+def test_each_functional_has_a_charge_of_its_own(jobs) -> None:
+    other = jobs.assign(functional="RPBE", P_z_dft_e_per_A=1.1 * jobs["P_z_dft_e_per_A"])
+    _, table = figS1.draw(pd.concat([jobs, other], ignore_index=True), CONFIG)
+    charges = table.groupby("functional")["charge_O_fitted_e"].first()
+    assert charges["RPBE"] == pytest.approx(1.1 * charges["PBE"])
 
 
 def test_panels_are_those_of_the_extreme_and_the_smallest_dipole(jobs, density) -> None:
@@ -154,6 +163,7 @@ def test_responses_are_drawn_in_their_slabs(jobs) -> None:
     figure, table = fig2b.draw(jobs, {("slab", 3, "PBE-0.02"): response}, CONFIG)
     assert len(table) == len(heights)
     assert len(figure.axes) == 2
+    assert table["share_within"].to_numpy() == pytest.approx(1.0)
 
 
 def test_figures_of_jobs_that_wait_are_drawn_and_say_so(jobs, density, tmp_path) -> None:

@@ -3,7 +3,11 @@ import shutil
 
 from falsemetal.electronic.job import OUTPUTS
 
-FRAME_SETS = CONFIG.electronic.frames if CONFIG.electronic else {}
+FRAME_SETS = {
+    name: frames
+    for name, frames in (CONFIG.electronic.frames if CONFIG.electronic else {}).items()
+    if frames.potential not in SKIPPED
+}
 
 
 def fault_of_engine():
@@ -71,11 +75,9 @@ def outputs_of_job(wildcards):
     job = "<results>/electronic/{frames}/{frame}/{job}".format(**dict(wildcards))
     if FAULT_OF_ENGINE is None:
         return f"{job}/run.json"
-    output = Path(
-        job.replace("<results>", f"results/{CONFIG.name}"),
-        OUTPUTS[CONFIG.electronic.engine],
-    )
-    return [str(output)] if output.exists() else []
+    folder = Path(job.replace("<results>", f"results/{CONFIG.name}"))
+    patterns = (*OUTPUTS.values(), "*.pdos", "*.cube", "atom_proj_dos*.dat")
+    return sorted(str(path) for pattern in patterns for path in folder.glob(pattern))
 
 
 # CP2K's levels are smeared when they are read
@@ -166,7 +168,11 @@ rule read_job:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings("electronic/density_of_states", "electronic/band_search"),
+        settings=settings(
+            "electronic/density_of_states",
+            "electronic/band_search",
+            "electronic/charge_O_e",
+        ),
     script:
         "../scripts/read_job.py"
 

@@ -14,7 +14,10 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     config = parse_config(snakemake.config, source="config")
     if not snakemake.input.tables:
-        sys.exit(f"{snakemake.rule}: no potential is run in its campaign; add potentials.*.runs")
+        key = "potentials.*.runs"
+        if snakemake.params.campaign == "electronic":
+            key = "electronic.frames (fig2b: with field_V_per_A)"
+        sys.exit(f"{snakemake.rule}: the configuration asks for nothing that it shows; add {key}")
     module = import_module(f"falsemetal.figures.{snakemake.rule}")
     read = read_job_tables if snakemake.params.campaign == "electronic" else read_tables
     figure, table = module.draw(**read(snakemake.input.tables), config=config)

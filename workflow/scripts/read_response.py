@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from falsemetal.config import parse_config
+from falsemetal.electronic.errors import ResultError
 from falsemetal.electronic.job import DONE
 from falsemetal.electronic.summary import RESPONSE_COLUMNS, tabulate_response
 from falsemetal.progress import log_to, logger
@@ -14,10 +15,14 @@ if __name__ == "__main__":
     paths = [Path(snakemake.input.with_field), Path(snakemake.input.without_field)]
     states = [pd.read_csv(path)["status"].iloc[0] for path in paths]
     engine = parse_config(snakemake.config, source="config").electronic.engine
-    if engine == "cp2k" and set(states) == {DONE}:
-        table = tabulate_response(*(path.parent for path in paths))
+    table = pd.DataFrame(columns=RESPONSE_COLUMNS)
+    if engine != "cp2k":
+        logger.warning("no response: only CP2K's cubes are read")
+    elif set(states) != {DONE}:
+        logger.warning("no response: %s", " and ".join(states))
     else:
-        why = "only CP2K's cubes are read" if engine != "cp2k" else " and ".join(states)
-        logger.warning("%s: no response: %s", snakemake.output[0], why)
-        table = pd.DataFrame(columns=RESPONSE_COLUMNS)
+        try:
+            table = tabulate_response(*(path.parent for path in paths))
+        except (ResultError, ValueError) as error:
+            logger.warning("no response: %s", error)
     table.to_csv(snakemake.output[0], index=False, float_format="%.8g")

@@ -19,6 +19,7 @@ from falsemetal.analysis.runs import (
     failure_columns,
     first_frame,
     read_runs,
+    replica_numbers,
     tabulate_autocorrelation,
 )
 from falsemetal.analysis.statistics import (
@@ -120,7 +121,7 @@ def observe_bulk(
     summary = _summarise(replicas, n_molecules, interval_ps, analysis)
     return BulkObservables(
         summary=summary.assign(**failure_columns(failures)),
-        potential=_tabulate_potential(replicas),
+        potential=_tabulate_potential(replicas, replica_numbers(trajectory_paths, sound)),
         autocorrelation=tabulate_autocorrelation(difference, interval_ps, analysis.maximum_lag_ps),
     )
 
@@ -187,17 +188,17 @@ def _summarise(
     return pd.DataFrame([row])
 
 
-def _tabulate_potential(replicas: list[BulkReplica]) -> pd.DataFrame:
+def _tabulate_potential(replicas: list[BulkReplica], numbers: list[int]) -> pd.DataFrame:
     tables = [
         pd.DataFrame(
             {
-                "replica": index,
+                "replica": number,
                 "time_ps": replica.times_ps,
                 "delta_V_V": replica.difference_V,
                 "fraction_dissociated_O": replica.dissociated,
             }
         )
-        for index, replica in enumerate(replicas)
+        for number, replica in zip(numbers, replicas, strict=True)
     ]
     return pd.concat(tables, ignore_index=True)
 

@@ -50,6 +50,11 @@ def read_runs(
     return sound, failures, n_molecules
 
 
+def replica_numbers(paths: Sequence[Path], sound: Mapping[Path, Replica]) -> list[int]:
+    """Places among all runs of those that reached their end."""
+    return [number for number, path in enumerate(map(Path, paths)) if path in sound]
+
+
 def failure_columns(failures: Sequence[str]) -> dict[str, int | str]:
     """Columns of a summary that tell of the runs that broke down."""
     return {"n_failed": len(failures), "failures": "; ".join(failures)}

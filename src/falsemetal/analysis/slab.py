@@ -17,6 +17,7 @@ from falsemetal.analysis.runs import (
     common_frame_interval,
     failure_columns,
     read_runs,
+    replica_numbers,
     tabulate_autocorrelation,
 )
 from falsemetal.analysis.statistics import (
@@ -110,7 +111,7 @@ def observe_slab(
     summary = _summarise(replicas, interval_ps, analysis)
     return SlabObservables(
         summary=summary.assign(**failure_columns(failures)),
-        dipole=_tabulate_dipole(replicas),
+        dipole=_tabulate_dipole(replicas, replica_numbers(trajectory_paths, sound)),
         cumulative=_tabulate_cumulative(replicas),
         density=_tabulate_density(replicas),
         autocorrelation=tabulate_autocorrelation(dipole, interval_ps, analysis.maximum_lag_ps),
@@ -175,18 +176,18 @@ def _summarise(replicas: list[Replica], interval_ps: float, analysis: Analysis) 
     return pd.DataFrame([row])
 
 
-def _tabulate_dipole(replicas: list[Replica]) -> pd.DataFrame:
+def _tabulate_dipole(replicas: list[Replica], numbers: list[int]) -> pd.DataFrame:
     tables = [
         pd.DataFrame(
             {
-                "replica": index,
+                "replica": number,
                 "time_ps": replica.times_ps,
                 "P_z_e_per_A": replica.dipole,
                 "delta_V_V": potential_drop(replica.dipole),
                 "fraction_dissociated_O": replica.dissociated,
             }
         )
-        for index, replica in enumerate(replicas)
+        for number, replica in zip(numbers, replicas, strict=True)
     ]
     return pd.concat(tables, ignore_index=True)
 

@@ -37,7 +37,9 @@ class AimsSettings(Section):
     species_directory: str | None = Field(
         None, description="Folder `species_defaults/…/intermediate` of FHI-aims"
     )
-    command: str | None = Field(None, description="Such as: mpirun -np {cores} aims.x")
+    command: str | None = Field(
+        None, min_length=1, description="Such as: mpirun -np {cores} aims.x"
+    )
     k_grid: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
         (1, 1, 1), description="Not recovered from the paper"
     )
@@ -52,6 +54,12 @@ class DensityOfStates(Section):
     n_energies: PositiveInt = Field(1001, ge=2)
     smearing_eV: PositiveFloat = Field(0.05, description="Not recovered from the paper")
     layer_A: PositiveFloat = Field(1.5, description="Thickness of layers in z-resolved panels")
+
+    @model_validator(mode="after")
+    def _window_is_open(self) -> "DensityOfStates":
+        if self.highest_eV <= self.lowest_eV:
+            raise ValueError("highest_eV must lie above lowest_eV")
+        return self
 
     @property
     def energies_eV(self) -> np.ndarray:
@@ -78,7 +86,9 @@ class FrameSet(Section):
     campaign: CampaignName = "slabs"
     size_A: PositiveFloat
     targets_V: list[float] | None = Field(
-        None, description="Values of ΔV; one beyond all frames takes the extreme"
+        None,
+        description="Values of ΔV by the runs' own charges, as in their tables; one beyond all "
+        "frames takes the extreme",
     )
     quantiles: list[float] | None = Field(None, description="Of ΔV, 0 to 1, instead of values")
     magnitude: bool = Field(False, description="Choose by abs(ΔV), as slabs are alike upside down")
@@ -96,6 +106,8 @@ class FrameSet(Section):
             raise ValueError("no frame is chosen; give at least one target or quantile")
         if self.quantiles and not all(0.0 <= value <= 1.0 for value in self.quantiles):
             raise ValueError("quantiles lie between 0 and 1")
+        if self.magnitude and any(value < 0.0 for value in self.targets_V or ()):
+            raise ValueError("magnitude: abs(ΔV) is never negative; correct targets_V")
         if self.field_V_per_A and self.campaign != "slabs":
             raise ValueError("field_V_per_A: a field needs vacuum; choose campaign: slabs")
         return self
@@ -127,3 +139,20 @@ class Electronic(Section):
     charge_fit_limit_V: PositiveFloat = Field(
         2.0, description="Largest ΔV of slabs to which the charge of eq. 1 is fitted; not recovered"
     )
+
+    @model_validator(mode="after")
+    def _engine_can_do_it(self) -> "Electronic":
+        if self.engine == "cp2k":
+            return self
+        if self.fhi_aims.species_directory is None:
+            raise ValueError(
+                "fhi_aims.species_directory: required for engine: fhi-aims; give the folder "
+                "species_defaults/…/intermediate of your copy, which may not be passed on"
+            )
+        for name, frames in self.frames.items():
+            if "revPBE0" in frames.functionals:
+                raise ValueError(
+                    f"frames.{name}.functionals: FHI-aims has no keyword for revPBE0 that is known "
+                    "here; take engine: cp2k"
+                )
+        return self

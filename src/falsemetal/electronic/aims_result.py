@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io import read
+from ase.io import ParseError, read
 from ase.io.aims import AimsParseError
 from numpy.typing import NDArray
 
@@ -74,7 +74,7 @@ def read_output(path: str | Path) -> tuple[str, Atoms]:
         warnings.simplefilter("ignore", FutureWarning)
         try:
             atoms = read(path, format="aims-output")
-        except (AimsParseError, OSError, ValueError, IndexError) as error:
+        except (AimsParseError, ParseError, OSError, ValueError, IndexError) as error:
             raise ResultError(f"{path}: not readable ({error}); run the job again") from None
     return text, atoms
 
@@ -99,6 +99,11 @@ class AtomProjected:
     from_vacuum: bool
     energies_eV: FloatArray
     density: FloatArray
+
+
+def is_converged(path: str | Path) -> bool:
+    """Tell whether a finished run reached self-consistency; raises as :func:`read_output`."""
+    return CONVERGED in read_output(path)[0]
 
 
 def read_atom_projected(path: str | Path) -> AtomProjected:
@@ -127,7 +132,7 @@ def read_atom_projected(path: str | Path) -> AtomProjected:
 
 
 def read_aims(folder: str | Path, structure: Atoms, layers: Sequence[Layer]) -> ElectronicStructure:
-    """Read a finished job.
+    """Read a job that converged.
 
     Parameters
     ----------
@@ -150,18 +155,17 @@ def read_aims(folder: str | Path, structure: Atoms, layers: Sequence[Layer]) -> 
         _both_spins(folder, f"{symbol}{number:04d}")
         for number, symbol in enumerate(structure.symbols, 1)
     ]
-    fermi = projected[0].reference_eV
     homo, lumo = (_last(pattern, text, folder / OUTPUT) for pattern in (HOMO, LUMO))
+    fermi = 0.5 * (homo + lumo)
     gradient = GRADIENT.findall(text)
     version = VERSION.search(text)
     height = float(structure.cell.lengths()[2])
     return ElectronicStructure(
         engine=f"{NAME} {version[1]}" if version else NAME,
-        converged=CONVERGED in text,
         fermi_eV=fermi,
         homo_eV=homo - fermi,
         lumo_eV=lumo - fermi,
-        energies_eV=projected[0].energies_eV,
+        energies_eV=projected[0].energies_eV + projected[0].reference_eV - fermi,
         density=np.array(
             [sum(projected[index].density for index in layer.atoms) for layer in layers]
         ),

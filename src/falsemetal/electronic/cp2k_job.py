@@ -24,7 +24,7 @@ FUNCTIONALS: Mapping[Functional, dict[str, Any]] = {
         "XC_FUNCTIONAL": {"PBE": {"PARAMETRIZATION": "REVPBE", "SCALE_X": 0.75, "SCALE_C": 1.0}},
         "HF": {
             "FRACTION": 0.25,
-            "SCREENING": {"EPS_SCHWARZ": 1.0e-6, "SCREEN_ON_INITIAL_P": "T"},
+            "SCREENING": {"EPS_SCHWARZ": 1.0e-6, "SCREEN_ON_INITIAL_P": "F"},
             "INTERACTION_POTENTIAL": {"POTENTIAL_TYPE": "TRUNCATED", "T_C_G_DATA": "t_c_g.dat"},
             "MEMORY": {"MAX_MEMORY": 4000},
         },

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 from ase.io.cube import read_cube
 from numpy.typing import NDArray
 
+from falsemetal.analysis.dipole import lateral_area
 from falsemetal.config import DensityOfStates
 from falsemetal.electronic.cp2k_job import PROJECT
 from falsemetal.electronic.density_of_states import smear_levels
@@ -29,6 +31,14 @@ SLAB_DIPOLE = re.compile(
     r"Total dipole moment perpendicular to\s+the slab \[electrons-Angstroem\]:\s+(\S+)"
 )
 PDOS_FERMI = re.compile(r"E\(Fermi\) =\s+(\S+) a\.u\.")
+
+COORDINATES_BEGIN = "MODULE QUICKSTEP: ATOMIC COORDINATES IN ANGSTROM"
+COORDINATES_END = "SCF PARAMETERS"
+COORDINATES = re.compile(
+    r"^\s+\d+\s+\d+\s+([A-Za-z]+)\s+\d+" + 3 * r"\s+(-?\d+\.\d+)", re.MULTILINE
+)
+
+POSITION_TOLERANCE_A = 1e-4
 
 FIRST_PROJECTION = 3
 """Column of a `.pdos` file after the orbital's number, its energy and its occupation."""
@@ -105,47 +115,48 @@ def is_converged(log: str | Path) -> bool:
 
 
 def read_cp2k(
-    folder: str | Path, layers: Sequence[Layer], settings: DensityOfStates, *, area_A2: float
+    folder: str | Path, structure: Atoms, layers: Sequence[Layer], settings: DensityOfStates
 ) -> ElectronicStructure:
-    """Read a finished job.
+    """Read a job that converged.
 
     Parameters
     ----------
     folder
         Where CP2K ran.
-    layers
+    structure, layers
         Those that its input was written for.
     settings
         Energies and smearing of the density of states.
-    area_A2
-        Cross-section of a slab's cell.
 
     Raises
     ------
     ResultError
-        If a file is missing, cut short, or of another program.
+        If a file is missing, cut short, of another program or of another structure.
     """
     folder = Path(folder)
-    log = folder / LOG
-    converged = is_converged(log)
+    text = (folder / LOG).read_text(errors="replace")
+    _require_same(folder / LOG, text, structure)
     files = [read_pdos(folder / f"{PROJECT}-list{n}-1.pdos") for n in range(1, len(layers) + 1)]
     first = files[0]
     if any(len(file.levels_eV) != len(first.levels_eV) for file in files):
         raise ResultError(f"{folder}: its .pdos files hold different orbitals; run the job again")
     spin_states = 2.0
     n_occupied = round(first.occupations.sum() / spin_states)
-    levels = first.levels_eV - first.fermi_eV
-    if not 0 < n_occupied < len(levels):
-        raise ResultError(f"{folder}: {n_occupied} occupied of {len(levels)} orbitals leave no gap")
-    text = log.read_text(errors="replace")
+    if not 0 < n_occupied < len(first.levels_eV):
+        raise ResultError(
+            f"{folder}: {n_occupied} of {len(first.levels_eV)} orbitals are occupied, which tells "
+            "no gap; raise electronic.cp2k.empty_share"
+        )
+    fermi = float(first.levels_eV[n_occupied - 1 : n_occupied + 1].mean())
+    levels = first.levels_eV - fermi
     dipole = SLAB_DIPOLE.findall(text)
     version = VERSION.search(text)
     energies = settings.energies_eV
     projections = np.array([file.projections for file in files])
+    area = lateral_area(structure.cell.array)
     return ElectronicStructure(
         engine=f"CP2K {version[1]}" if version else "CP2K",
-        converged=converged,
-        fermi_eV=first.fermi_eV,
+        fermi_eV=fermi,
         homo_eV=float(levels[n_occupied - 1]),
         lumo_eV=float(levels[n_occupied]),
         energies_eV=energies,
@@ -154,8 +165,22 @@ def read_cp2k(
         ),
         heights_A=np.array([layer.height_A for layer in layers]),
         # CP2K counts electrons as positive here
-        dipole_e_per_A=-float(dipole[-1]) / area_A2 if dipole else np.nan,
+        dipole_e_per_A=-float(dipole[-1]) / area if dipole else np.nan,
     )
+
+
+def _require_same(path: Path, text: str, expected: Atoms) -> None:
+    found = COORDINATES.findall(text.partition(COORDINATES_BEGIN)[2].partition(COORDINATES_END)[0])
+    symbols = [symbol.capitalize() for symbol, *_ in found]
+    same = symbols == list(expected.symbols) and np.allclose(
+        [[float(value) for value in position] for _, *position in found],
+        expected.positions,
+        atol=POSITION_TOLERANCE_A,
+    )
+    if not same:
+        raise ResultError(
+            f"{path}: of another structure than the job's; copy back the results of this folder"
+        )
 
 
 def read_grid(path: str | Path, *, unit: float) -> Grid:

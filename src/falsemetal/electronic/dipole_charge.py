@@ -71,5 +71,5 @@ def fit_dipole_charge(
         low_e=float(charge - half_width),
         high_e=float(charge + half_width),
         n_frames=len(x),
-        correlation=float(stats.pearsonr(x, y).statistic),
+        correlation=float(stats.pearsonr(charge * x, y).statistic),
     )

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import numpy as np
 from ase import Atoms
 from ase.io import read, write
 
-from falsemetal.analysis.dipole import lateral_area
 from falsemetal.config import Electronic, Functional
 from falsemetal.electronic import aims_job, aims_result, cp2k_job, cp2k_result
 from falsemetal.electronic.errors import JobError, ResultError
@@ -19,6 +18,7 @@ from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.selection import structure_checksum
 from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
 from falsemetal.references import cp2k
+from falsemetal.references.program import run_program
 
 MANIFEST, STRUCTURE, GUIDE = "manifest.json", "structure.extxyz", "README.md"
 
@@ -52,7 +52,7 @@ class Outcome:
     reason
         Why it is unreadable, else empty.
     electrons
-        As read, unless it is unreadable or not run yet.
+        Of a job that is done.
     """
 
     status: str
@@ -97,6 +97,7 @@ def write_job(
         files = aims_job.aims_input(
             structure, electronic.fhi_aims, electronic.density_of_states, **choice
         )
+    _forget_other_inputs(folder, files)
     for name, text in files.items():
         (folder / name).write_text(text)
     info, structure.info = frame.info.items(), {}
@@ -111,6 +112,17 @@ def write_job(
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     (folder / GUIDE).write_text(_guide(electronic.engine, manifest))
+
+
+def _forget_other_inputs(folder: Path, files: Mapping[str, str]) -> None:
+    """Delete all that was computed with inputs other than these."""
+    kept = all(
+        (folder / name).exists() and (folder / name).read_text() == text
+        for name, text in files.items()
+    )
+    if not kept:
+        for path in folder.iterdir():
+            path.unlink()
 
 
 def _guide(engine: str, manifest: dict[str, Any]) -> str:
@@ -134,9 +146,9 @@ def run_job(folder: str | Path, electronic: Electronic, *, n_cores: int) -> None
     Raises
     ------
     JobError
-        Where the engine is not there.
-    Cp2kError, subprocess.CalledProcessError
-        If it fails.
+        Where the engine is not there, or FHI-aims fails.
+    Cp2kError
+        If CP2K fails.
     """
     folder = Path(folder)
     if electronic.engine == "cp2k":
@@ -150,9 +162,11 @@ def run_job(folder: str | Path, electronic: Electronic, *, n_cores: int) -> None
         return
     if electronic.fhi_aims.command is None:
         raise JobError("electronic.fhi_aims.command: required to run FHI-aims here; give it")
-    with (folder / aims_job.OUTPUT).open("wb") as output:
-        command = electronic.fhi_aims.command.format(cores=n_cores)
-        subprocess.run(shlex.split(command), cwd=folder, stdout=output, check=True)
+    command = electronic.fhi_aims.command.format(cores=n_cores)
+    log = folder / aims_job.OUTPUT
+    status = run_program(shlex.split(command), folder, log)
+    if status != 0:
+        raise JobError(f"{command}: ended with status {status}; {log} tells why")
 
 
 def read_job(folder: str | Path, electronic: Electronic) -> Outcome:
@@ -168,18 +182,19 @@ def read_job(folder: str | Path, electronic: Electronic) -> Outcome:
     folder = Path(folder)
     if not (folder / OUTPUTS[electronic.engine]).exists():
         return Outcome(READY)
-    structure, layers = read_written(folder)
+    output = folder / OUTPUTS[electronic.engine]
     try:
+        structure, layers = read_written(folder)
         if electronic.engine == "cp2k":
-            area = lateral_area(structure.cell.array)
-            electrons = cp2k_result.read_cp2k(
-                folder, layers, electronic.density_of_states, area_A2=area
-            )
-        else:
-            electrons = aims_result.read_aims(folder, structure, layers)
+            if not cp2k_result.is_converged(output):
+                return Outcome(NOT_CONVERGED)
+            settings = electronic.density_of_states
+            return Outcome(DONE, "", cp2k_result.read_cp2k(folder, structure, layers, settings))
+        if not aims_result.is_converged(output):
+            return Outcome(NOT_CONVERGED)
+        return Outcome(DONE, "", aims_result.read_aims(folder, structure, layers))
     except ResultError as error:
         return Outcome(UNREADABLE, str(error))
-    return Outcome(DONE if electrons.converged else NOT_CONVERGED, "", electrons)
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -198,6 +213,8 @@ def read_written(folder: str | Path) -> tuple[Atoms, list[Layer]]:
     folder, manifest = Path(folder), read_manifest(folder)
     structure = read(folder / STRUCTURE)
     if structure_checksum(structure) != manifest["job_structure_sha256"]:
-        raise ResultError(f"{folder / STRUCTURE}: changed since the job was written")
+        raise ResultError(
+            f"{folder / STRUCTURE}: changed since it was written; delete the folder and run again"
+        )
     layers = [Layer(layer["height_A"], np.array(layer["atoms"])) for layer in manifest["layers"]]
     return structure, layers

@@ -10,16 +10,16 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ElectronicStructure:
-    """Levels and projected densities of states, relative to the Fermi level.
+    """Levels and projected densities of states of a converged calculation, from the Fermi level.
 
     Attributes
     ----------
     engine
         Program and version.
-    converged
-        Whether self-consistency was reached; else nothing here is meant for a figure.
     fermi_eV
-        Fermi level in the engine's own reference.
+        In the engine's own reference: the middle between the highest occupied level and the next.
+        An engine's own level lies anywhere in a gap: smeared occupations put it near the band with
+        fewer states.
     homo_eV, lumo_eV
         Highest level that is occupied at zero temperature, and the next.
     energies_eV
@@ -33,7 +33,6 @@ class ElectronicStructure:
     """
 
     engine: str
-    converged: bool
     fermi_eV: float
     homo_eV: float
     lumo_eV: float

@@ -49,6 +49,8 @@ def choose_frames(
     SelectionError
         If no frame is left for a target.
     """
+    if frames.empty:
+        raise SelectionError("all runs broke down: no frame to choose; table_runs tells why")
     left = frames.reset_index(drop=True)
     rows = []
     for number, target in enumerate(targets_V, 1):
@@ -102,6 +104,10 @@ def extract_frames(
         path = Path(trajectories[int(row["replica"])])
         with Trajectory(path) as trajectory:
             frame = int(np.argmin(np.abs(trajectory.times_ps - row["time_ps"])))
+            if not np.isclose(trajectory.times_ps[frame], row["time_ps"], atol=1e-6):
+                raise SelectionError(
+                    f"{path}: no frame at {row['time_ps']:g} ps; make the observables again"
+                )
             [positions] = next(trajectory.position_chunks(frame, 1))
             atoms = Atoms(
                 numbers=trajectory.numbers,

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from falsemetal.config import BandSearch, Config
 from falsemetal.electronic.bands import find_band_edges
-from falsemetal.electronic.job import DONE
 from falsemetal.figures import style
 from falsemetal.figures.band_diagram import JobKey, as_map
+from falsemetal.figures.jobs import done, note_jobs, slabs_without_field
 
 VALUES: Mapping[str, np.ndarray] = {
     "threshold_per_eV": np.geomspace(0.05, 20.0, 40),
@@ -43,8 +43,7 @@ def tabulate(
         Settings that are varied one at a time.
     """
     rows = []
-    chosen = (jobs["status"] == DONE) & jobs["P_z_e_per_A"].notna()
-    for job in jobs[chosen & ~(jobs["field_V_per_A"] > 0.0)].itertuples():
+    for job in done(slabs_without_field(jobs)).itertuples():
         _, energies, values = as_map(density[job.frames, job.frame, job.job])
         described = {key: getattr(job, key) for key in COLUMNS[:5]}
         for setting, tried in VALUES.items():
@@ -84,5 +83,5 @@ def draw(
             axes.set_xlabel(LABELS[setting])
         panels[0].set_xscale("log")
         panels[0].set_ylabel(r"$E_{\mathrm{g}}$ (eV)")
-        style.note_jobs(figure, jobs[jobs["P_z_e_per_A"].notna()])
+        note_jobs(figure, slabs_without_field(jobs))
     return figure, table

@@ -6,10 +6,29 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from falsemetal.config import Config
+from falsemetal.electronic.profiles import slope_within
 from falsemetal.figures import style
 from falsemetal.figures.band_diagram import JobKey
+from falsemetal.figures.jobs import note_jobs
 
-COLUMNS = ["frames", "frame", "job", "z_A", "delta_phi_eV", "delta_rho_per_A3"]
+COLUMNS = ["frames", "frame", "job", "share_within", "z_A", "delta_phi_eV", "delta_rho_per_A3"]
+
+
+def field_within(response: pd.DataFrame) -> float:
+    """Slope of Δφ in the middle half of a slab, in V/Å: the field that its electrons leave.
+
+    Parameters
+    ----------
+    response
+        Table of :func:`falsemetal.electronic.summary.tabulate_response`.
+    """
+    low, high = response["slab_low_A"].iloc[0], response["slab_high_A"].iloc[0]
+    quarter = 0.25 * (high - low)
+    return slope_within(
+        response["z_A"].to_numpy(),
+        response["delta_phi_eV"].to_numpy(),
+        between_A=(low + quarter, high - quarter),
+    )
 
 
 def draw(
@@ -26,10 +45,11 @@ def draw(
     config
         Unused: all figures are drawn by the same call.
     """
-    in_field = jobs[jobs["field_V_per_A"] > 0.0]
+    # a frame's job without a field has one of 0; None is that of a frame that no field is asked for
+    needed = jobs[jobs["field_V_per_A"].notna()]
     shown = [
         (job, response[job.frames, job.frame, job.job])
-        for job in in_field.itertuples()
+        for job in needed[needed["field_V_per_A"] > 0.0].itertuples()
         if len(response.get((job.frames, job.frame, job.job), ()))
     ]
     parts = []
@@ -50,14 +70,17 @@ def draw(
                     alpha=0.15,
                     linewidth=0,
                 )
+            share = field_within(table) / job.field_V_per_A
             upper.set_title(
-                rf"$P_z$ = {job.P_z_e_per_A:+.4f} e/Å, $E_\mathrm{{g}}$ = {job.gap_eV:.1f} eV",
+                rf"$P_z$ = {job.P_z_e_per_A:+.4f} e/Å, $E_\mathrm{{g}}$ = {job.gap_eV:.1f} eV"
+                f"\n{100 * share:.0f} % of the field within",
                 fontsize=7,
             )
             lower.set_xlabel("$z$ (Å)")
             described = {"frames": job.frames, "frame": job.frame, "job": job.job}
+            described["share_within"] = share
             parts.append(table.assign(**described)[COLUMNS])
         axes[0, 0].set_ylabel(r"$\Delta\phi$ of an electron (eV)")
         axes[1, 0].set_ylabel(r"$\Delta\rho$ (1/Å$^3$)")
-        style.note_jobs(figure, in_field)
+        note_jobs(figure, needed)
     return figure, pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS)

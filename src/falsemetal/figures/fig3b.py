@@ -7,13 +7,14 @@ from scipy import stats
 
 from falsemetal.analysis.statistics import CONFIDENCE
 from falsemetal.config import Config
-from falsemetal.electronic.job import DONE
 from falsemetal.figures import style
+from falsemetal.figures.jobs import done, note_jobs, slabs_without_field
 from falsemetal.units import EPSILON_0
 
 COLUMNS = [
     "frames",
     "frame",
+    "job",
     "functional",
     "engine",
     "delta_V_V",
@@ -34,8 +35,7 @@ def tabulate(jobs: pd.DataFrame) -> pd.DataFrame:
     jobs
         Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames` and `frame`.
     """
-    chosen = jobs["P_z_e_per_A"].notna() & ~(jobs["field_V_per_A"] > 0.0)
-    return jobs.loc[chosen, COLUMNS].reset_index(drop=True)
+    return slabs_without_field(jobs)[COLUMNS].reset_index(drop=True)
 
 
 def gap_without_dipole(
@@ -72,11 +72,10 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
     the density of states (S1.0.5). The upper axis gives the drop of the potential, abs(P_z)/ε0.
     """
     table = tabulate(jobs)
-    done = table[table["status"] == DONE]
     with style.journal_style():
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.7)
         axes = figure.subplots()
-        for index, (name, rows) in enumerate(done.groupby("functional", sort=False)):
+        for index, (name, rows) in enumerate(done(table).groupby("functional", sort=False)):
             color = style.PALETTE[(2 * index + 2) % len(style.PALETTE)]
             dipole = rows["P_z_e_per_A"].abs()
             axes.plot(dipole, rows["gap_eV"], "o", color=color, label=f"{name}, levels", zorder=3)
@@ -103,7 +102,7 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
         handles, labels = axes.get_legend_handles_labels()
         if handles:
             axes.legend(handles, labels, loc="upper right")
-        style.note_jobs(figure, table)
+        note_jobs(figure, table)
     return figure, table
 
 

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from falsemetal.config import Config
-from falsemetal.electronic.dipole_charge import LEAST_FRAMES, ChargeFit, fit_dipole_charge
-from falsemetal.electronic.job import DONE
+from falsemetal.electronic.dipole_charge import LEAST_FRAMES, fit_dipole_charge
 from falsemetal.figures import style
+from falsemetal.figures.jobs import done, note_jobs, slabs_without_field
 from falsemetal.units import EPSILON_0
 
 PAPER_CHARGE_O_E = -0.5562
@@ -18,86 +18,100 @@ PAPER_CHARGE_O_E = -0.5562
 COLUMNS = [
     "frames",
     "frame",
+    "job",
     "functional",
     "unit_dipole_per_A",
     "P_z_dft_e_per_A",
     "P_z_fitted_e_per_A",
-    "charge_O_e",
-    "charge_O_low_e",
-    "charge_O_high_e",
+    "charge_O_fitted_e",
+    "charge_O_fitted_low_e",
+    "charge_O_fitted_high_e",
     "n_fitted",
     "status",
 ]
 
 
-def fit(jobs: pd.DataFrame, config: Config) -> ChargeFit | None:
-    """Fit of q_O to the jobs of small dipoles, or None for fewer than three of them."""
-    done = jobs[jobs["status"] == DONE]
-    limit = config.electronic.charge_fit_limit_V * EPSILON_0
-    if (done["P_z_dft_e_per_A"].abs() <= limit).sum() < LEAST_FRAMES:
-        return None
-    return fit_dipole_charge(
-        (done["P_z_e_per_A"] / done["charge_O_e"]).to_numpy(),
-        done["P_z_dft_e_per_A"].to_numpy(),
-        limit_e_per_A=limit,
-    )
-
-
-def tabulate(jobs: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, ChargeFit | None]:
-    """Dipoles of slabs without a field by both ways, and the fit.
+def tabulate(jobs: pd.DataFrame, config: Config) -> pd.DataFrame:
+    """Dipoles of slabs without a field by both ways, and a fit for each functional.
 
     Parameters
     ----------
     jobs
-        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames` and `frame`.
+        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
     config
         Gives the limit of the fit.
+
+    Returns
+    -------
+    DataFrame
+        The fit is NaN where fewer than three frames have small dipoles; `P_z_fitted_e_per_A` is
+        then by the paper's charge.
     """
-    chosen = jobs["P_z_e_per_A"].notna() & ~(jobs["field_V_per_A"] > 0.0)
-    table = jobs[chosen].reset_index(drop=True)
-    fitted = fit(table, config)
-    table["unit_dipole_per_A"] = table["P_z_e_per_A"] / table["charge_O_e"]
-    values = (np.nan, np.nan, np.nan, 0)
-    if fitted is not None:
-        values = (fitted.charge_O_e, fitted.low_e, fitted.high_e, fitted.n_frames)
-    names = ("charge_O_e", "charge_O_low_e", "charge_O_high_e", "n_fitted")
-    table = table.assign(**dict(zip(names, values, strict=True)))
-    table["P_z_fitted_e_per_A"] = table["charge_O_e"] * table["unit_dipole_per_A"]
-    return table[COLUMNS], fitted
+    limit = config.electronic.charge_fit_limit_V * EPSILON_0
+    parts = []
+    for _, rows in slabs_without_field(jobs).groupby("functional", sort=False):
+        table = rows.assign(unit_dipole_per_A=rows["P_z_e_per_A"] / rows["charge_O_e"])
+        usable = done(table)
+        values = (np.nan, np.nan, np.nan, 0)
+        if (usable["P_z_dft_e_per_A"].abs() <= limit).sum() >= LEAST_FRAMES:
+            fit = fit_dipole_charge(
+                usable["unit_dipole_per_A"].to_numpy(),
+                usable["P_z_dft_e_per_A"].to_numpy(),
+                limit_e_per_A=limit,
+            )
+            values = (fit.charge_O_e, fit.low_e, fit.high_e, fit.n_frames)
+        table = table.assign(**dict(zip(COLUMNS[-5:-1], values, strict=True)))
+        charge = table["charge_O_fitted_e"].fillna(PAPER_CHARGE_O_E)
+        parts.append(table.assign(P_z_fitted_e_per_A=charge * table["unit_dipole_per_A"]))
+    return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
 def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
     """Draw the dipoles of the fit (a) and all (c); arguments as :func:`tabulate`."""
-    table, fitted = tabulate(jobs, config)
-    done = table[table["status"] == DONE]
+    table = tabulate(jobs, config)
     limit = config.electronic.charge_fit_limit_V * EPSILON_0
     with style.journal_style():
-        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.8)
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
         panels = figure.subplots(1, 2)
-        charge = PAPER_CHARGE_O_E if fitted is None else fitted.charge_O_e
+        shown = done(table)
+        reach = limit
+        if len(shown):
+            largest = shown[["P_z_dft_e_per_A", "P_z_fitted_e_per_A"]].abs().to_numpy().max()
+            reach = max(limit, 1.1 * largest)
+        _prepare(panels[0], limit)
+        _prepare(panels[1], reach)
+        panels[1].axvspan(-limit, limit, color=style.CONTINUUM_COLOR, alpha=0.12, linewidth=0)
+        for index, (_, rows) in enumerate(shown.groupby("functional", sort=False)):
+            color = style.PALETTE[(2 * index + 2) % len(style.PALETTE)]
+            for axes in panels:
+                axes.plot(
+                    rows["P_z_dft_e_per_A"],
+                    rows["P_z_fitted_e_per_A"],
+                    "o",
+                    color=color,
+                    label=_describe(rows.iloc[0]),
+                    zorder=3,
+                )
         for axes, letter in zip(panels, "ac", strict=True):
-            _draw_panel(axes, done, charge, limit, whole=letter == "c")
             axes.set_title(letter, loc="left", fontweight="bold")
-        said = f"too few frames for a fit; drawn with the paper's {charge} e"
-        if fitted is not None:
-            said = (
-                rf"$q_\mathrm{{O}}$ = {charge:.4f} e (95 %: {fitted.low_e:.4f} to "
-                f"{fitted.high_e:.4f}; {fitted.n_frames} frames); paper: {PAPER_CHARGE_O_E} e"
-            )
-        figure.suptitle(said, fontsize=7)
-        style.note_jobs(figure, table)
+        handles, labels = panels[0].get_legend_handles_labels()
+        if handles:
+            style.draw_legend_above(figure, handles, labels, columns=1)
+        note_jobs(figure, table)
     return figure, table
 
 
-def _draw_panel(
-    axes: Axes, done: pd.DataFrame, charge: float, limit: float, *, whole: bool
-) -> None:
-    by_charges = charge * done["unit_dipole_per_A"]
-    axes.plot(done["P_z_dft_e_per_A"], by_charges, "o", color=style.PALETTE[2], zorder=3)
-    reach = limit
-    if whole and len(done):
-        reach = 1.1 * max(done["P_z_dft_e_per_A"].abs().max(), by_charges.abs().max())
-        axes.axvspan(-limit, limit, color=style.CONTINUUM_COLOR, alpha=0.12, linewidth=0)
+def _describe(row: pd.Series) -> str:
+    if np.isnan(row["charge_O_fitted_e"]):
+        return f"{row['functional']}: too few frames for a fit; by the paper's {PAPER_CHARGE_O_E} e"
+    return (
+        rf"{row['functional']}: $q_\mathrm{{O}}$ = {row['charge_O_fitted_e']:.4f} e "
+        f"(95 %: {row['charge_O_fitted_low_e']:.4f} to {row['charge_O_fitted_high_e']:.4f}; "
+        f"{row['n_fitted']} frames); paper: {PAPER_CHARGE_O_E} e"
+    )
+
+
+def _prepare(axes: Axes, reach: float) -> None:
     axes.axline((0.0, 0.0), slope=1.0, color=style.CONTINUUM_COLOR, linewidth=0.7, zorder=1)
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)

@@ -7,19 +7,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from falsemetal.config import Config
-from falsemetal.electronic.job import DONE
-from falsemetal.figures import style
 from falsemetal.figures.band_diagram import JobKey, draw_panels
+from falsemetal.figures.jobs import done, note_jobs
 
 
 def choose_panels(jobs: pd.DataFrame) -> pd.DataFrame:
     """Jobs of the bulk frame with the largest ΔV that converged, one for each functional."""
-    done = jobs[(jobs["status"] == DONE) & jobs["P_z_e_per_A"].isna()]
-    if done.empty:
-        return done
-    largest = done.loc[done["delta_V_V"].idxmax()]
-    same = (done["frames"] == largest["frames"]) & (done["frame"] == largest["frame"])
-    return done[same].drop_duplicates("functional")
+    shown = done(jobs[jobs["P_z_e_per_A"].isna()])
+    if shown.empty:
+        return shown
+    largest = shown.loc[shown["delta_V_V"].idxmax()]
+    same = (shown["frames"] == largest["frames"]) & (shown["frame"] == largest["frame"])
+    return shown[same].drop_duplicates("functional")
 
 
 def draw(
@@ -33,5 +32,5 @@ def draw(
         for job in panels.itertuples()
     ]
     figure, table = draw_panels(panels, density, titles)
-    style.note_jobs(figure, jobs[jobs["P_z_e_per_A"].isna()])
+    note_jobs(figure, jobs[jobs["P_z_e_per_A"].isna()])
     return figure, table

@@ -7,20 +7,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from falsemetal.config import Config
-from falsemetal.electronic.job import DONE
-from falsemetal.figures import style
 from falsemetal.figures.band_diagram import JobKey, draw_panels
+from falsemetal.figures.jobs import done, note_jobs, slabs_without_field
 
 
 def choose_panels(jobs: pd.DataFrame) -> pd.DataFrame:
     """Jobs of the most negative, the smallest and the most positive dipole that converged."""
-    done = jobs[(jobs["status"] == DONE) & jobs["P_z_e_per_A"].notna()]
-    done = done[~(done["field_V_per_A"] > 0.0)]
-    if done.empty:
-        return done
-    dipole = done["P_z_e_per_A"]
+    shown = done(slabs_without_field(jobs))
+    if shown.empty:
+        return shown
+    # of one functional, the first that is asked for
+    shown = shown[shown["functional"] == shown["functional"].iloc[0]]
+    dipole = shown["P_z_e_per_A"]
     places = [dipole.idxmin(), dipole.abs().idxmin(), dipole.idxmax()]
-    return done.loc[list(dict.fromkeys(places))]
+    return shown.loc[list(dict.fromkeys(places))]
 
 
 def draw(
@@ -39,9 +39,10 @@ def draw(
     """
     panels = choose_panels(jobs)
     titles = [
-        rf"$P_z$ = {job.P_z_e_per_A:+.4f} e/Å, $E_\mathrm{{g}}$ = {job.gap_eV:.1f} eV"
+        rf"{job.functional}: $P_z$ = {job.P_z_e_per_A:+.4f} e/Å, "
+        rf"$E_\mathrm{{g}}$ = {job.gap_eV:.1f} eV"
         for job in panels.itertuples()
     ]
     figure, table = draw_panels(panels, density, titles)
-    style.note_jobs(figure, jobs[jobs["P_z_e_per_A"].notna()])
+    note_jobs(figure, slabs_without_field(jobs))
     return figure, table

@@ -122,7 +122,7 @@ def thickest(tables: Tables) -> float:
 
 
 def note_missing(figure: Figure, tables: Tables, config: Config, campaign: CampaignName) -> None:
-    """Name below a figure what it does not show, since all runs broke down or their engine lacks.
+    """Name below a figure what it does not show: runs that broke down or whose engine is absent.
 
     Parameters
     ----------
@@ -145,32 +145,12 @@ def note_missing(figure: Figure, tables: Tables, config: Config, campaign: Campa
                 absent.append(f"{look.label} {size:g} Å")
             elif _is_empty(tables[name, size]):
                 lost.append(f"{look.label} {size:g} Å")
-    reasons = {"runs broke down": lost, "CP2K not found": absent}
+    reasons = {"runs broke down": lost, "no usable CP2K": absent}
     notes = [f"{reason}: {', '.join(names)}" for reason, names in reasons.items() if names]
     if notes:
         figure.supxlabel(
             "no data, " + "; ".join(notes), fontsize=6.5, color=METALLIC_COLOR, wrap=True
         )
-
-
-def note_jobs(figure: Figure, jobs: pd.DataFrame) -> None:
-    """Name below a figure the jobs that it does not show, by what became of them.
-
-    Parameters
-    ----------
-    figure
-        As drawn.
-    jobs
-        Those that it is meant to show, with `frames`, `frame` and `status`.
-    """
-    missing = jobs[jobs["status"] != "done"]
-    notes = [
-        f"{status}: " + ", ".join(f"{row.frames}/{row.frame}" for row in rows.itertuples())
-        for status, rows in missing.groupby("status", sort=True)
-    ]
-    if notes:
-        note = f"{len(missing)} of {len(jobs)} jobs missing, " + "; ".join(notes)
-        figure.supxlabel(note, fontsize=6.5, color=METALLIC_COLOR, wrap=True)
 
 
 def _is_empty(table: pd.DataFrame) -> bool:

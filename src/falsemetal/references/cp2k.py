@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from falsemetal.dynamics.interruption import InterruptedRunError, Interruption
+from falsemetal.references.program import run_program
 
 NAMES = ("cp2k.psmp", "cp2k.popt", "cp2k.ssmp", "cp2k")
 """Of Debian, conda-forge and modules; MPI builds first."""
@@ -26,10 +25,7 @@ DATA_FOLDERS = ("share/cp2k", "share/cp2k/data", "data")
 
 INPUT, LOG = "cp2k.inp", "cp2k.log"
 
-POLL_S = 0.5
-
-GRACE_S = 20.0
-"""What an MPI launcher needs to end its ranks before it is killed."""
+ONE_CORE = "--set-threads simulate_cp2k=1 run_job=1"
 
 PATIENCE_S = 60.0
 """With `--version`, which some programs wait for input instead of answering."""
@@ -113,26 +109,8 @@ class Cp2k:
         (directory / INPUT).write_text(text)
         log = directory / LOG
         command = [*self._launch(n_ranks), str(self.command), "-i", INPUT]
-        with Interruption() as interrupted, log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=_environment(),
-                start_new_session=True,
-            )
-            try:
-                while _runs(process):
-                    if interrupted():
-                        raise InterruptedRunError
-                    watch()
-            finally:
-                _end(process)
-        if interrupted():
-            raise InterruptedRunError
-        self._check(process.returncode, log, n_ranks)
+        status = run_program(command, directory, log, environment=_environment(), watch=watch)
+        self._check(status, log, n_ranks)
         return log
 
     def _launch(self, n_ranks: int) -> list[str]:
@@ -141,7 +119,7 @@ class Cp2k:
         if self.launcher is None:
             raise Cp2kError(
                 f"{self.command}: no mpirun for {n_ranks} ranks; put that of its MPI on PATH, or "
-                "give the run one core (--set-threads simulate_cp2k=1)"
+                f"give the run one core ({ONE_CORE})"
             )
         return [str(self.launcher), "-np", str(n_ranks)]
 
@@ -152,7 +130,7 @@ class Cp2k:
             raise Cp2kError(
                 f"{self.launcher}: started {n_ranks} times {found[1]} rank instead of {n_ranks} "
                 f"ranks, as it is not of the MPI that {self.command} was built with; put that one "
-                "first on PATH, or give the run one core (--set-threads simulate_cp2k=1)"
+                "first on PATH, or give the run one core ({ONE_CORE})"
             )
         if status != 0 or "PROGRAM ENDED" not in text:
             raise Cp2kError(
@@ -243,26 +221,6 @@ def _environment() -> dict[str, str]:
         key: value for key, value in os.environ.items() if not key.startswith(LAUNCHER_VARIABLES)
     }
     return inherited | OPEN_MPI | {"OMP_NUM_THREADS": "1"}
-
-
-def _runs(process: subprocess.Popen) -> bool:
-    try:
-        process.wait(POLL_S)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
-
-
-def _end(process: subprocess.Popen) -> None:
-    """End the process and what it started, if it still runs."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, number)
-        try:
-            process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _essence(text: str) -> str:
