@@ -48,6 +48,10 @@ wildcard_constraints:
     campaign="slabs|elongated|cubic",
     size=r"[0-9.]+",
     replica="[0-9]+",
+    frames="[^/]+",
+    frame="[0-9]+",
+    job="[^/]+",
+    functional="[A-Za-z0-9]+",
 
 
 def settings(*paths, exclude=None):
