@@ -128,7 +128,10 @@ class Electronic(Section):
 
     engine: Literal["cp2k", "fhi-aims"] = "cp2k"
     frames: dict[Name, FrameSet] = Field(min_length=1)
-    vacuum_A: PositiveFloat = Field(8.0, description="On either side of a slab")
+    vacuum_A: PositiveFloat = Field(
+        11.0,
+        description="On either side of a slab; CP2K refuses one that its density reaches across",
+    )
     cp2k: Cp2kSettings = Cp2kSettings()
     fhi_aims: AimsSettings = AimsSettings()
     density_of_states: DensityOfStates = DensityOfStates()
