@@ -16,6 +16,7 @@ from falsemetal.electronic.selection import (
     SelectionError,
     choose_frames,
     extract_frames,
+    intact_frames,
     quantiles_to_targets,
     structure_checksum,
 )
@@ -40,6 +41,13 @@ def test_targets_may_be_sizes() -> None:
     chosen = choose_frames(FRAMES, [0.0, 99.0], separation_ps=0.5, magnitude=True)
     assert chosen["delta_V_V"].tolist() == pytest.approx([0.0, -5.0], abs=0.031)
     assert quantiles_to_targets(FRAMES, [1.0], magnitude=True) == [5.0]
+
+
+def test_frames_with_a_broken_molecule_are_left_out() -> None:
+    broken = FRAMES.assign(fraction_dissociated_O=(FRAMES["delta_V_V"] > 1.0) / 36)
+    assert choose_frames(intact_frames(broken), [99.0], separation_ps=0.5)["delta_V_V"].max() <= 1.0
+    with pytest.raises(SelectionError, match="every frame has a broken molecule"):
+        intact_frames(FRAMES.assign(fraction_dissociated_O=0.1))
 
 
 def test_frames_of_one_replica_are_apart() -> None:

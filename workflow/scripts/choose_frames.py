@@ -11,6 +11,7 @@ from falsemetal.electronic.selection import (
     SelectionError,
     choose_frames,
     extract_frames,
+    intact_frames,
     quantiles_to_targets,
 )
 from falsemetal.progress import log_to, logger
@@ -21,8 +22,10 @@ if __name__ == "__main__":
     wanted = config.electronic.frames[snakemake.wildcards.frames]
     table = pd.read_csv(snakemake.input.table)
     by_size = {"magnitude": wanted.magnitude}
-    targets = wanted.targets_V or quantiles_to_targets(table, wanted.quantiles, **by_size)
     try:
+        if wanted.intact:
+            table = intact_frames(table)
+        targets = wanted.targets_V or quantiles_to_targets(table, wanted.quantiles, **by_size)
         chosen = choose_frames(table, targets, separation_ps=wanted.separation_ps, **by_size)
     except SelectionError as error:
         sys.exit(f"electronic.frames.{snakemake.wildcards.frames}: {error}")

@@ -92,6 +92,9 @@ class FrameSet(Section):
     )
     quantiles: list[float] | None = Field(None, description="Of ΔV, 0 to 1, instead of values")
     magnitude: bool = Field(False, description="Choose by abs(ΔV), as slabs are alike upside down")
+    intact: bool = Field(
+        True, description="Only frames all of whose molecules are whole, which eq. 1 needs"
+    )
     separation_ps: NonNegativeFloat = Field(1.0, description="Least time between two frames")
     functionals: list[Functional] = Field(["PBE"], min_length=1)
     field_V_per_A: PositiveFloat | None = Field(

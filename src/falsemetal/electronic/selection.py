@@ -67,6 +67,28 @@ def choose_frames(
     return pd.DataFrame(rows)
 
 
+def intact_frames(frames: pd.DataFrame) -> pd.DataFrame:
+    """Leave out frames with a broken molecule: fixed charges do not describe their ions (S1.0.4).
+
+    Parameters
+    ----------
+    frames
+        With the column `fraction_dissociated_O`.
+
+    Raises
+    ------
+    SelectionError
+        If none is left.
+    """
+    intact = frames[frames["fraction_dissociated_O"] == 0.0]
+    if len(frames) and intact.empty:
+        raise SelectionError(
+            "every frame has a broken molecule, for which ΔV by fixed charges means little; give "
+            "intact: false to choose among them all the same"
+        )
+    return intact
+
+
 def quantiles_to_targets(
     frames: pd.DataFrame, quantiles: Sequence[float], *, magnitude: bool = False
 ) -> list[float]:
