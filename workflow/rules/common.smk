@@ -111,16 +111,21 @@ def n_steps(wildcards):
     )
 
 
-def replicas(wildcards):
+def trajectories(potential, campaign, size):
     """Trajectories of all replicas of a potential at one size."""
-    count = CONFIG.n_replicas(
-        wildcards.potential, wildcards.campaign, float(wildcards.size)
-    )
-    return expand(
-        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
-        **dict(wildcards),
-        replica=range(count),
-    )
+    folder = f"<results>/trajectories/{potential}/{campaign}/{float(size):g}A"
+    count = CONFIG.n_replicas(potential, campaign, float(size))
+    return [f"{folder}/{replica}.h5" for replica in range(count)]
+
+
+def replicas(wildcards):
+    """Trajectories of all replicas of the system that a job is of."""
+    return trajectories(wildcards.potential, wildcards.campaign, wildcards.size)
+
+
+def dipole_charge(potential):
+    """Charge of oxygen in eq. 1 that a potential's labels carry."""
+    return CONFIG.datasets[CONFIG.potentials[potential].dataset].dipole_charge_O
 
 
 def sizes_run(campaign):

@@ -16,9 +16,7 @@ rule choose_frames:
         settings=settings(
             "electronic/frames/{frames}", exclude={"functionals", "field_V_per_A"}
         ),
-        charge=lambda w: CONFIG.datasets[
-            CONFIG.potentials[FRAME_SETS[w.frames].potential].dataset
-        ].dipole_charge_O,
+        charge=lambda w: dipole_charge(FRAME_SETS[w.frames].potential),
     script:
         "../scripts/choose_frames.py"
 

@@ -55,9 +55,7 @@ def of_jobs(table, *names):
 def runs_of_frames(wildcards):
     """Trajectories that frames are chosen from."""
     frames = FRAME_SETS[wildcards.frames]
-    count = CONFIG.n_replicas(frames.potential, frames.campaign, frames.size_A)
-    folder = f"<results>/trajectories/{frames.potential}/{frames.campaign}/{frames.size_A:g}A"
-    return [f"{folder}/{replica}.h5" for replica in range(count)]
+    return trajectories(frames.potential, frames.campaign, frames.size_A)
 
 
 def differences_of_frames(wildcards):

@@ -18,9 +18,7 @@ rule observe_slab:
         "../../envs/falsemetal.yaml"
     params:
         settings=settings("analysis", "dynamics/discard_ps"),
-        charge=lambda w: CONFIG.datasets[
-            CONFIG.potentials[w.potential].dataset
-        ].dipole_charge_O,
+        charge=lambda w: dipole_charge(w.potential),
     script:
         "../scripts/observe_slab.py"
 
@@ -49,9 +47,7 @@ rule observe_bulk:
         "../../envs/falsemetal.yaml"
     params:
         settings=settings("analysis", "dynamics/discard_ps"),
-        charge=lambda w: CONFIG.datasets[
-            CONFIG.potentials[w.potential].dataset
-        ].dipole_charge_O,
+        charge=lambda w: dipole_charge(w.potential),
     script:
         "../scripts/observe_bulk.py"
 

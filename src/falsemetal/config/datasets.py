@@ -132,6 +132,10 @@ class ForceFieldDataset(Section):
         return self.force_field.charge_O_e
 
 
+PAPER_CHARGE_O_E = -0.5562
+"""q_O of eq. 1 that meets water's dipoles by density-functional theory best (paper, S1.0.4)."""
+
+
 class LabelledDataset(Section):
     """Frames that others have labelled, such as the paper's revPBE0-D3 set."""
 
@@ -152,7 +156,9 @@ class LabelledDataset(Section):
     )
     split: Split = Split()
     dipole_charge_O_e: float = Field(
-        -0.5562, lt=0, description="q_O of eq. 1; the paper's value for water's DFT dipoles"
+        PAPER_CHARGE_O_E,
+        lt=0,
+        description="q_O of eq. 1; the paper's value for water's DFT dipoles",
     )
 
     @model_validator(mode="after")

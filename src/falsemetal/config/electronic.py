@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from falsemetal.config.datasets import PAPER_CHARGE_O_E
 from falsemetal.config.potentials import CampaignName
 from falsemetal.config.section import Name, Section
 
@@ -140,7 +141,9 @@ class Electronic(Section):
     density_of_states: DensityOfStates = DensityOfStates()
     band_search: BandSearch = BandSearch()
     charge_O_e: float = Field(
-        -0.5562, lt=0, description="q_O of the dipoles that gaps are drawn against (S1.0.4)"
+        PAPER_CHARGE_O_E,
+        lt=0,
+        description="q_O of the dipoles that gaps are drawn against (S1.0.4)",
     )
     charge_fit_limit_V: PositiveFloat = Field(
         2.0, description="Largest ΔV of slabs to which the charge of eq. 1 is fitted; not recovered"

@@ -52,8 +52,8 @@ def dipole_per_area(gradient_eV_per_A: float, height_A: float) -> float:
     return EPSILON_0 * height_A * gradient_eV_per_A
 
 
-def read_output(path: str | Path) -> tuple[str, Atoms]:
-    """Text and structure of a finished run.
+def read_text(path: str | Path) -> str:
+    """Text of a finished run.
 
     Raises
     ------
@@ -69,6 +69,12 @@ def read_output(path: str | Path) -> tuple[str, Atoms]:
         raise ResultError(f"{path}: no output of FHI-aims")
     if FINISHED not in text:
         raise ResultError(f"{path}: cut short; run the job again")
+    return text
+
+
+def read_output(path: str | Path) -> tuple[str, Atoms]:
+    """Text and structure of a finished run; raises as :func:`read_text`."""
+    text = read_text(path)
     with warnings.catch_warnings():
         # ASE announces that this reader will move into a package of its own
         warnings.simplefilter("ignore", FutureWarning)
@@ -102,8 +108,8 @@ class AtomProjected:
 
 
 def is_converged(path: str | Path) -> bool:
-    """Tell whether a finished run reached self-consistency; raises as :func:`read_output`."""
-    return CONVERGED in read_output(path)[0]
+    """Tell whether a finished run reached self-consistency; raises as :func:`read_text`."""
+    return CONVERGED in read_text(path)
 
 
 def read_atom_projected(path: str | Path) -> AtomProjected:

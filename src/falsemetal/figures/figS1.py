@@ -7,13 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from falsemetal.config import Config
+from falsemetal.config.datasets import PAPER_CHARGE_O_E
 from falsemetal.electronic.dipole_charge import LEAST_FRAMES, fit_dipole_charge
 from falsemetal.figures import style
 from falsemetal.figures.jobs import done, note_jobs, slabs_without_field
 from falsemetal.units import EPSILON_0
-
-PAPER_CHARGE_O_E = -0.5562
-"""Best value of S1.0.4."""
 
 COLUMNS = [
     "frames",

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from falsemetal.electronic.job import DONE
-from falsemetal.figures.style import METALLIC_COLOR
+from falsemetal.figures.style import write_below
 
 
 def slabs_without_field(jobs: pd.DataFrame) -> pd.DataFrame:
@@ -40,5 +40,4 @@ def note_jobs(figure: Figure, jobs: pd.DataFrame) -> None:
         for status, rows in missing.groupby("status", sort=True)
     ]
     if notes:
-        note = f"{len(missing)} of {len(jobs)} jobs missing, " + "; ".join(notes)
-        figure.supxlabel(note, fontsize=6.5, color=METALLIC_COLOR, wrap=True)
+        write_below(figure, f"{len(missing)} of {len(jobs)} jobs missing, " + "; ".join(notes))

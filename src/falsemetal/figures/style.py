@@ -148,9 +148,12 @@ def note_missing(figure: Figure, tables: Tables, config: Config, campaign: Campa
     reasons = {"runs broke down": lost, "no usable CP2K": absent}
     notes = [f"{reason}: {', '.join(names)}" for reason, names in reasons.items() if names]
     if notes:
-        figure.supxlabel(
-            "no data, " + "; ".join(notes), fontsize=6.5, color=METALLIC_COLOR, wrap=True
-        )
+        write_below(figure, "no data, " + "; ".join(notes))
+
+
+def write_below(figure: Figure, text: str) -> None:
+    """Write below a figure what a reader must know of it."""
+    figure.supxlabel(text, fontsize=6.5, color=METALLIC_COLOR, wrap=True)
 
 
 def _is_empty(table: pd.DataFrame) -> bool:
