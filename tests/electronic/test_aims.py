@@ -72,6 +72,12 @@ def test_control_holds_what_the_paper_says(water, species) -> None:
     assert keywords(write(water, species, functional="RPBE")[CONTROL])["xc"] == ["rpbe"]
 
 
+def test_inputs_bear_no_date_since_what_differs_is_computed_anew(water, species) -> None:
+    files = write(water, species)
+    assert files[CONTROL].split()[0] == "xc"
+    assert files[GEOMETRY].split()[0] == "lattice_vector"
+
+
 def test_bulk_has_no_dipole_correction(water, species) -> None:
     water.pbc = True
     assert "use_dipole_correction" not in keywords(write(water, species)[CONTROL])
@@ -93,6 +99,22 @@ def test_a_field_comes_with_cubes_of_density_and_potential(water, species) -> No
         output = keywords(files[CONTROL])["output"]
         assert "cube total_density" in output
         assert "cube hartree_potential" in output
+
+
+def test_cubes_are_in_atomic_units_and_tile_the_cell(water, species) -> None:
+    control = keywords(write(water, species, field_V_per_A=0.02)[CONTROL])
+    assert control["cube_content_unit"] == ["bohr"]
+    lines = [line.split() for line in control["cube"]]
+    assert [line[1] for line in lines if line[0] == "filename"] == [
+        "density.cube",
+        "potential.cube",
+    ]
+    counts = np.array([line[1] for line in lines if line[0] == "edge"][:3], int)
+    steps = np.array([line[2:] for line in lines if line[0] == "edge"][:3], float)
+    np.testing.assert_allclose(counts[:, None] * steps, water.cell.array, atol=1e-5)
+    # FHI-aims takes the origin for the middle of the points: the first is the corner of the cell
+    origin = np.array(next(line[1:] for line in lines if line[0] == "origin"), float)
+    np.testing.assert_allclose(origin - 0.5 * (counts - 1) @ steps, 0.0, atol=1e-6)
 
 
 def test_what_cannot_be_written_is_told(water, species) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from io import StringIO
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 from ase.io.aims import write_aims, write_control
 
@@ -15,7 +17,11 @@ CONTROL, GEOMETRY, OUTPUT = "control.in", "geometry.in", "aims.out"
 
 FUNCTIONALS: Mapping[Functional, str] = {"PBE": "pbe", "RPBE": "rpbe"}
 
-CUBES = ("total_density", "hartree_potential")
+CUBES = {"total_density": "density.cube", "hartree_potential": "potential.cube"}
+"""Files of what is written on a grid, by FHI-aims' name for it."""
+
+CUBE_SPACING_A = 0.2
+"""Largest distance between points of a cube."""
 
 
 def aims_input(
@@ -39,7 +45,8 @@ def aims_input(
     functional
         PBE or RPBE.
     field_V_per_A
-        Along z. With any field, 0 too, cubes of density and potential are written.
+        Along z. With any field, 0 too, cubes of density and potential are written, in atomic units
+        and on a grid that tiles the cell, as planar averages need it.
 
     Returns
     -------
@@ -74,14 +81,40 @@ def aims_input(
         # the vacuum's middle, where dipole correction and field have their steps
         parameters |= {"use_dipole_correction": ".true.", "set_vacuum_level": 0.0}
     if field_V_per_A is not None:
-        parameters["output"] += [f"cube {name}" for name in CUBES]
+        # the default is densities per Å³ in a file in bohr
+        parameters["cube_content_unit"] = "bohr"
+        grid_lines = _cube_grid(atoms)
+        parameters["output"] += [
+            f"cube {name}\n  cube filename {file}\n{grid_lines}" for name, file in CUBES.items()
+        ]
     box = atoms.copy()
     box.pbc = True
     control, geometry = StringIO(), StringIO()
     write_control(control, box, parameters)
     write_aims(geometry, box)
     field = f"homogeneous_field 0.0 0.0 {field_V_per_A:.6f}\n" if field_V_per_A else ""
-    return {CONTROL: control.getvalue(), GEOMETRY: geometry.getvalue() + field}
+    return {
+        CONTROL: _without_header(control.getvalue()),
+        GEOMETRY: _without_header(geometry.getvalue()) + field,
+    }
+
+
+def _without_header(text: str) -> str:
+    """Drop the comments at the start: ASE's hold the date, and what differs is computed anew."""
+    lines = text.splitlines(keepends=True)
+    return "".join(dropwhile(lambda line: line.startswith("#") or not line.strip(), lines))
+
+
+def _cube_grid(atoms: Atoms) -> str:
+    """Lines of a cube whose first point is the cell's corner; FHI-aims names its middle (Å)."""
+    lengths = atoms.cell.lengths()
+    counts = np.ceil(lengths / CUBE_SPACING_A).astype(int)
+    steps = lengths / counts
+    middle = 0.5 * (counts - 1) * steps
+    lines = ["cube origin " + " ".join(f"{value:.8f}" for value in middle)]
+    for count, edge in zip(counts, np.diag(steps), strict=True):
+        lines.append(f"cube edge {count} " + " ".join(f"{value:.8f}" for value in edge))
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def _species_directory(atoms: Atoms, settings: AimsSettings) -> Path:
