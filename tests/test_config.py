@@ -96,6 +96,16 @@ def frame_set(**changes: Any) -> dict[str, Any]:
             frame_set(campaign="elongated", size_A=9.3, field_V_per_A=0.02),
             "a field needs vacuum",
         ),
+        (
+            "electronic",
+            frame_set() | {"engine": "fhi-aims"},
+            "fhi_aims.species_directory: required for engine: fhi-aims",
+        ),
+        (
+            "electronic",
+            frame_set() | {"engine": "fhi-aims", "fhi_aims": {"species_directory": "/nowhere"}},
+            "fhi_aims.species_directory: /nowhere: no folder",
+        ),
     ],
 )
 def test_each_fault_is_one_line_that_names_file_and_key(raw, key, value, message) -> None:

@@ -2,15 +2,18 @@
 
 import re
 import shutil
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from ase.build import molecule
 from ase.io import read
-from checkouts import SHARED, with_shared_data
+from checkouts import ROOT, SHARED, with_shared_data
+from snakemake.utils import update_config
 
-from falsemetal.config import AimsSettings, DensityOfStates
+from falsemetal.config import AimsSettings, DensityOfStates, parse_config
 from falsemetal.electronic.aims_job import CONTROL, GEOMETRY, aims_input
 from falsemetal.electronic.aims_result import (
     GRADIENT,
@@ -21,6 +24,7 @@ from falsemetal.electronic.aims_result import (
     read_output,
 )
 from falsemetal.electronic.errors import JobError, ResultError
+from falsemetal.electronic.job import write_job
 from falsemetal.electronic.structure import Layer
 from falsemetal.units import EPSILON_0
 
@@ -70,6 +74,34 @@ def test_control_holds_what_the_paper_says(water, species) -> None:
     assert control["output"] == ["atom_proj_dos -20 10 1001 0.05"]
     assert sorted(control["species"]) == ["H", "O"]
     assert keywords(write(water, species, functional="RPBE")[CONTROL])["xc"] == ["rpbe"]
+
+
+def test_a_job_is_written_for_every_panel_of_the_paper(water, species, tmp_path) -> None:
+    """Of Figures 2b, 3b, S1, S9 (slabs) and S11 (a periodic cell), by paper.yaml and overlay."""
+    raw = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
+    update_config(raw, yaml.safe_load((ROOT / "config/overlays/fhi-aims.yaml").read_text()))
+    raw["electronic"]["fhi_aims"]["species_directory"] = str(species)
+    electronic = parse_config(raw, source="paper.yaml and overlay").electronic
+    fields, campaigns = {}, {}
+    for name, frames in electronic.frames.items():
+        structure = water.copy()
+        structure.pbc[2] = frames.campaign != "slabs"
+        structure.info = {"trajectory": "0.h5", "step": 0, "delta_V_V": 0.0}
+        for functional, field in product(frames.functionals, frames.fields_V_per_A):
+            folder = tmp_path / f"{name}-{functional}-{field}"
+            write_job(folder, structure, electronic, functional=functional, field_V_per_A=field)
+            control = keywords((folder / CONTROL).read_text())
+            assert control["xc"] == [functional.lower()]
+            assert control["relativistic"] == ["none"]
+            assert control["occupation_type"][0].startswith("gaussian ")
+            assert re.fullmatch(r"atom_proj_dos -20 \S+ 1001 \S+", control["output"][0])
+            assert ("use_dipole_correction" in control) == (frames.campaign == "slabs")
+            geometry = keywords((folder / GEOMETRY).read_text())
+            assert geometry.get("homogeneous_field") == (["0.0 0.0 0.020000"] if field else None)
+            fields.setdefault(name, []).append(field)
+            campaigns.setdefault(frames.campaign, set()).add(functional)
+    assert campaigns == {"slabs": {"PBE"}, "elongated": {"RPBE"}}
+    assert fields["insulating"] == fields["metallic"] == [0.0, 0.02]
 
 
 def test_inputs_bear_no_date_since_what_differs_is_computed_anew(water, species) -> None:

@@ -1,5 +1,6 @@
 """Electronic structure of frames of the runs."""
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -153,10 +154,14 @@ class Electronic(Section):
     def _engine_can_do_it(self) -> "Electronic":
         if self.engine == "cp2k":
             return self
-        if self.fhi_aims.species_directory is None:
+        directory = self.fhi_aims.species_directory
+        if directory is None or not Path(directory).expanduser().is_dir():
+            fault = (
+                "required for engine: fhi-aims" if directory is None else f"{directory}: no folder"
+            )
             raise ValueError(
-                "fhi_aims.species_directory: required for engine: fhi-aims; give the folder "
-                "species_defaults/…/intermediate of your copy, which may not be passed on"
+                f"fhi_aims.species_directory: {fault}; give species_defaults/…/intermediate of "
+                "your copy, which may not be passed on"
             )
         for name, frames in self.frames.items():
             if "revPBE0" in frames.functionals:

@@ -69,7 +69,8 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
     """Draw E_g against abs(P_z) and the line on which a drop of potential closes it.
 
     Filled: between the highest occupied level and the next. Open: by the search for band edges in
-    the density of states (S1.0.5). The upper axis gives the drop of the potential, abs(P_z)/ε0.
+    the density of states (S1.0.5). Crosses: the filled ones at the dipole of electronic structure
+    instead of that of eq. 1. The upper axis gives the drop of the potential, abs(P_z)/ε0.
     """
     table = tabulate(jobs)
     with style.journal_style():
@@ -89,9 +90,20 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
                 markeredgewidth=0.7,
                 label=f"{name}, band edges",
             )
+            axes.plot(
+                rows["P_z_dft_e_per_A"].abs(),
+                rows["gap_eV"],
+                "x",
+                color=color,
+                markersize=3.5,
+                markeredgewidth=0.7,
+                label=rf"{name}, levels, at $P_z^\mathrm{{DFT}}$",
+            )
             _draw_line(axes, rows, color, config)
         axes.axhline(0.0, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
         axes.set_xlim(left=0.0)
+        if done(table).empty:
+            axes.set_xlim(right=config.analysis.band_gap_eV * EPSILON_0)
         axes.set_xlabel(r"$|P_z|$ (e/Å)")
         axes.set_ylabel(r"$E_{\mathrm{g}}$ (eV)")
         axes.tick_params(top=False)
