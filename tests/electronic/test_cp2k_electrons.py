@@ -23,7 +23,7 @@ from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.profiles import planar_average, response, slope_within
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
-from falsemetal.references.cp2k import LOG, require_cp2k
+from falsemetal.references.cp2k import INPUT, LOG, require_cp2k
 from falsemetal.units import EPSILON_0, HARTREE
 
 OUTPUTS = SHARED / "dft-outputs/cp2k"
@@ -176,6 +176,8 @@ def test_faulty_outputs_are_told_one_by_one(job) -> None:
 
     assert_state_told("cut short; run the job again", log[: log.index("SCF run converged")])
     assert_state_told("no output of CP2K", "Invoking FHI-aims")
+    abort = "\n*** [ABORT]\n* Dipole correction needs more vacuum *\n***\n"
+    assert_state_told("ended by itself and says: .*more vacuum", log[:3000] + abort)
     (job / LOG).write_text(log.replace("SCF run converged in", "SCF run NOT converged"))
     assert not is_converged(job / LOG)
     (job / LOG).write_text(log)
@@ -184,7 +186,12 @@ def test_faulty_outputs_are_told_one_by_one(job) -> None:
     with pytest.raises(ResultError, match="of another structure"):
         read()
     structure.positions[1, 0] -= 0.01
-    path = job / f"{PROJECT}-list1-1.pdos"
+    name = PROJECT.search((job / INPUT).read_text())[1]
+    (job / LOG).write_text(log.replace(name, "job-1234abcd"))
+    with pytest.raises(ResultError, match=f"of another input than cp2k.inp, which is of {name}"):
+        read()
+    (job / LOG).write_text(log)
+    [path] = job.glob("job-*-list1-1.pdos")
     table = path.read_text()
     path.write_text(table[:-30])
     with pytest.raises(ResultError, match=r"list1-1\.pdos: no readable \.pdos file"):

@@ -113,7 +113,7 @@ def test_outputs_of_another_structure_are_named(frame, tmp_path) -> None:
     (folder / "aims.out").write_text(foreign.read_text())
     outcome = read_job(folder, electronic)
     assert outcome.status == UNREADABLE
-    assert "of another structure" in outcome.reason
+    assert "of another input" in outcome.reason
     assert summarise_job(folder, outcome, electronic).iloc[0]["reason"] == outcome.reason
 
 
@@ -133,9 +133,20 @@ def test_a_job_is_run_and_read(frame, tmp_path) -> None:
     # what was computed stays with its own inputs, and goes with them
     write(folder, frame)
     assert read_job(folder, ELECTRONIC).status == DONE
-    other = write(tmp_path / "other", frame, functional="RPBE")
-    shutil.copy(folder / LOG, other / LOG)
-    assert read_job(write(other, frame, functional="PBE"), ELECTRONIC).status == READY
+    computed = (folder / LOG).read_text()
+    assert read_job(write(folder, frame, functional="RPBE"), ELECTRONIC).status == READY
+    aside = folder / "superseded-1"
+    assert (aside / LOG).read_text() == computed
+    assert list(aside.glob("*.pdos"))
+
+    # the frame is the same, what was computed is not
+    shutil.copytree(aside, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cp2k.inp"))
+    outcome = read_job(folder, ELECTRONIC)
+    assert outcome.status == UNREADABLE
+    assert "of another input than cp2k.inp" in outcome.reason
+    # what was copied here is not run over
+    run_job(folder, ELECTRONIC, n_cores=1)
+    assert (folder / LOG).read_text() == computed
 
     few = ELECTRONIC.cp2k.model_copy(update={"scf_steps": 2})
     stubborn = write(tmp_path / "few", frame, ELECTRONIC.model_copy(update={"cp2k": few}))

@@ -90,6 +90,16 @@ def test_the_gap_at_zero_dipole_is_found_from_small_ones(jobs) -> None:
     )
     assert gap == pytest.approx(GAP_EV)
     assert half_width == pytest.approx(0.0, abs=1e-9)
+    drawn = {line.get_label(): line.get_xydata() for line in figure.axes[0].get_lines()}
+    shown = table[table["status"] == "done"]
+    np.testing.assert_allclose(
+        drawn["PBE, levels"], np.stack([shown["P_z_e_per_A"].abs(), shown["gap_eV"]], axis=1)
+    )
+    np.testing.assert_allclose(
+        drawn[r"PBE, levels, at $P_z^\mathrm{DFT}$"][:, 0], shown["P_z_dft_e_per_A"].abs()
+    )
+    [line] = [points for label, points in drawn.items() if "varepsilon_0" in label]
+    np.testing.assert_allclose(line, [[0.0, GAP_EV], [GAP_EV * EPSILON_0, 0.0]])
     assert figure.get_supxlabel() == "1 of 8 jobs missing, not converged: slab/7/PBE"
 
 
@@ -127,11 +137,12 @@ def test_panels_are_those_of_the_extreme_and_the_smallest_dipole(jobs, density) 
     assert list(table.groupby("panel")["delta_V_V"].first()) == [-5.2, 0.3, 2.8]
     assert len(figure.axes) == 6
     assert "not converged: slab/7" in figure.get_supxlabel()
-    # what was drawn is what was given
+    # what was drawn is what was given, height to the right and energy upward
     heights, energies, values = as_map(density["slab", 0, "PBE"])
     assert values.shape == (len(heights), len(energies))
     first = density["slab", 0, "PBE"]
-    assert values[3, 17] == first["states_per_eV"][3 * len(energies) + 17]
+    [mesh] = figure.axes[0].collections
+    assert mesh.get_array()[17, 3] == first["states_per_eV"][3 * len(energies) + 17]
 
 
 def test_bulk_has_a_panel_for_each_functional(jobs, density) -> None:
@@ -145,6 +156,7 @@ def test_settings_of_the_search_move_the_gap_little_where_bands_are_apart(jobs, 
     assert len(figure.axes) == 3
     # of the slab with the smallest dipole: bands of one level each, smeared by 0.1 eV
     rows = table[(table["frame"] == 4) & table["value"].between(0.2, 1.0)]
+    assert len(rows) > 20
     assert (rows["edge_gap_eV"] - rows["gap_eV"]).abs().max() < 0.6
     assert set(table["frame"]) == set(range(len(DIFFERENCES_V) - 1))
 
@@ -164,6 +176,8 @@ def test_responses_are_drawn_in_their_slabs(jobs) -> None:
     assert len(table) == len(heights)
     assert len(figure.axes) == 2
     assert table["share_within"].to_numpy() == pytest.approx(1.0)
+    unread = fig2b.draw(jobs, {("slab", 3, "PBE-0.02"): response.iloc[:0]}, CONFIG)[0]
+    assert unread.get_supxlabel() == "no response of slab/3/PBE-0.02 could be read"
 
 
 def test_figures_of_jobs_that_wait_are_drawn_and_say_so(jobs, density, tmp_path) -> None:

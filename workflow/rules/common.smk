@@ -1,6 +1,7 @@
 # What the rules share: paths, wildcards, and which part of the configuration a job depends on.
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from falsemetal.config import BPNNPPotential, ForceFieldPotential
@@ -18,6 +19,7 @@ BY_CP2K = names_of(lambda p: isinstance(p, BPNNPPotential) and p.engine == "cp2k
 BY_MODEL = [n for n in CONFIG.trained_potentials + COMMITTEES if n not in BY_CP2K]
 
 
+@cache
 def fault_of_cp2k():
     """Why CP2K cannot be run here, or None."""
     try:

@@ -68,7 +68,7 @@ rule read_job:
     """Levels, gap, dipole and projected density of states of a job."""
     input:
         manifest="<results>/electronic/{frames}/{frame}/{job}/manifest.json",
-        outputs=outputs_of_job,
+        record=record_of_job,
         code=code("electronic/*.py"),
     output:
         summary="<results>/electronic/{frames}/{frame}/{job}/summary.csv",
@@ -78,6 +78,7 @@ rule read_job:
     conda:
         "../../envs/falsemetal.yaml"
     params:
+        copied=copied_outputs,
         settings=settings(
             "electronic/density_of_states",
             "electronic/band_search",

@@ -30,7 +30,10 @@ OF_SLABS, OF_BULK = jobs_of(["slabs"]), jobs_of(["elongated", "cubic"])
 BY_JOBS = {
     "fig3b": (of_jobs("summary", *OF_SLABS), []),
     "figS1": (of_jobs("summary", *OF_SLABS), ["electronic/dipole_charge.py"]),
-    "fig2b": (of_jobs("summary", *OF_SLABS) * bool(responses()) + responses(), []),
+    "fig2b": (
+        of_jobs("summary", *OF_SLABS) * bool(responses()) + responses(),
+        ["electronic/profiles.py"],
+    ),
     "figS9": (
         of_jobs("summary", *OF_SLABS) + of_jobs("density", *OF_SLABS),
         ["figures/band_diagram.py"],
@@ -45,7 +48,8 @@ BY_JOBS = {
     ),
 }
 DRAWN |= {
-    name: ("electronic", tables, modules) for name, (tables, modules) in BY_JOBS.items()
+    name: ("electronic", tables, ["figures/jobs.py", *modules])
+    for name, (tables, modules) in BY_JOBS.items()
 }
 
 

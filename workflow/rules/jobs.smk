@@ -68,14 +68,33 @@ def differences_of_frames(wildcards):
     return f"{folder}/{table}.csv"
 
 
-def outputs_of_job(wildcards):
-    """What tells that a job was run: its record, or outputs that were copied back."""
-    job = "<results>/electronic/{frames}/{frame}/{job}".format(**dict(wildcards))
+def record_of_job(wildcards):
+    """What tells that a job was run here, where that is possible."""
+    return (
+        []
+        if FAULT_OF_ENGINE
+        else "<results>/electronic/{frames}/{frame}/{job}/run.json"
+    )
+
+
+def copied_outputs(wildcards):
+    """Outputs that were computed elsewhere and when they came; no inputs, for they may be set aside."""
     if FAULT_OF_ENGINE is None:
-        return f"{job}/run.json"
-    folder = Path(job.replace("<results>", f"results/{CONFIG.name}"))
+        return []
+    folder = Path(
+        "results",
+        CONFIG.name,
+        "electronic",
+        wildcards.frames,
+        wildcards.frame,
+        wildcards.job,
+    )
     patterns = (*OUTPUTS.values(), "*.pdos", "*.cube", "atom_proj_dos*.dat")
-    return sorted(str(path) for pattern in patterns for path in folder.glob(pattern))
+    return sorted(
+        f"{path.name} {path.stat().st_mtime_ns}"
+        for pattern in patterns
+        for path in folder.glob(pattern)
+    )
 
 
 def jobs_of(campaigns):

@@ -27,13 +27,13 @@ if __name__ == "__main__":
             table = intact_frames(table)
         targets = wanted.targets_V or quantiles_to_targets(table, wanted.quantiles, **by_size)
         chosen = choose_frames(table, targets, separation_ps=wanted.separation_ps, **by_size)
+        frames = extract_frames(
+            chosen,
+            [Path(path) for path in snakemake.input.trajectories],
+            charge_O_e=snakemake.params.charge,
+        )
     except SelectionError as error:
         sys.exit(f"electronic.frames.{snakemake.wildcards.frames}: {error}")
-    frames = extract_frames(
-        chosen,
-        [Path(path) for path in snakemake.input.trajectories],
-        charge_O_e=snakemake.params.charge,
-    )
     write(snakemake.output.frames, frames)
     chosen.to_csv(snakemake.output.table, index=False)
     logger.info("ΔV of the chosen frames: %s V", ", ".join(f"{v:.2f}" for v in chosen["delta_V_V"]))

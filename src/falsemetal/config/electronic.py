@@ -51,7 +51,9 @@ class AimsSettings(Section):
 class DensityOfStates(Section):
     """Projected density of states (paper, S1.0.5): 1001 energies from −20 eV on."""
 
-    lowest_eV: float = -20.0
+    lowest_eV: float = Field(
+        -20.0, description="From the Fermi level by CP2K, from the vacuum level by FHI-aims"
+    )
     highest_eV: float = Field(10.0, description="Not recovered from the paper")
     n_energies: PositiveInt = Field(1001, ge=2)
     smearing_eV: PositiveFloat = Field(0.05, description="Not recovered from the paper")
@@ -65,7 +67,7 @@ class DensityOfStates(Section):
 
     @property
     def energies_eV(self) -> np.ndarray:
-        """Energies relative to the Fermi level, shape (n_energies,)."""
+        """Energies from the engine's zero, shape (n_energies,)."""
         return np.linspace(self.lowest_eV, self.highest_eV, self.n_energies)
 
 
@@ -75,9 +77,13 @@ class BandSearch(Section):
     threshold_per_eV: PositiveFloat = Field(
         1.0, description="Density from which on states are there"
     )
-    overlap_eV: NonNegativeFloat = Field(0.3, description="Beyond the Fermi level to begin at")
+    overlap_eV: NonNegativeFloat = Field(
+        0.0,
+        description="Beyond the Fermi level to begin at: 0 where that is the middle of the gap, as "
+        "for water in vacuum; beside a metal enough to pass bands that cross it",
+    )
     separation_eV: PositiveFloat = Field(
-        0.3, description="From one edge to the search for the other"
+        0.1, description="From one edge to the search for the other"
     )
 
 
@@ -146,8 +152,10 @@ class Electronic(Section):
         lt=0,
         description="q_O of the dipoles that gaps are drawn against (S1.0.4)",
     )
-    charge_fit_limit_V: PositiveFloat = Field(
-        2.0, description="Largest ΔV of slabs to which the charge of eq. 1 is fitted; not recovered"
+    small_dipole_V: PositiveFloat = Field(
+        2.0,
+        description="Largest abs(ΔV) by eq. 1 of the slabs that q_O is fitted to (S1.0.4, limit "
+        "not recovered) and that tell E_g(0) of Figure 3b",
     )
 
     @model_validator(mode="after")

@@ -1,18 +1,15 @@
 """Outputs of FHI-aims: convergence, Fermi level, dipole, atom-projected densities of states."""
 
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io import ParseError, read
-from ase.io.aims import AimsParseError
 from numpy.typing import NDArray
 
-from falsemetal.electronic.aims_job import OUTPUT
+from falsemetal.electronic.aims_job import CONTROL, GEOMETRY, OUTPUT
 from falsemetal.electronic.errors import ResultError
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer
@@ -29,7 +26,7 @@ HOMO = re.compile(r"Highest occupied state \(VBM\) at\s+(\S+) eV")
 LUMO = re.compile(r"Lowest unoccupied state \(CBM\) at\s+(\S+) eV")
 REFERENCE = re.compile(r"energy reference for this output is the (.+?)(?:, mu)?\s*=\s+(\S+) eV")
 
-POSITION_TOLERANCE_A = 1e-3
+FIELD = "homogeneous_field"
 
 
 def dipole_per_area(gradient_eV_per_A: float, height_A: float) -> float:
@@ -70,19 +67,6 @@ def read_text(path: str | Path) -> str:
     if FINISHED not in text:
         raise ResultError(f"{path}: cut short; run the job again")
     return text
-
-
-def read_output(path: str | Path) -> tuple[str, Atoms]:
-    """Text and structure of a finished run; raises as :func:`read_text`."""
-    text = read_text(path)
-    with warnings.catch_warnings():
-        # ASE announces that this reader will move into a package of its own
-        warnings.simplefilter("ignore", FutureWarning)
-        try:
-            atoms = read(path, format="aims-output")
-        except (AimsParseError, ParseError, OSError, ValueError, IndexError) as error:
-            raise ResultError(f"{path}: not readable ({error}); run the job again") from None
-    return text, atoms
 
 
 @dataclass(frozen=True)
@@ -143,7 +127,7 @@ def read_aims(folder: str | Path, structure: Atoms, layers: Sequence[Layer]) -> 
     Parameters
     ----------
     folder
-        With `aims.out` and the `atom_proj_dos_*.dat`.
+        With the inputs, `aims.out` and the `atom_proj_dos_*.dat`.
     structure
         That the job was written for.
     layers
@@ -152,11 +136,11 @@ def read_aims(folder: str | Path, structure: Atoms, layers: Sequence[Layer]) -> 
     Raises
     ------
     ResultError
-        If a file is missing, cut short, of another program or of another structure.
+        If a file is missing, cut short, of another program or of another input.
     """
     folder = Path(folder)
-    text, atoms = read_output(folder / OUTPUT)
-    _require_same(folder / OUTPUT, atoms, structure)
+    text = read_text(folder / OUTPUT)
+    _require_same_input(folder, text)
     projected = [
         _both_spins(folder, f"{symbol}{number:04d}")
         for number, symbol in enumerate(structure.symbols, 1)
@@ -197,9 +181,19 @@ def _last(pattern: re.Pattern, text: str, path: Path) -> float:
     return float(found[-1])
 
 
-def _require_same(path: Path, found: Atoms, expected: Atoms) -> None:
-    same = len(found) == len(expected) and (found.numbers == expected.numbers).all()
-    if not same or np.abs(found.positions - expected.positions).max() > POSITION_TOLERANCE_A:
+def _require_same_input(folder: Path, text: str) -> None:
+    """Compare with what FHI-aims repeats of its inputs: word by word, whatever else it prints."""
+    printed = {_words(line) for line in text.splitlines()}
+    inputs = "".join((folder / name).read_text() + "\n" for name in (CONTROL, GEOMETRY))
+    wanted = [_words(line) for line in inputs.splitlines()]
+    missing = next((words for words in wanted if words and words not in printed), None)
+    in_field = [any(words.startswith(FIELD) for words in lines) for lines in (wanted, printed)]
+    if missing or in_field[0] != in_field[1]:
         raise ResultError(
-            f"{path}: of another structure than the job's; copy back the results of this folder"
+            f"{folder / OUTPUT}: of another input than this folder's, where “{missing or FIELD}” "
+            "is different; copy back the results of this folder, written out verbatim"
         )
+
+
+def _words(line: str) -> str:
+    return " ".join(line.split("#", 1)[0].split())

@@ -1,6 +1,8 @@
 """Inputs of CP2K for the electronic structure of one frame (the physics of S1.0.5)."""
 
+import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from ase import Atoms
@@ -11,8 +13,12 @@ from falsemetal.electronic.structure import Layer
 from falsemetal.references.cp2k_input import format_input, structure_sections
 from falsemetal.units import BOHR, HARTREE
 
-PROJECT = "job"
-"""Start of the names of CP2K's files."""
+PROJECT = re.compile(r"^ *PROJECT +(job-\w+)$", re.MULTILINE)
+"""Start of the names of CP2K's files, which it also prints: it tells the outputs of one input from
+those of another.
+"""
+
+UNNAMED = "job-00000000"
 
 VALENCE = {1: 1, 6: 4, 7: 5, 8: 6, 11: 9, 17: 7, 22: 12, 29: 11}
 """Electrons that the GTH pseudopotentials leave, by atomic number."""
@@ -75,7 +81,7 @@ def cp2k_input(
     dft = {
         "BASIS_SET_FILE_NAME": settings.basis_file,
         "POTENTIAL_FILE_NAME": "GTH_POTENTIALS",
-        "WFN_RESTART_FILE_NAME": f"{PROJECT}-RESTART.wfn",
+        "WFN_RESTART_FILE_NAME": f"{UNNAMED}-RESTART.wfn",
         "MGRID": {"CUTOFF": settings.cutoff_Ry, "REL_CUTOFF": settings.rel_cutoff_Ry},
         "QS": {"EPS_DEFAULT": settings.eps_default},
         "SCF": _scf(atoms, settings),
@@ -94,12 +100,13 @@ def cp2k_input(
     subsys = structure_sections(box)
     for symbol in dict.fromkeys(atoms.symbols):
         subsys[f"KIND {symbol}"] = _kind(symbol, atoms, settings)
-    return format_input(
+    text = format_input(
         {
-            "GLOBAL": {"PROJECT": PROJECT, "RUN_TYPE": "ENERGY", "PRINT_LEVEL": "MEDIUM"},
+            "GLOBAL": {"PROJECT": UNNAMED, "RUN_TYPE": "ENERGY", "PRINT_LEVEL": "MEDIUM"},
             "FORCE_EVAL": {"METHOD": "QS", "DFT": dft, "SUBSYS": subsys},
         }
     )
+    return text.replace(UNNAMED, f"job-{sha256(text.encode()).hexdigest()[:8]}")
 
 
 def _scf(atoms: Atoms, settings: Cp2kSettings) -> dict[str, Any]:

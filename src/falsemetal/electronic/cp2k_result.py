@@ -18,7 +18,7 @@ from falsemetal.electronic.errors import ResultError
 from falsemetal.electronic.profiles import Grid
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer
-from falsemetal.references.cp2k import LOG
+from falsemetal.references.cp2k import ABORTED, INPUT, LOG, essence
 from falsemetal.units import BOHR, HARTREE
 
 FloatArray = NDArray[np.float64]
@@ -26,6 +26,7 @@ FloatArray = NDArray[np.float64]
 FINISHED = "PROGRAM ENDED"
 CONVERGED = re.compile(r"SCF run converged in\s+(\d+) steps")
 NOT_CONVERGED = "SCF run NOT converged"
+PROJECT_NAME = re.compile(r"GLOBAL\| Project name\s+(\S+)")
 VERSION = re.compile(r"CP2K\| version string:\s+CP2K version (\S+)")
 SLAB_DIPOLE = re.compile(
     r"Total dipole moment perpendicular to\s+the slab \[electrons-Angstroem\]:\s+(\S+)"
@@ -107,6 +108,10 @@ def is_converged(log: str | Path) -> bool:
         return False
     if "CP2K|" not in text:
         raise ResultError(f"{log}: no output of CP2K")
+    if ABORTED in text:
+        raise ResultError(
+            f"{log}: CP2K ended by itself and says: {' '.join(essence(text).split())}"
+        )
     if FINISHED not in text:
         raise ResultError(f"{log}: cut short; run the job again, which goes on from its orbitals")
     if CONVERGED.search(text) is None:
@@ -136,7 +141,13 @@ def read_cp2k(
     folder = Path(folder)
     text = (folder / LOG).read_text(errors="replace")
     _require_same(folder / LOG, text, structure)
-    files = [read_pdos(folder / f"{PROJECT}-list{n}-1.pdos") for n in range(1, len(layers) + 1)]
+    project = _project(folder)
+    if project not in PROJECT_NAME.findall(text):
+        raise ResultError(
+            f"{folder / LOG}: of another input than {INPUT}, which is of {project}; copy back the "
+            "results of this folder"
+        )
+    files = [read_pdos(folder / f"{project}-list{n}-1.pdos") for n in range(1, len(layers) + 1)]
     first = files[0]
     if any(len(file.levels_eV) != len(first.levels_eV) for file in files):
         raise ResultError(f"{folder}: its .pdos files hold different orbitals; run the job again")
@@ -167,6 +178,15 @@ def read_cp2k(
         # CP2K counts electrons as positive here
         dipole_e_per_A=-float(dipole[-1]) / area if dipole else np.nan,
     )
+
+
+def _project(folder: str | Path) -> str:
+    """Name that CP2K gives its files here."""
+    path = Path(folder) / INPUT
+    found = PROJECT.search(path.read_text()) if path.exists() else None
+    if found is None:
+        raise ResultError(f"{path}: missing or not written by this package; write the job again")
+    return found[1]
 
 
 def _require_same(path: Path, text: str, expected: Atoms) -> None:
@@ -227,7 +247,7 @@ def electron_density(folder: str | Path) -> Grid:
 
 
 def _cubes(folder: str | Path, name: str) -> list[Path]:
-    found = sorted(Path(folder).glob(f"{PROJECT}-{name}-*.cube"))
+    found = sorted(Path(folder).glob(f"{_project(folder)}-{name}-*.cube"))
     if len(found) != 1:
         raise ResultError(f"{folder}: {len(found)} cubes {name} instead of one; run the job again")
     return found

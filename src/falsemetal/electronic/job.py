@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.selection import structure_checksum
 from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
+from falsemetal.progress import logger
 from falsemetal.references import cp2k
 from falsemetal.references.program import run_program
 
@@ -25,13 +27,16 @@ MANIFEST, STRUCTURE, GUIDE = "manifest.json", "structure.extxyz", "README.md"
 OUTPUTS = {"cp2k": cp2k.LOG, "fhi-aims": aims_job.OUTPUT}
 """The file by which a job is seen to have been run."""
 
+BEGUN = "begun"
+"""A file that is there while a job runs here, and where it was interrupted."""
+
 READY, NOT_CONVERGED, UNREADABLE, DONE = "ready to run", "not converged", "unreadable", "done"
 
 GUIDES = {
     "cp2k": (
         "mpirun -np 8 cp2k.psmp -i cp2k.inp > cp2k.log",
         "`cp2k.log` says “SCF run converged” and “PROGRAM ENDED”",
-        "`cp2k.log`, all `job-list*.pdos` and, where there are any, the cubes",
+        "`cp2k.log`, all `job-*.pdos` and, where there are any, the cubes",
     ),
     "fhi-aims": (
         "mpirun -np 8 aims.x > aims.out",
@@ -97,7 +102,7 @@ def write_job(
         files = aims_job.aims_input(
             structure, electronic.fhi_aims, electronic.density_of_states, **choice
         )
-    _forget_other_inputs(folder, files)
+    _set_aside_results_of_other_inputs(folder, files)
     for name, text in files.items():
         (folder / name).write_text(text)
     info, structure.info = frame.info.items(), {}
@@ -114,15 +119,24 @@ def write_job(
     (folder / GUIDE).write_text(_guide(electronic.engine, manifest))
 
 
-def _forget_other_inputs(folder: Path, files: Mapping[str, str]) -> None:
-    """Delete all that was computed with inputs other than these."""
-    kept = all(
+def _set_aside_results_of_other_inputs(folder: Path, files: Mapping[str, str]) -> None:
+    """Move all that was computed with inputs other than these into a folder of its own."""
+    same = all(
         (folder / name).exists() and (folder / name).read_text() == text
         for name, text in files.items()
     )
-    if not kept:
-        for path in folder.iterdir():
-            path.unlink()
+    if same or not any((folder / name).exists() for name in OUTPUTS.values()):
+        return
+    aside = next(
+        folder / f"superseded-{number}"
+        for number in count(1)
+        if not (folder / f"superseded-{number}").exists()
+    )
+    files_there = [path for path in folder.iterdir() if path.is_file()]
+    aside.mkdir()
+    for path in files_there:
+        path.rename(aside / path.name)
+    logger.warning("%s: its inputs changed; what was computed is kept in %s", folder, aside.name)
 
 
 def _guide(engine: str, manifest: dict[str, Any]) -> str:
@@ -139,25 +153,37 @@ def _guide(engine: str, manifest: dict[str, Any]) -> str:
 
 
 def run_job(folder: str | Path, electronic: Electronic, *, n_cores: int) -> None:
-    """Run a job; what an interrupted one left is used.
+    """Run a job unless outputs are there; what an interrupted run left is used.
 
-    A run that does not converge is none that fails: :func:`read_job` tells.
+    A run that does not converge, or that CP2K ends by its own decision, is none that fails:
+    :func:`read_job` tells. Outputs that were copied here are not run over, be they complete or not.
 
     Raises
     ------
     JobError
         Where the engine is not there, or FHI-aims fails.
     Cp2kError
-        If CP2K fails.
+        If CP2K is interrupted.
     """
     folder = Path(folder)
+    begun = folder / BEGUN
+    if (folder / OUTPUTS[electronic.engine]).exists() and not begun.exists():
+        logger.info("%s: outputs are there", folder)
+        return
+    begun.touch()
+    _run(folder, electronic, n_cores)
+    begun.unlink()
+
+
+def _run(folder: Path, electronic: Electronic, n_cores: int) -> None:
     if electronic.engine == "cp2k":
         try:
             cp2k.require_cp2k().run((folder / cp2k.INPUT).read_text(), folder, n_ranks=n_cores)
         except cp2k.Cp2kError:
             log = folder / cp2k.LOG
+            text = log.read_text(errors="replace") if log.exists() else ""
             # since 2024 CP2K ends with an error where it does not converge
-            if not log.exists() or cp2k_result.NOT_CONVERGED not in log.read_text(errors="replace"):
+            if cp2k_result.NOT_CONVERGED not in text and cp2k.ABORTED not in text:
                 raise
         return
     if electronic.fhi_aims.command is None:
@@ -180,9 +206,9 @@ def read_job(folder: str | Path, electronic: Electronic) -> Outcome:
         Settings of the density of states.
     """
     folder = Path(folder)
-    if not (folder / OUTPUTS[electronic.engine]).exists():
-        return Outcome(READY)
     output = folder / OUTPUTS[electronic.engine]
+    if not output.exists():
+        return Outcome(READY)
     try:
         structure, layers = read_written(folder)
         if electronic.engine == "cp2k":

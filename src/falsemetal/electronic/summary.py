@@ -14,6 +14,16 @@ from falsemetal.electronic.profiles import response
 from falsemetal.units import EPSILON_0
 
 PDOS_COLUMNS = ["z_A", "energy_eV", "states_per_eV"]
+RESULT_COLUMNS = (
+    "fermi_eV",
+    "gap_eV",
+    "vbm_eV",
+    "cbm_eV",
+    "edge_gap_eV",
+    "edge_flag",
+    "P_z_dft_e_per_A",
+    "delta_V_dft_V",
+)
 RESPONSE_COLUMNS = ["z_A", "delta_phi_eV", "delta_rho_per_A3", "slab_low_A", "slab_high_A"]
 
 
@@ -53,7 +63,7 @@ def summarise_job(folder: str | Path, outcome: Outcome, electronic: Electronic) 
         "P_z_e_per_A": scale * frame.get("P_z_e_per_A", np.nan),
         "status": outcome.status,
         "reason": outcome.reason,
-    }
+    } | dict.fromkeys(RESULT_COLUMNS, np.nan)
     electrons = outcome.electrons
     if electrons is not None:
         search = electronic.band_search
@@ -77,20 +87,7 @@ def summarise_job(folder: str | Path, outcome: Outcome, electronic: Electronic) 
             "P_z_dft_e_per_A": electrons.dipole_e_per_A,
             "delta_V_dft_V": electrons.dipole_e_per_A / EPSILON_0,
         }
-    columns = list(row) + [name for name in RESULT_COLUMNS if name not in row]
-    return pd.DataFrame([row], columns=columns)
-
-
-RESULT_COLUMNS = (
-    "fermi_eV",
-    "gap_eV",
-    "vbm_eV",
-    "cbm_eV",
-    "edge_gap_eV",
-    "edge_flag",
-    "P_z_dft_e_per_A",
-    "delta_V_dft_V",
-)
+    return pd.DataFrame([row])
 
 
 def tabulate_density(outcome: Outcome) -> pd.DataFrame:

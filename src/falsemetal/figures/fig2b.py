@@ -9,7 +9,7 @@ from falsemetal.config import Config
 from falsemetal.electronic.profiles import slope_within
 from falsemetal.figures import style
 from falsemetal.figures.band_diagram import JobKey
-from falsemetal.figures.jobs import note_jobs
+from falsemetal.figures.jobs import done, note_jobs
 
 COLUMNS = ["frames", "frame", "job", "share_within", "z_A", "delta_phi_eV", "delta_rho_per_A3"]
 
@@ -82,5 +82,10 @@ def draw(
             parts.append(table.assign(**described)[COLUMNS])
         axes[0, 0].set_ylabel(r"$\Delta\phi$ of an electron (eV)")
         axes[1, 0].set_ylabel(r"$\Delta\rho$ (1/Å$^3$)")
-        note_jobs(figure, needed)
+        unread = [
+            f"{job.frames}/{job.frame}/{job.job}"
+            for job in done(needed[needed["field_V_per_A"] > 0.0]).itertuples()
+            if not len(response.get((job.frames, job.frame, job.job), ()))
+        ]
+        note_jobs(figure, needed, *(f"no response of {job} could be read" for job in unread))
     return figure, pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS)

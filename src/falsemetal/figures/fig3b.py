@@ -119,7 +119,7 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
 
 
 def _draw_line(axes, rows: pd.DataFrame, color: str, config: Config) -> None:
-    limit = config.electronic.charge_fit_limit_V
+    limit = config.electronic.small_dipole_V
     gap, half_width = gap_without_dipole(
         rows["gap_eV"].to_numpy(), rows["delta_V_V"].to_numpy(), limit_V=limit
     )

@@ -29,6 +29,12 @@ COLUMNS = [
 ]
 
 
+def largest_unit_dipole_per_A(config: Config) -> float:
+    """Largest abs(P_z) of eq. 1, for a charge of 1 e, to which the charge is fitted."""
+    electronic = config.electronic
+    return electronic.small_dipole_V * EPSILON_0 / abs(electronic.charge_O_e)
+
+
 def tabulate(jobs: pd.DataFrame, config: Config) -> pd.DataFrame:
     """Dipoles of slabs without a field by both ways, and a fit for each functional.
 
@@ -45,17 +51,17 @@ def tabulate(jobs: pd.DataFrame, config: Config) -> pd.DataFrame:
         The fit is NaN where fewer than three frames have small dipoles; `P_z_fitted_e_per_A` is
         then by the paper's charge.
     """
-    limit = config.electronic.charge_fit_limit_V * EPSILON_0
+    limit_per_A = largest_unit_dipole_per_A(config)
     parts = []
     for _, rows in slabs_without_field(jobs).groupby("functional", sort=False):
         table = rows.assign(unit_dipole_per_A=rows["P_z_e_per_A"] / rows["charge_O_e"])
         usable = done(table)
         values = (np.nan, np.nan, np.nan, 0)
-        if (usable["P_z_dft_e_per_A"].abs() <= limit).sum() >= LEAST_FRAMES:
+        if (usable["unit_dipole_per_A"].abs() <= limit_per_A).sum() >= LEAST_FRAMES:
             fit = fit_dipole_charge(
                 usable["unit_dipole_per_A"].to_numpy(),
                 usable["P_z_dft_e_per_A"].to_numpy(),
-                limit_e_per_A=limit,
+                limit_per_A=limit_per_A,
             )
             values = (fit.charge_O_e, fit.low_e, fit.high_e, fit.n_frames)
         table = table.assign(**dict(zip(COLUMNS[-5:-1], values, strict=True)))
@@ -67,31 +73,35 @@ def tabulate(jobs: pd.DataFrame, config: Config) -> pd.DataFrame:
 def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
     """Draw the dipoles of the fit (a) and all (c); arguments as :func:`tabulate`."""
     table = tabulate(jobs, config)
-    limit = config.electronic.charge_fit_limit_V * EPSILON_0
     with style.journal_style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
         panels = figure.subplots(1, 2)
         shown = done(table)
-        reach = limit
-        if len(shown):
-            largest = shown[["P_z_dft_e_per_A", "P_z_fitted_e_per_A"]].abs().to_numpy().max()
-            reach = max(limit, 1.1 * largest)
-        _prepare(panels[0], limit)
-        _prepare(panels[1], reach)
-        panels[1].axvspan(-limit, limit, color=style.CONTINUUM_COLOR, alpha=0.12, linewidth=0)
+        small = shown[shown["unit_dipole_per_A"].abs() <= largest_unit_dipole_per_A(config)]
+        for axes, rows, letter in zip(panels, (small, shown), "ac", strict=True):
+            largest = rows[["P_z_dft_e_per_A", "P_z_fitted_e_per_A"]].abs().to_numpy()
+            _prepare(
+                axes, 1.1 * largest.max(initial=0.1 * config.electronic.small_dipole_V * EPSILON_0)
+            )
+            axes.set_title(letter, loc="left", fontweight="bold")
         for index, (_, rows) in enumerate(shown.groupby("functional", sort=False)):
-            color = style.PALETTE[(2 * index + 2) % len(style.PALETTE)]
+            marker = {"marker": "o", "color": style.PALETTE[(2 * index + 2) % len(style.PALETTE)]}
+            panels[1].plot(
+                rows["P_z_dft_e_per_A"],
+                rows["P_z_fitted_e_per_A"],
+                linestyle="",
+                markerfacecolor="none",
+                **marker,
+            )
+            fitted = rows.loc[rows.index.intersection(small.index)]
             for axes in panels:
                 axes.plot(
-                    rows["P_z_dft_e_per_A"],
-                    rows["P_z_fitted_e_per_A"],
-                    "o",
-                    color=color,
+                    fitted["P_z_dft_e_per_A"],
+                    fitted["P_z_fitted_e_per_A"],
+                    linestyle="",
                     label=_describe(rows.iloc[0]),
-                    zorder=3,
+                    **marker,
                 )
-        for axes, letter in zip(panels, "ac", strict=True):
-            axes.set_title(letter, loc="left", fontweight="bold")
         handles, labels = panels[0].get_legend_handles_labels()
         if handles:
             style.draw_legend_above(figure, handles, labels, columns=1)

@@ -23,7 +23,7 @@ def done(jobs: pd.DataFrame) -> pd.DataFrame:
     return jobs[jobs["status"] == DONE]
 
 
-def note_jobs(figure: Figure, jobs: pd.DataFrame) -> None:
+def note_jobs(figure: Figure, jobs: pd.DataFrame, *others: str) -> None:
     """Name below a figure the jobs that it does not show, by what became of them.
 
     Parameters
@@ -32,6 +32,8 @@ def note_jobs(figure: Figure, jobs: pd.DataFrame) -> None:
         As drawn.
     jobs
         Those that it is meant to show.
+    others
+        What else it lacks.
     """
     missing = jobs[jobs["status"] != DONE]
     notes = [
@@ -40,4 +42,6 @@ def note_jobs(figure: Figure, jobs: pd.DataFrame) -> None:
         for status, rows in missing.groupby("status", sort=True)
     ]
     if notes:
-        write_below(figure, f"{len(missing)} of {len(jobs)} jobs missing, " + "; ".join(notes))
+        notes[0] = f"{len(missing)} of {len(jobs)} jobs missing, {notes[0]}"
+    if notes or others:
+        write_below(figure, "; ".join([*notes, *others]))

@@ -25,6 +25,9 @@ DATA_FOLDERS = ("share/cp2k", "share/cp2k/data", "data")
 
 INPUT, LOG = "cp2k.inp", "cp2k.log"
 
+ABORTED = "[ABORT]"
+"""What CP2K's output holds where it ends by its own decision, and would again."""
+
 ONE_CORE = "--set-threads simulate_cp2k=1 run_job=1"
 
 PATIENCE_S = 60.0
@@ -130,11 +133,11 @@ class Cp2k:
             raise Cp2kError(
                 f"{self.launcher}: started {n_ranks} times {found[1]} rank instead of {n_ranks} "
                 f"ranks, as it is not of the MPI that {self.command} was built with; put that one "
-                "first on PATH, or give the run one core ({ONE_CORE})"
+                f"first on PATH, or give the run one core ({ONE_CORE})"
             )
         if status != 0 or "PROGRAM ENDED" not in text:
             raise Cp2kError(
-                f"CP2K {self.version} failed with status {status}; {log} says:\n{_essence(text)}"
+                f"CP2K {self.version} failed with status {status}; {log} says:\n{essence(text)}"
             )
 
 
@@ -189,7 +192,7 @@ def _identify(command: Path) -> Cp2k:
         raise Cp2kError(f"{command}: cannot be run ({error}); {INSTALL}") from error
     version = re.search(r"CP2K version (\d+)\.(\d+)", answer.stdout)
     if version is None:
-        said = _essence(answer.stdout + answer.stderr)
+        said = essence(answer.stdout + answer.stderr)
         raise Cp2kError(f"{command}: --version names no version; {INSTALL}. It says:\n{said}")
     if tuple(map(int, version.groups())) < MINIMUM_VERSION:
         needed = ".".join(map(str, MINIMUM_VERSION))
@@ -223,10 +226,10 @@ def _environment() -> dict[str, str]:
     return inherited | OPEN_MPI | {"OMP_NUM_THREADS": "1"}
 
 
-def _essence(text: str) -> str:
+def essence(text: str) -> str:
     """Return what CP2K says where it aborts, or else its last lines."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    box = next((number for number, line in enumerate(lines) if "[ABORT]" in line), None)
+    box = next((number for number, line in enumerate(lines) if ABORTED in line), None)
     if box is None:
         return "\n".join(lines[-QUOTED_LINES:])
     return "\n".join(takewhile(lambda line: line.strip("* "), lines[box:]))
