@@ -106,6 +106,7 @@ def _draw_distribution(axes: Axes, table: pd.DataFrame, thickness_A: float, conf
             va="top",
         )
     axes.set_xlim(-edge, edge)
+    axes.locator_params(axis="x", nbins=4)
     axes.set_ylim(0.0, top)
     axes.set_xlabel(r"$P_z$ (e/Å)")
     axes.set_ylabel("Probability density (Å/e)")
