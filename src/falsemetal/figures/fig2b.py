@@ -47,11 +47,11 @@ def draw(
     """
     # a frame's job without a field has one of 0; None is that of a frame that no field is asked for
     needed = jobs[jobs["field_V_per_A"].notna()]
-    shown = [
-        (job, response[job.frames, job.frame, job.job])
-        for job in needed[needed["field_V_per_A"] > 0.0].itertuples()
-        if len(response.get((job.frames, job.frame, job.job), ()))
+    found = [
+        (job, response.get((job.frames, job.frame, job.job), ()))
+        for job in done(needed[needed["field_V_per_A"] > 0.0]).itertuples()
     ]
+    shown = [(job, table) for job, table in found if len(table)]
     parts = []
     with style.journal_style():
         n_columns = max(1, len(shown))
@@ -83,9 +83,9 @@ def draw(
         axes[0, 0].set_ylabel(r"$\Delta\phi$ of an electron (eV)")
         axes[1, 0].set_ylabel(r"$\Delta\rho$ (1/Å$^3$)")
         unread = [
-            f"{job.frames}/{job.frame}/{job.job}"
-            for job in done(needed[needed["field_V_per_A"] > 0.0]).itertuples()
-            if not len(response.get((job.frames, job.frame, job.job), ()))
+            f"no response of {job.frames}/{job.frame}/{job.job} could be read"
+            for job, table in found
+            if not len(table)
         ]
-        note_jobs(figure, needed, *(f"no response of {job} could be read" for job in unread))
+        note_jobs(figure, needed, *unread)
     return figure, pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS)
