@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from small_models import SETTINGS, STATISTICS, small_model, water_layer
+from torch._dynamo.utils import counters
 
 from falsemetal.config import MACEPotential, SplitChargePotential
 from falsemetal.dynamics.calculator import ModelCalculator
+from falsemetal.dynamics.checkpoint import NeighbourState
 from falsemetal.engine import evaluator, rows
 from falsemetal.models.graph import build_graph
 from falsemetal.models.mace import ShortRangedMACE, predict
@@ -34,8 +36,10 @@ def polar(model: ShortRangedMACE) -> ShortRangedMACE:
     return model
 
 
-def compare(model: ShortRangedMACE, calculator: ModelCalculator, *, slab: bool) -> None:
-    atoms = water_layer(12, slab=slab)
+def compare(
+    model: ShortRangedMACE, calculator: ModelCalculator, *, slab: bool, n_molecules: int = 12
+) -> None:
+    atoms = water_layer(n_molecules, slab=slab)
     atoms.calc = calculator
     energies, forces = predict(model, build_graph(atoms, model.elements, model.r_cut_A))
     assert forces.abs().max() > 0.01
@@ -64,7 +68,20 @@ def test_compiled() -> None:
     model = polar(small_model("split-1", torch.float32))
     calculator = ModelCalculator(model, compiled=True)
     assert calculator.compiled, "the tests need a C++ compiler"
+    counters.clear()
     compare(model, calculator, slab=True)
+    assert counters["stats"]["unique_graphs"] == 1
+
+    atoms, before = calculator.atoms.copy(), calculator.neighbours
+    forces = calculator.get_forces(atoms)
+    calculator.neighbours = NeighbourState(before.origin, before.slots + 8)
+    np.testing.assert_allclose(calculator.get_forces(atoms), forces, atol=1e-5)
+    assert calculator.neighbours.slots == before.slots + 8
+    assert counters["stats"]["unique_graphs"] == 1, "longer rows need nothing new"
+
+    counters.clear()
+    compare(model, calculator, slab=True, n_molecules=20)
+    assert not counters["aot_autograd"]["autograd_cache_miss"], "nor does another size"
 
 
 def test_one_element_alone() -> None:

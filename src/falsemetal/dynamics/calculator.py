@@ -98,8 +98,8 @@ class ModelCalculator(Calculator):
         found = _NeighbourList(
             positions, system, self.model.r_cut_A, self.skin_A, slots, self.device
         )
-        if self.compiled and slots is not None and slots != found.slots:
-            logger.info("neighbour rows grow from %d to %d: compiling again", slots, found.slots)
+        if slots is not None and slots != found.slots:
+            logger.info("neighbour rows grow from %d to %d", slots, found.slots)
         return found
 
 
@@ -118,10 +118,12 @@ class _System:
             check_slab(charges, torch.as_tensor(self.cell), slab=self.slab)
         self.order = np.argsort(species, kind="stable")
         present, counts = np.unique(species, return_counts=True)
-        evaluator = _make_evaluator(model, present.tolist(), counts.tolist())
+        self.counts = counts.tolist()
+        evaluator = _make_evaluator(model, present.tolist())
         self._evaluator, self._device = evaluator.to(device), device
         self._compiled = compiled and not isinstance(evaluator, PlainEvaluator)
-        self._functions: dict[int, Callable[..., tuple[Tensor, Tensor]]] = {}
+        self._cell = torch.tensor(self.cell, device=device)
+        self._whole = compile_evaluation(self._energy_and_gradient)
 
     def fits(self, atoms: Atoms) -> bool:
         """Tell whether a structure is this one, but for its positions."""
@@ -133,42 +135,38 @@ class _System:
 
     def evaluate(self, positions: np.ndarray, rows: Neighbours) -> tuple[float, np.ndarray]:
         """Energy in eV, and forces in eV/Å in the structure's own order."""
-        slots = rows.senders.shape[1]
-        if slots not in self._functions:
-            self._functions[slots] = self._prepare(slots)
         # a copy: the last bit of a sum may depend on how memory is aligned
         copy = torch.tensor(positions, device=self._device)
-        energy, gradient = self._functions[slots](copy, rows)
+        energy, gradient = self._function_for(rows)(copy, rows, self.counts)
         forces = np.empty_like(positions)
         forces[self.order] = -gradient.cpu().numpy()
         return float(energy), forces
 
-    def _prepare(self, slots: int) -> Callable[..., tuple[Tensor, Tensor]]:
-        evaluator, slab = self._evaluator, self.slab
-        cell = torch.tensor(self.cell, device=self._device)
-
-        def function(positions: Tensor, rows: Neighbours) -> tuple[Tensor, Tensor]:
-            positions = positions.detach().requires_grad_(True)
-            energy = evaluator(positions, rows, cell, slab=slab)
-            (gradient,) = torch.autograd.grad(energy, positions)
-            return energy.detach(), gradient
-
+    def _function_for(self, rows: Neighbours) -> Callable[..., tuple[Tensor, Tensor]]:
         if not self._compiled:
-            return function
-        if evaluator.compile_parts(slots):
-            return with_compiler_settings(function)
-        return compile_evaluation(function)
+            return self._energy_and_gradient
+        if self._evaluator.compile_parts(*rows.senders.shape):
+            return with_compiler_settings(self._energy_and_gradient)
+        return self._whole
+
+    def _energy_and_gradient(
+        self, positions: Tensor, rows: Neighbours, counts: list[int]
+    ) -> tuple[Tensor, Tensor]:
+        positions = positions.detach().requires_grad_(True)
+        energy = self._evaluator(positions, rows, self._cell, counts, slab=self.slab)
+        (gradient,) = torch.autograd.grad(energy, positions)
+        return energy.detach(), gradient
 
 
-def _make_evaluator(model: AnyModel, species: list[int], counts: list[int]) -> AnyEvaluator:
+def _make_evaluator(model: AnyModel, species: list[int]) -> AnyEvaluator:
     device = next(model.parameters()).device
     try:
         with default_dtype(next(model.parameters()).dtype):
             kind = CommitteeEvaluator if isinstance(model, BPNNP) else Evaluator
-            return kind(model.cpu(), species, counts)
+            return kind(model.cpu(), species)
     except NotImplementedError as error:
         logger.info("%s: the model runs in its plain form, uncompiled", error)
-        return PlainEvaluator(model, species, counts)
+        return PlainEvaluator(model, species)
     finally:
         model.to(device)
 

@@ -64,20 +64,18 @@ class Block(NamedTuple):
 
 
 class EdgeBlocks:
-    """Sorts the edges of one system, whose atoms are sorted by species.
+    """Sorts the edges of a system, whose atoms are sorted by species.
 
     Parameters
     ----------
-    counts
-        Atoms of each species.
     r_cut_A
         Cutoff.
     dtype
         Of vectors, once their differences are taken.
     """
 
-    def __init__(self, counts: Sequence[int], r_cut_A: float, dtype: torch.dtype) -> None:
-        self.counts, self.r_cut_A, self.dtype = list(counts), r_cut_A, dtype
+    def __init__(self, r_cut_A: float, dtype: torch.dtype) -> None:
+        self.r_cut_A, self.dtype = r_cut_A, dtype
         self.fields, self.fields_around = neighbourhood, _neighbourhood_of
 
     def compile_parts(self) -> None:
@@ -85,7 +83,9 @@ class EdgeBlocks:
         self.fields = compile_for_any_shape(self.fields)
         self.fields_around = compile_for_any_shape(self.fields_around)
 
-    def __call__(self, positions: Tensor, rows: Neighbours) -> list[list[Block]]:
+    def __call__(
+        self, positions: Tensor, rows: Neighbours, counts: Sequence[int]
+    ) -> list[list[Block]]:
         """Blocks for each species of centres and, within, of neighbours.
 
         Parameters
@@ -94,9 +94,11 @@ class EdgeBlocks:
             Shape (n, 3), Å.
         rows
             Up to the cutoff, or more.
+        counts
+            Atoms of each species.
         """
         vectors = edge_vectors(positions, rows).to(self.dtype)
-        places, ownership = self._sort(vectors.detach(), rows)
+        places, ownership = self._sort(vectors.detach(), rows, counts)
         edges = _TakeEdges.apply(vectors, torch.cat(places))
         blocks = []
         for own, (centres, table) in zip(
@@ -107,20 +109,20 @@ class EdgeBlocks:
             around = self.fields_around(known, table, self.r_cut_A)
             fields = self.fields(known, self.r_cut_A)
             blocks.append(Block(own.contiguous(), fields, around, centres, table))
-        n_species = len(self.counts)
+        n_species = len(counts)
         return [blocks[i : i + n_species] for i in range(0, len(blocks), n_species)]
 
     def _sort(
-        self, vectors: Tensor, rows: Neighbours
+        self, vectors: Tensor, rows: Neighbours, counts: Sequence[int]
     ) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
         """Places of the edges of all blocks in the flattened rows; centres and table of each."""
         near = vectors.square().sum(-1) < self.r_cut_A**2
-        ends = torch.tensor(self.counts, device=vectors.device).cumsum(0)
+        ends = torch.tensor(counts, device=vectors.device).cumsum(0)
         kinds = torch.bucketize(rows.senders, ends, right=True)
         places, ownership, first = [], [], 0
-        for count in self.counts:
+        for count in counts:
             own = slice(first, first + count)
-            for kind in range(len(self.counts)):
+            for kind in range(len(counts)):
                 filled = near[own] & (kinds[own] == kind)
                 found = filled.flatten().nonzero()[:, 0]
                 places += [found + first * near.shape[1], found.new_full((1,), NOWHERE)]

@@ -17,7 +17,7 @@ from falsemetal.models.bpnnp.committee import BPNNP, ElementNetworks
 
 
 class CommitteeEvaluator(torch.nn.Module):
-    """A committee for a fixed composition with the atoms sorted by species.
+    """A committee, for some species, by which the atoms are sorted.
 
     Parameters
     ----------
@@ -25,39 +25,45 @@ class CommitteeEvaluator(torch.nn.Module):
         Plain model.
     species
         Index into the model's elements of each species present, ascending.
-    counts
-        Atoms of each.
     """
 
-    def __init__(self, model: BPNNP, species: Sequence[int], counts: Sequence[int]) -> None:
+    def __init__(self, model: BPNNP, species: Sequence[int]) -> None:
         super().__init__()
         present = [model.elements[index] for index in species]
-        self.blocks = EdgeBlocks(counts, model.r_cut_A, model.dtype)
+        self.blocks = EdgeBlocks(model.r_cut_A, model.dtype)
         self.functions = torch.nn.ModuleList(
             CentreFunctions(model.settings.functions[element], present, model.r_cut_A)
             for element in present
         )
         self.networks = torch.nn.ModuleList(FoldedNetworks(model.networks[i]) for i in species)
-        base = model.atomic_energies_eV[list(species)] * torch.tensor(counts)
-        self.register_buffer("constant_eV", base.sum())
+        self.register_buffer("atomic_energies_eV", model.atomic_energies_eV[list(species)])
+        self.compiled = False
 
     def forward(
-        self, positions: Tensor, neighbours: Neighbours, cell: Tensor, *, slab: bool
+        self,
+        positions: Tensor,
+        neighbours: Neighbours,
+        cell: Tensor,
+        counts: Sequence[int],
+        *,
+        slab: bool,
     ) -> Tensor:
         """Mean energy in eV; arguments as in :class:`falsemetal.engine.evaluator.Evaluator`."""
-        energy = self.constant_eV
+        energy = self.atomic_energies_eV @ torch.tensor(counts).to(self.atomic_energies_eV)
         for blocks, functions, networks in zip(
-            self.blocks(positions, neighbours), self.functions, self.networks, strict=True
+            self.blocks(positions, neighbours, counts), self.functions, self.networks, strict=True
         ):
             energy = energy + networks(functions(blocks)).double().sum()
         return energy
 
-    def compile_parts(self, slots: int) -> bool:
+    def compile_parts(self, n_atoms: int, slots: int) -> bool:
         """Compile what the time is spent in, for blocks of any shape, as theirs changes."""
-        self.blocks.compile_parts()
-        for functions in self.functions:
-            for group in functions.groups:
-                group.compile_parts()
+        if not self.compiled:
+            self.blocks.compile_parts()
+            for functions in self.functions:
+                for group in functions.groups:
+                    group.compile_parts()
+        self.compiled = True
         return True
 
 

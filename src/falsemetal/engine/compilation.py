@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch._dynamo
+import torch._functorch.config
 import torch.fx.experimental._config
 from torch import Tensor
 
@@ -15,8 +16,12 @@ from falsemetal.progress import logger
 
 
 def compile_evaluation(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function, which may take a gradient within, anew for each set of shapes."""
-    return with_compiler_settings(torch.compile(function, dynamic=False, fullgraph=True))
+    """Compile a function, which may take a gradient within, once for all shapes.
+
+    What depends on the size of a system must come by its arguments. What is compiled is kept on
+    disk, from where systems of other sizes take it, other processes too.
+    """
+    return with_compiler_settings(torch.compile(function, dynamic=True, fullgraph=True))
 
 
 @cache
@@ -40,6 +45,8 @@ def with_compiler_settings(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             # sizes that happen to be equal are no less free
             torch.fx.experimental._config.patch(use_duck_shape=False),
+            # the graph, whose hash names it on disk, holds what our own functions do
+            torch._functorch.config.patch(autograd_cache_allow_custom_autograd_functions=True),
         ):
             return function(*arguments)
 

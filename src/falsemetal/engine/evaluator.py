@@ -20,7 +20,7 @@ from falsemetal.models.split_charge import SplitChargeMACE
 
 
 class Evaluator(torch.nn.Module):
-    """A model in the fast form, for a fixed composition with the atoms sorted by species.
+    """A model in the fast form, for some species, by which the atoms are sorted.
 
     Parameters
     ----------
@@ -28,8 +28,6 @@ class Evaluator(torch.nn.Module):
         Plain model.
     species
         Index into the model's elements of each species present, ascending.
-    counts
-        Atoms of each.
 
     Attributes
     ----------
@@ -42,9 +40,7 @@ class Evaluator(torch.nn.Module):
         If a block of the model has no fast form.
     """
 
-    def __init__(
-        self, model: ShortRangedMACE, species: Sequence[int], counts: Sequence[int]
-    ) -> None:
+    def __init__(self, model: ShortRangedMACE, species: Sequence[int]) -> None:
         super().__init__()
         mace = model.mace
         _check_supported(mace)
@@ -52,7 +48,6 @@ class Evaluator(torch.nn.Module):
         n_elements = len(model.elements)
         self.dtype = dtype
         self.compiled_chunks: dict[Any, Callable[..., Any]] | None = None
-        self.counts = list(counts)
         self.harmonics = SphericalHarmonics(mace.spherical_harmonics)
         embedding = mace.node_embedding(torch.eye(n_elements, dtype=dtype)[list(species)])
         self.register_buffer("embedding", embedding[:, None])
@@ -62,7 +57,6 @@ class Evaluator(torch.nn.Module):
                 interaction,
                 product,
                 species=species,
-                counts=counts,
                 n_elements=n_elements,
                 radial=radial[index],
             )
@@ -77,13 +71,11 @@ class Evaluator(torch.nn.Module):
         )
         self.scale = float(mace.scale_shift.scale)
         self.shift = float(mace.scale_shift.shift)
-        base = model.atomic_energies_eV[list(species)] * torch.tensor(counts)
-        self.register_buffer("constant_eV", base.sum())
+        self.register_buffer("atomic_energies_eV", model.atomic_energies_eV[list(species)])
         self.electrostatics = None
         if isinstance(model, SplitChargeMACE):
             self.electrostatics = model.electrostatics
-            formal = model.formal_charges_e[list(species)].repeat_interleave(torch.tensor(counts))
-            self.register_buffer("formal_charges_e", formal)
+            self.register_buffer("formal_charges_e", model.formal_charges_e[list(species)])
             self.transfers = torch.nn.ModuleList(
                 Transfer(layer, columns)
                 for layer, columns in zip(
@@ -97,7 +89,13 @@ class Evaluator(torch.nn.Module):
             )
 
     def forward(
-        self, positions: Tensor, neighbours: Neighbours, cell: Tensor, *, slab: bool
+        self,
+        positions: Tensor,
+        neighbours: Neighbours,
+        cell: Tensor,
+        counts: Sequence[int],
+        *,
+        slab: bool,
     ) -> Tensor:
         """Energy in eV, float64, once differentiable.
 
@@ -109,21 +107,26 @@ class Evaluator(torch.nn.Module):
             Up to the model's cutoff, or more.
         cell
             Shape (3, 3), Å; row i is the i-th lattice vector.
+        counts
+            Atoms of each species.
         slab
             Periodic in x and y only.
         """
         rows = self._rows(positions, neighbours)
-        kinds = zip(self.embedding, self.counts, strict=True)
+        kinds = zip(self.embedding, counts, strict=True)
         features: Features = {SCALAR: torch.cat([h.expand(n, 1, -1) for h, n in kinds])}
         atomic, states = 0.0, []
         for layer, readout in zip(self.layers, self.readouts, strict=True):
-            features = layer(features, rows)
+            features = layer(features, rows, counts)
             states.append(features)
             atomic = atomic + readout(features)
-        energy = (self.scale * atomic + self.shift).double().sum() + self.constant_eV
+        energy = (self.scale * atomic + self.shift).double().sum()
+        for count, energy_eV in zip(counts, self.atomic_energies_eV, strict=True):
+            energy = energy + count * energy_eV
         if self.electrostatics is None:
             return energy
-        charges = self.formal_charges_e + sum(
+        formal = zip(self.formal_charges_e, counts, strict=True)
+        charges = torch.cat([charge.expand(n) for charge, n in formal]) + sum(
             rows(layer, layer.difference(state))
             for layer, state in zip(self.transfers, states, strict=True)
         )
@@ -137,22 +140,22 @@ class Evaluator(torch.nn.Module):
             self.electrostatics, charges, dipoles, positions, cell, slab=slab
         )
 
-    def chunk_size(self, slots: int) -> int | None:
+    def chunk_size(self, n_atoms: int, slots: int) -> int | None:
         """Rows worked on at once, or None for all rows."""
         works = [layer.convolution for layer in self.layers]
         works += list(self.transfers) if self.electrostatics is not None else []
         width = sum(work.width for work in works)
-        return chunk_size(sum(self.counts), slots, width, self.dtype.itemsize)
+        return chunk_size(n_atoms, slots, width, self.dtype.itemsize)
 
-    def compile_parts(self, slots: int) -> bool:
+    def compile_parts(self, n_atoms: int, slots: int) -> bool:
         """Compile work on chunks of rows, if there are any; tells whether it has."""
-        chunked = self.chunk_size(slots) is not None
-        if chunked:
+        chunked = self.chunk_size(n_atoms, slots) is not None
+        if chunked and self.compiled_chunks is None:
             self.compiled_chunks = {}
         return chunked
 
     def _rows(self, positions: Tensor, neighbours: Neighbours) -> Rows:
-        size = self.chunk_size(neighbours.senders.shape[1])
+        size = self.chunk_size(*neighbours.senders.shape)
         if size is None:
             return Rows(self._geometry, positions, neighbours)
         return ChunkedRows(

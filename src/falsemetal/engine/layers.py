@@ -93,7 +93,7 @@ class Convolution(torch.nn.Module):
 
 
 class Layer(torch.nn.Module):
-    """Interaction and product basis for a fixed composition, atoms sorted by species.
+    """Interaction and product basis, for atoms that are sorted by species.
 
     Parameters
     ----------
@@ -101,8 +101,6 @@ class Layer(torch.nn.Module):
         MACE's blocks.
     species
         Index into the model's elements of each species present, in the atoms' order.
-    counts
-        Atoms of each species.
     n_elements
         Elements of the model.
     radial
@@ -115,7 +113,6 @@ class Layer(torch.nn.Module):
         product: EquivariantProductBasisBlock,
         *,
         species: Sequence[int],
-        counts: Sequence[int],
         n_elements: int,
         radial: Tensor,
     ) -> None:
@@ -123,7 +120,6 @@ class Layer(torch.nn.Module):
         kind = type(interaction)
         if kind not in (RealAgnosticInteractionBlock, RealAgnosticResidualInteractionBlock):
             raise NotImplementedError(f"{kind.__name__} has no fast form")
-        self.counts = list(counts)
         self.residual = kind is RealAgnosticResidualInteractionBlock
         nodes = o3.Irreps(interaction.node_feats_irreps)
         up = o3.Irreps(interaction.linear_up.irreps_out)
@@ -143,13 +139,13 @@ class Layer(torch.nn.Module):
         self.product_linear = Linear(product.linear, hidden, o3.Irreps(product.linear.irreps_out))
         self.use_skip = product.use_sc and self.residual
 
-    def forward(self, features: Features, rows: Rows) -> Features:
-        """Features after the layer."""
+    def forward(self, features: Features, rows: Rows, counts: Sequence[int]) -> Features:
+        """Features after the layer; `counts` are the atoms of each species."""
         messages = rows(self.convolution, self.linear_up(features))
         if not self.residual:
-            messages = self._by_species(messages)
+            messages = self._by_species(messages, counts)
         joined = torch.cat([messages[ir] for ir in self.irreps], dim=1)
-        parts = [part.permute(1, 2, 0) for part in joined.split(self.counts)]
+        parts = [part.permute(1, 2, 0) for part in joined.split(counts)]
         # (channels, n, outputs) → (n, outputs, channels)
         products = torch.cat([part.permute(1, 2, 0) for part in self.product(parts)])
         dims = self.product.dims
@@ -157,13 +153,13 @@ class Layer(torch.nn.Module):
             dict(zip(self.product.irreps_out, products.split(dims, dim=1), strict=True))
         )
         if self.use_skip:
-            skipped = self._by_species(features)
+            skipped = self._by_species(features, counts)
             after = {ir: h + skipped[ir] if ir in skipped else h for ir, h in after.items()}
         return after
 
-    def _by_species(self, features: Features) -> Features:
+    def _by_species(self, features: Features, counts: Sequence[int]) -> Features:
         parts = [
-            skip({ir: h.split(self.counts)[index] for ir, h in features.items()})
+            skip({ir: h.split(counts)[index] for ir, h in features.items()})
             for index, skip in enumerate(self.skip)
         ]
         return {ir: torch.cat([part[ir] for part in parts]) for ir in parts[0]}

@@ -1,5 +1,6 @@
 """Neighbours in padded rows: every atom has the same number of slots, some of them empty."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,6 @@ from torch import Tensor
 SLOTS_STEP = 8
 WIDE = 8
 """Numbers of an edge from which a bag of embeddings is the faster way to gather and sum."""
-
-SPARE_SLOTS = 1.15
-"""Slots are this many times those that the first structure needs, in whole steps.
-
-In 105 ps of water slabs the fullest atom had up to 1.19 times the neighbours of the fullest one in
-the first frame. A compiled model whose rows grow is compiled again, which takes as long as some
-thousand steps.
-"""
 
 
 @dataclass(frozen=True)
@@ -102,8 +95,8 @@ def edge_vectors(
 
 
 def slots_needed(counts: np.ndarray) -> int:
-    """Return slots for the fullest atom and some to spare, in whole steps."""
-    return SLOTS_STEP * int(np.ceil(max(counts.max(initial=1) * SPARE_SLOTS, 1.0) / SLOTS_STEP))
+    """Return slots for the fullest atom, in whole steps."""
+    return SLOTS_STEP * math.ceil(counts.max(initial=1) / SLOTS_STEP)
 
 
 def find_neighbours(

@@ -18,32 +18,34 @@ class PlainEvaluator(torch.nn.Module):
         Gives energies in eV, shape (n_graphs,), of a :class:`falsemetal.models.graph.Graph`.
     species
         Index into the model's elements of each species present, ascending.
-    counts
-        Atoms of each.
     """
 
-    def __init__(
-        self, model: torch.nn.Module, species: Sequence[int], counts: Sequence[int]
-    ) -> None:
+    def __init__(self, model: torch.nn.Module, species: Sequence[int]) -> None:
         super().__init__()
         self.model = model
-        each = torch.tensor(list(species)).repeat_interleave(torch.tensor(list(counts)))
-        self.register_buffer("species", each)
+        self.register_buffer("species", torch.tensor(list(species)))
 
     def forward(
-        self, positions: Tensor, neighbours: Neighbours, cell: Tensor, *, slab: bool
+        self,
+        positions: Tensor,
+        neighbours: Neighbours,
+        cell: Tensor,
+        counts: Sequence[int],
+        *,
+        slab: bool,
     ) -> Tensor:
         """Energy in eV; arguments as in :class:`falsemetal.engine.evaluator.Evaluator`."""
         with torch.no_grad():
             near = edge_vectors(positions, neighbours).square().sum(-1) < self.model.r_cut_A**2
         receivers = torch.arange(len(positions), device=positions.device)[:, None].expand_as(near)
+        each = torch.cat([s.expand(n) for s, n in zip(self.species, counts, strict=True)])
         graph = Graph(
             positions=positions,
-            species=self.species,
+            species=each,
             edge_index=torch.stack([neighbours.senders[near], receivers[near]]),
             shifts=neighbours.shifts[near],
             cells=cell[None],
             slab=torch.tensor([slab], device=positions.device),
-            batch=torch.zeros_like(self.species),
+            batch=torch.zeros_like(each),
         )
         return self.model(graph)[0]
