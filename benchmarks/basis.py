@@ -52,13 +52,11 @@ if __name__ == "__main__":
         gap_eV = outcome.electrons.gap_eV if outcome.electrons else float("nan")
         rows.append(
             {
+                "case": f"{functional} {basis.replace('-q{valence}', '')}",
                 "molecules": len(water) // 3,
-                "functional": functional,
-                "basis": basis.replace("-q{valence}", ""),
                 "status": outcome.status,
                 "gap (eV)": round(gap_eV, 2),
                 "time (s)": round(seconds),
             }
         )
-        print(rows[-1], flush=True)
-    keep(rows, "basis")
+        keep(rows[-1:], "basis", part="case")

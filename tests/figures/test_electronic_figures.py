@@ -90,6 +90,8 @@ def test_the_gap_at_zero_dipole_is_found_from_small_ones(jobs) -> None:
     )
     assert gap == pytest.approx(GAP_EV)
     assert half_width == pytest.approx(0.0, abs=1e-9)
+    assert table["gap_at_zero_eV"].dropna().to_numpy() == pytest.approx(GAP_EV)
+    assert table["gap_at_zero_eV"].isna().sum() == 1, "the job that did not converge"
     drawn = {line.get_label(): line.get_xydata() for line in figure.axes[0].get_lines()}
     shown = table[table["status"] == "done"]
     np.testing.assert_allclose(

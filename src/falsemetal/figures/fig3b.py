@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -24,18 +25,34 @@ COLUMNS = [
     "edge_gap_eV",
     "edge_flag",
     "status",
+    "gap_at_zero_eV",
+    "gap_at_zero_half_width_eV",
 ]
 
 
-def tabulate(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Choose the jobs that the figure shows: slabs without a field, whatever became of them.
+def tabulate(jobs: pd.DataFrame, *, limit_V: float) -> pd.DataFrame:
+    """Slabs without a field, whatever became of them, with the line of each functional.
 
     Parameters
     ----------
     jobs
-        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames` and `frame`.
+        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
+    limit_V
+        As :func:`gap_without_dipole` takes it.
+
+    Returns
+    -------
+    DataFrame
+        `gap_at_zero_eV` is where the line of :func:`gap_without_dipole` begins.
     """
-    return slabs_without_field(jobs)[COLUMNS].reset_index(drop=True)
+    table = slabs_without_field(jobs).assign(
+        gap_at_zero_eV=np.nan, gap_at_zero_half_width_eV=np.nan
+    )
+    for _, rows in done(table).groupby("functional"):
+        table.loc[rows.index, COLUMNS[-2:]] = gap_without_dipole(
+            rows["gap_eV"].to_numpy(), rows["delta_V_V"].to_numpy(), limit_V=limit_V
+        )
+    return table[COLUMNS].reset_index(drop=True)
 
 
 def gap_without_dipole(
@@ -72,7 +89,7 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
     the density of states (S1.0.5). Crosses: the filled ones at the dipole of electronic structure
     instead of that of eq. 1. The upper axis gives the drop of the potential, abs(P_z)/ε0.
     """
-    table = tabulate(jobs)
+    table = tabulate(jobs, limit_V=config.electronic.small_dipole_V)
     with style.journal_style():
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.7)
         axes = figure.subplots()
@@ -99,7 +116,7 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
                 markeredgewidth=0.7,
                 label=rf"{name}, levels, at $P_z^\mathrm{{DFT}}$",
             )
-            _draw_line(axes, rows, color, config)
+            _draw_line(axes, rows.iloc[0], color)
         axes.axhline(0.0, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
         axes.set_xlim(left=0.0)
         if done(table).empty:
@@ -118,11 +135,8 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
     return figure, table
 
 
-def _draw_line(axes, rows: pd.DataFrame, color: str, config: Config) -> None:
-    limit = config.electronic.small_dipole_V
-    gap, half_width = gap_without_dipole(
-        rows["gap_eV"].to_numpy(), rows["delta_V_V"].to_numpy(), limit_V=limit
-    )
+def _draw_line(axes: Axes, row: pd.Series, color: str) -> None:
+    gap, half_width = row["gap_at_zero_eV"], row["gap_at_zero_half_width_eV"]
     if np.isnan(gap):
         return
     spread = "" if np.isnan(half_width) else f" ± {half_width:.2f}"
