@@ -123,6 +123,7 @@ class _System:
         self._evaluator, self._device = evaluator.to(device), device
         self._compiled = compiled and not isinstance(evaluator, PlainEvaluator)
         self._cell = torch.tensor(self.cell, device=device)
+        self._is_slab = torch.tensor(self.slab, device=device)
         self._whole = compile_evaluation(self._energy_and_gradient)
 
     def fits(self, atoms: Atoms) -> bool:
@@ -153,7 +154,7 @@ class _System:
         self, positions: Tensor, rows: Neighbours, counts: list[int]
     ) -> tuple[Tensor, Tensor]:
         positions = positions.detach().requires_grad_(True)
-        energy = self._evaluator(positions, rows, self._cell, counts, slab=self.slab)
+        energy = self._evaluator(positions, rows, self._cell, counts, slab=self._is_slab)
         (gradient,) = torch.autograd.grad(energy, positions)
         return energy.detach(), gradient
 

@@ -46,7 +46,7 @@ class CommitteeEvaluator(torch.nn.Module):
         cell: Tensor,
         counts: Sequence[int],
         *,
-        slab: bool,
+        slab: bool | Tensor,
     ) -> Tensor:
         """Mean energy in eV; arguments as in :class:`falsemetal.engine.evaluator.Evaluator`."""
         energy = self.atomic_energies_eV @ torch.tensor(counts).to(self.atomic_energies_eV)

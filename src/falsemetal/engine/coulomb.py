@@ -140,7 +140,7 @@ def coulomb_energy(
     positions: Tensor,
     cell: Tensor,
     *,
-    slab: bool,
+    slab: bool | Tensor,
     mesh: bool | None = None,
 ) -> Tensor:
     """Energy of one system in eV, once differentiable.

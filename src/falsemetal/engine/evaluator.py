@@ -95,7 +95,7 @@ class Evaluator(torch.nn.Module):
         cell: Tensor,
         counts: Sequence[int],
         *,
-        slab: bool,
+        slab: bool | Tensor,
     ) -> Tensor:
         """Energy in eV, float64, once differentiable.
 
@@ -110,7 +110,7 @@ class Evaluator(torch.nn.Module):
         counts
             Atoms of each species.
         slab
-            Periodic in x and y only.
+            Periodic in x and y only; a tensor, so that what is compiled serves bulk too.
         """
         rows = self._rows(positions, neighbours)
         kinds = zip(self.embedding, counts, strict=True)

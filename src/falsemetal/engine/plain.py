@@ -32,7 +32,7 @@ class PlainEvaluator(torch.nn.Module):
         cell: Tensor,
         counts: Sequence[int],
         *,
-        slab: bool,
+        slab: bool | Tensor,
     ) -> Tensor:
         """Energy in eV; arguments as in :class:`falsemetal.engine.evaluator.Evaluator`."""
         with torch.no_grad():
@@ -45,7 +45,7 @@ class PlainEvaluator(torch.nn.Module):
             edge_index=torch.stack([neighbours.senders[near], receivers[near]]),
             shifts=neighbours.shifts[near],
             cells=cell[None],
-            slab=torch.tensor([slab], device=positions.device),
+            slab=torch.as_tensor(slab, device=positions.device)[None],
             batch=torch.zeros_like(each),
         )
         return self.model(graph)[0]
