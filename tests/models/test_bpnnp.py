@@ -108,7 +108,7 @@ def test_steep_and_flat_angular_functions_in_single_precision(water, neighbours)
     positions = torch.tensor(atoms.positions, requires_grad=True)
     rows = find_neighbours(atoms.positions, atoms.cell.array, atoms.pbc, r_cut_A + 0.3)
     counts = [int((atoms.numbers == z).sum()) for z in (1, 8)]
-    _, of_oxygen = EdgeBlocks(counts, r_cut_A, torch.float32)(positions, rows)
+    _, of_oxygen = EdgeBlocks(r_cut_A, torch.float32)(positions, rows, counts)
     blocks = [of_oxygen[(1, 8).index(element)] for element in sorted(set(neighbours))]
     found = AngularFunctions(functions, r_cut_A)(blocks)
     (gradient,) = torch.autograd.grad((found @ weights.float()).sum(), positions)
