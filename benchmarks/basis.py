@@ -37,7 +37,6 @@ if __name__ == "__main__":
     box = Cubic(lengths_A=[length_A], equilibration_ps=20.0)
     water = equilibrate(length_A, box, WaterForceField(), temperature_K=300.0, seed=1)
     water.info = {"trajectory": "equilibrated by SPC/E", "step": 0, "delta_V_V": 0.0}
-    rows = []
     for basis, file, functional in CASES:
         electronic = Electronic(
             frames={"box": FrameSet(potential="spce", size_A=length_A, quantiles=[0.5])},
@@ -50,13 +49,11 @@ if __name__ == "__main__":
             seconds = time.perf_counter() - began
             outcome = read_job(folder, electronic)
         gap_eV = outcome.electrons.gap_eV if outcome.electrons else float("nan")
-        rows.append(
-            {
-                "case": f"{functional} {basis.replace('-q{valence}', '')}",
-                "molecules": len(water) // 3,
-                "status": outcome.status,
-                "gap (eV)": round(gap_eV, 2),
-                "time (s)": round(seconds),
-            }
-        )
-        keep(rows[-1:], "basis", part="case")
+        row = {
+            "case": f"{functional} {basis.replace('-q{valence}', '')}",
+            "molecules": len(water) // 3,
+            "status": outcome.status,
+            "gap (eV)": round(gap_eV, 2),
+            "time (s)": round(seconds),
+        }
+        keep([row], "basis", part="case")
