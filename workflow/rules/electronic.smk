@@ -33,8 +33,8 @@ rule write_job:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        functional=lambda w: job_names(FRAME_SETS[w.frames])[w.job][0],
-        field=lambda w: job_names(FRAME_SETS[w.frames])[w.job][1],
+        functional=lambda w: job_of(w)[1],
+        field=lambda w: job_of(w)[2],
         settings=settings(
             "electronic/engine",
             "electronic/vacuum_A",

@@ -30,26 +30,25 @@ if FAULT_OF_ENGINE and workflow.is_main_process:
     )
 
 
-def job_names(frames):
-    """Jobs of each frame of a set by name: functional and field."""
-    return {
-        functional if field is None else f"{functional}-{field:g}": (functional, field)
-        for functional in frames.functionals
-        for field in frames.fields_V_per_A
-    }
-
-
+# by folder: set of frames, functional, field
 JOBS = {
-    f"<results>/electronic/{name}/{frame}/{job}": name
+    f"<results>/electronic/{name}/{frame}/{functional}"
+    + ("" if field is None else f"-{field:g}"): (name, functional, field)
     for name, frames in FRAME_SETS.items()
     for frame in range(frames.n_frames)
-    for job in job_names(frames)
+    for functional in frames.functionals
+    for field in frames.fields_V_per_A
 }
+
+
+def job_of(wildcards):
+    """Set of frames, functional and field of a job."""
+    return JOBS["<results>/electronic/{frames}/{frame}/{job}".format(**wildcards)]
 
 
 def of_jobs(table, *names):
     """Tables of all jobs of these sets of frames."""
-    return [f"{job}/{table}.csv" for job, name in JOBS.items() if name in names]
+    return [f"{job}/{table}.csv" for job, (name, *_) in JOBS.items() if name in names]
 
 
 def runs_of_frames(wildcards):
@@ -104,11 +103,7 @@ def jobs_of(campaigns):
 
 def responses():
     """Tables of responses of all frames that are put into a field."""
-    return [
-        f"{job}/response.csv"
-        for job, name in JOBS.items()
-        if job_names(FRAME_SETS[name])[job.rsplit("/", 1)[1]][1]
-    ]
+    return [f"{job}/response.csv" for job, (*_, field) in JOBS.items() if field]
 
 
 # CP2K's levels are smeared when they are read

@@ -101,6 +101,9 @@ def tabulate_autocorrelation(
 ) -> pd.DataFrame:
     """Eq. S9 of an observable with 95 % intervals: `lag_ps`, `acf`, `acf_low`, `acf_high`.
 
+    It ends at half of the longest replica: beyond, few pairs of frames are left, all of the same
+    ends of the run, for which the interval does not hold.
+
     Parameters
     ----------
     replicas
@@ -109,7 +112,7 @@ def tabulate_autocorrelation(
         Between frames, and up to which the function is wanted.
     """
     known = autocorrelation(replicas)
-    n_lags = min(len(known), round(maximum_lag_ps / interval_ps) + 1)
+    n_lags = min((len(known) + 1) // 2, round(maximum_lag_ps / interval_ps) + 1)
     error = autocorrelation_error(known, sum(map(len, replicas)), n_lags)
     half_width = stats.norm.ppf(0.5 * (1.0 + CONFIDENCE)) * error
     correlation = known[:n_lags]

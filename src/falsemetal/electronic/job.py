@@ -14,6 +14,7 @@ from ase.io import read, write
 
 from falsemetal.config import Electronic, Functional
 from falsemetal.electronic import aims_job, aims_result, cp2k_job, cp2k_result
+from falsemetal.electronic.convergence import ConvergenceReport
 from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.selection import structure_checksum
@@ -176,21 +177,22 @@ def run_job(folder: str | Path, electronic: Electronic, *, n_cores: int) -> None
 
 
 def _run(folder: Path, electronic: Electronic, n_cores: int) -> None:
+    log = folder / OUTPUTS[electronic.engine]
+    report = ConvergenceReport(log, electronic.engine)
     if electronic.engine == "cp2k":
+        text = (folder / cp2k.INPUT).read_text()
         try:
-            cp2k.require_cp2k().run((folder / cp2k.INPUT).read_text(), folder, n_ranks=n_cores)
+            cp2k.require_cp2k().run(text, folder, n_ranks=n_cores, watch=report)
         except cp2k.Cp2kError:
-            log = folder / cp2k.LOG
-            text = log.read_text(errors="replace") if log.exists() else ""
+            said = log.read_text(errors="replace") if log.exists() else ""
             # since 2024 CP2K ends with an error where it does not converge
-            if cp2k_result.NOT_CONVERGED not in text and cp2k.ABORTED not in text:
+            if cp2k_result.NOT_CONVERGED not in said and cp2k.ABORTED not in said:
                 raise
         return
     if electronic.fhi_aims.command is None:
         raise JobError("electronic.fhi_aims.command: required to run FHI-aims here; give it")
     command = electronic.fhi_aims.command.format(cores=n_cores)
-    log = folder / aims_job.OUTPUT
-    status = run_program(shlex.split(command), folder, log)
+    status = run_program(shlex.split(command), folder, log, watch=report)
     if status != 0:
         raise JobError(f"{command}: ended with status {status}; {log} tells why")
 
