@@ -64,6 +64,7 @@ def test_the_input_of_a_slab() -> None:
         "CUTOFF 150.0",
     ):
         assert line in lines, line
+    assert not any("SURF_DIP_POS" in line for line in lines)
     assert "&V_HARTREE_CUBE" not in lines
     assert not any("EXTERNAL_POTENTIAL" in line for line in lines)
 
@@ -83,6 +84,10 @@ def test_functionals() -> None:
     assert "FRACTION 0.25" in hybrid
     # less than half of the shortest edge, 6 Å
     assert "CUTOFF_RADIUS 2.9400" in hybrid
+    assert "BASIS_SET AUX_FIT admm-dzp-q6" in hybrid
+    assert "BASIS_SET_FILE_NAME BASIS_ADMM_UZH" in hybrid
+    assert "METHOD BASIS_PROJECTION" in hybrid
+    assert "AUX_FIT" not in write(water())
 
 
 def test_an_unknown_element_is_told() -> None:

@@ -22,6 +22,11 @@ class Cp2kSettings(Section):
         "functions of water's conduction band: their gap is 2 eV too wide",
     )
     basis_file: str = "BASIS_MOLOPT_UZH"
+    exchange_basis: str | None = Field(
+        "admm-dzp-q{valence}",
+        description="Auxiliary basis of hybrids' exact exchange (ADMM); null: `basis` itself",
+    )
+    exchange_basis_file: str = "BASIS_ADMM_UZH"
     cutoff_Ry: PositiveFloat = 280.0
     rel_cutoff_Ry: PositiveFloat = 40.0
     eps_default: PositiveFloat = 1.0e-10

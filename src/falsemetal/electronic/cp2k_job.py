@@ -37,6 +37,10 @@ FUNCTIONALS: Mapping[Functional, dict[str, Any]] = {
     },
 }
 
+ADMM = {"METHOD": "BASIS_PROJECTION", "ADMM_PURIFICATION_METHOD": "NONE"}
+"""Exact exchange of the density projected onto an auxiliary basis; without purification, which
+diagonalisation with smearing does not allow."""
+
 TRUNCATION = 0.49
 """Radius of the truncated exchange over the shortest edge, whose half must exceed it."""
 
@@ -51,7 +55,9 @@ def cp2k_input(
 ) -> str:
     """Single point with projected densities of states.
 
-    A slab gets the surface dipole correction with its step where the cell ends.
+    A slab gets the surface dipole correction. Its step lies where CP2K finds the least density; for
+    cubes, which are to be compared, it lies where the cell ends, and CP2K gives up where an orbital
+    reaches there on the way to self-consistency.
 
     Parameters
     ----------
@@ -78,8 +84,12 @@ def cp2k_input(
         raise JobError("a field along z needs vacuum where its potential jumps; choose a slab")
     box = atoms.copy()
     box.pbc = True
+    bases, bases_files = [settings.basis], [settings.basis_file]
+    if "HF" in FUNCTIONALS[functional] and settings.exchange_basis is not None:
+        bases.append(f"AUX_FIT {settings.exchange_basis}")
+        bases_files.append(settings.exchange_basis_file)
     dft = {
-        "BASIS_SET_FILE_NAME": settings.basis_file,
+        "BASIS_SET_FILE_NAME": bases_files,
         "POTENTIAL_FILE_NAME": "GTH_POTENTIALS",
         "WFN_RESTART_FILE_NAME": f"{UNNAMED}-RESTART.wfn",
         "MGRID": {"CUTOFF": settings.cutoff_Ry, "REL_CUTOFF": settings.rel_cutoff_Ry},
@@ -88,8 +98,12 @@ def cp2k_input(
         "XC": _exchange_correlation(atoms, functional),
         "PRINT": _prints(layers, cubes=field_V_per_A is not None),
     }
+    if len(bases) > 1:
+        dft["AUXILIARY_DENSITY_MATRIX_METHOD"] = ADMM
     if slab:
-        dft |= {"SURFACE_DIPOLE_CORRECTION": "T", "SURF_DIP_DIR": "Z", "SURF_DIP_POS": 0.0}
+        dft |= {"SURFACE_DIPOLE_CORRECTION": "T", "SURF_DIP_DIR": "Z"}
+        if field_V_per_A is not None:
+            dft["SURF_DIP_POS"] = 0.0
     if field_V_per_A:
         slope = -field_V_per_A * BOHR / HARTREE
         dft["EXTERNAL_POTENTIAL"] = {
@@ -99,7 +113,11 @@ def cp2k_input(
         }
     subsys = structure_sections(box)
     for symbol in dict.fromkeys(atoms.symbols):
-        subsys[f"KIND {symbol}"] = _kind(symbol, atoms, settings)
+        valence = _valence(int(atoms.numbers[atoms.symbols == symbol][0]))
+        subsys[f"KIND {symbol}"] = {
+            "BASIS_SET": [basis.format(valence=valence) for basis in bases],
+            "POTENTIAL": f"GTH-PBE-q{valence}",
+        }
     text = format_input(
         {
             "GLOBAL": {"PROJECT": UNNAMED, "RUN_TYPE": "ENERGY", "PRINT_LEVEL": "MEDIUM"},
@@ -148,14 +166,6 @@ def _prints(layers: Sequence[Layer], *, cubes: bool) -> dict[str, Any]:
         every_point = {"STRIDE": "1 1 1"}
         prints |= {"V_HARTREE_CUBE": every_point, "E_DENSITY_CUBE": every_point}
     return prints
-
-
-def _kind(symbol: str, atoms: Atoms, settings: Cp2kSettings) -> dict[str, str]:
-    valence = _valence(int(atoms.numbers[atoms.symbols == symbol][0]))
-    return {
-        "BASIS_SET": settings.basis.format(valence=valence),
-        "POTENTIAL": f"GTH-PBE-q{valence}",
-    }
 
 
 def _valence(number: int) -> int:
