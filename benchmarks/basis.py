@@ -36,7 +36,12 @@ if __name__ == "__main__":
     length_A = round(cubic_cell(MOLECULES, DENSITY_G_PER_CM3)[0], 2)
     box = Cubic(lengths_A=[length_A], equilibration_ps=20.0)
     water = equilibrate(length_A, box, WaterForceField(), temperature_K=300.0, seed=1)
-    water.info = {"trajectory": "equilibrated by SPC/E", "step": 0, "delta_V_V": 0.0}
+    water.info = {
+        "trajectory": "equilibrated by SPC/E",
+        "step": 0,
+        "delta_V_V": 0.0,
+        "charge_O_e": WaterForceField().charge_O_e,
+    }
     for basis, file, functional in CASES:
         electronic = Electronic(
             frames={"box": FrameSet(potential="spce", size_A=length_A, quantiles=[0.5])},

@@ -86,7 +86,7 @@ def test_a_job_is_written_for_every_panel_of_the_paper(water, species, tmp_path)
     for name, frames in electronic.frames.items():
         structure = water.copy()
         structure.pbc[2] = frames.campaign != "slabs"
-        structure.info = {"trajectory": "0.h5", "step": 0, "delta_V_V": 0.0}
+        structure.info = {"trajectory": "0.h5", "step": 0, "delta_V_V": 0.0, "charge_O_e": -0.5562}
         for functional, field in product(frames.functionals, frames.fields_V_per_A):
             folder = tmp_path / f"{name}-{functional}-{field}"
             write_job(folder, structure, electronic, functional=functional, field_V_per_A=field)
@@ -101,7 +101,7 @@ def test_a_job_is_written_for_every_panel_of_the_paper(water, species, tmp_path)
             fields.setdefault(name, []).append(field)
             campaigns.setdefault(frames.campaign, set()).add(functional)
     assert campaigns == {"slabs": {"PBE"}, "elongated": {"RPBE"}}
-    assert fields["insulating"] == fields["metallic"] == [0.0, 0.02]
+    assert fields["insulating"] == fields["closed"] == [0.0, 0.02]
 
 
 def test_inputs_bear_no_date_since_what_differs_is_computed_anew(water, species) -> None:

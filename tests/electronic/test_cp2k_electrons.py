@@ -43,9 +43,9 @@ def water() -> Atoms:
 
 
 def write(atoms: Atoms, **changes) -> str:
-    arguments = {"functional": "PBE", "field_V_per_A": None} | changes
+    arguments = {"settings": COARSE, "functional": "PBE", "field_V_per_A": None} | changes
     layers = [Layer(0.0, np.array([0])), Layer(1.0, np.array([1, 2]))]
-    return cp2k_input(atoms, layers, COARSE, **arguments)
+    return cp2k_input(atoms, layers, **arguments)
 
 
 def test_the_input_of_a_slab() -> None:
@@ -53,6 +53,8 @@ def test_the_input_of_a_slab() -> None:
     for line in (
         "SURFACE_DIPOLE_CORRECTION T",
         "SURF_DIP_DIR Z",
+        "SURF_DIP_POS 0.0",
+        "BETA 1.5",
         "BASIS_SET DZVP-MOLOPT-PBE-GTH-q6",
         "POTENTIAL GTH-PBE-q1",
         "ELECTRONIC_TEMPERATURE [K] 300",
@@ -64,7 +66,6 @@ def test_the_input_of_a_slab() -> None:
         "CUTOFF 150.0",
     ):
         assert line in lines, line
-    assert not any("SURF_DIP_POS" in line for line in lines)
     assert "&V_HARTREE_CUBE" not in lines
     assert not any("EXTERNAL_POTENTIAL" in line for line in lines)
 
@@ -88,6 +89,8 @@ def test_functionals() -> None:
     assert "BASIS_SET_FILE_NAME BASIS_ADMM_UZH" in hybrid
     assert "METHOD BASIS_PROJECTION" in hybrid
     assert "AUX_FIT" not in write(water())
+    own_basis = COARSE.model_copy(update={"exchange_basis": None})
+    assert "AUX_FIT" not in write(water(), functional="revPBE0", settings=own_basis)
 
 
 def test_an_unknown_element_is_told() -> None:

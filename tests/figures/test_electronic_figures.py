@@ -49,7 +49,8 @@ def jobs() -> pd.DataFrame:
         }
     )
     slabs.loc[len(slabs) - 1, "status"] = "not converged"
-    in_field = slabs.iloc[[3]].assign(job="PBE-0.02", field_V_per_A=0.02)
+    slabs.loc[3, "field_V_per_A"] = 0.0
+    in_field = slabs.iloc[[3]].assign(job="PBE-0.02", field_V_per_A=0.02, gap_eV=gaps[3] + 0.3)
     bulk = slabs.iloc[[0, 0]].assign(
         frames="bulk",
         frame=0,
@@ -178,6 +179,7 @@ def test_responses_are_drawn_in_their_slabs(jobs) -> None:
     assert len(table) == len(heights)
     assert len(figure.axes) == 2
     assert table["share_within"].to_numpy() == pytest.approx(1.0)
+    assert f"{jobs['gap_eV'][3]:.1f} eV" in figure.axes[0].get_title()
     unread = fig2b.draw(jobs, {("slab", 3, "PBE-0.02"): response.iloc[:0]}, CONFIG)[0]
     assert unread.get_supxlabel() == "no response of slab/3/PBE-0.02 could be read"
 

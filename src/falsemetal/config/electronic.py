@@ -33,6 +33,11 @@ class Cp2kSettings(Section):
     scf_tolerance: PositiveFloat = 1.0e-5
     scf_steps: PositiveInt = 200
     mixing: PositiveFloat = Field(0.4, le=1.0)
+    mixing_damping_per_bohr: PositiveFloat = Field(
+        1.5,
+        description="Kerker's β, by which long waves of the density are mixed less; with CP2K's "
+        "own 0.5 polarised slabs spill charge into the vacuum on the way",
+    )
     mixing_history: PositiveInt = 8
     electronic_temperature_K: PositiveFloat = 300.0
     empty_share: PositiveFloat = Field(0.5, description="Empty orbitals over occupied ones")

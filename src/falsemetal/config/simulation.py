@@ -57,7 +57,7 @@ class Analysis(Section):
     relative_permittivity: PositiveFloat = Field(71.0, description="Of the continuum reference")
     z_bin_A: PositiveFloat = 0.25
     maximum_lag_ps: PositiveFloat = Field(
-        10.0, description="Of autocorrelation functions, which end at half of the longest run"
+        10.0, description="Of autocorrelation functions, which end at half of what is sampled"
     )
     gaussian_width_A: PositiveFloat = Field(
         1.0, description="Width σ of the charges whose potential gives ΔV of a periodic cell"

@@ -7,8 +7,8 @@ from pathlib import Path
 from falsemetal.progress import logger
 
 CHANGE = {
-    "cp2k": re.compile(r"^ +\d+ \S+/Diag\. +\S+ +\S+ +(\S+)", re.MULTILINE),
-    "fhi-aims": re.compile(r"Change of charge density +: +(\S+)"),
+    "cp2k": re.compile(r"^ +\d+ \S+/Diag\. +\S+ +\S+ +(\S+)\s", re.MULTILINE),
+    "fhi-aims": re.compile(r"Change of charge density +: +(\S+)\s"),
 }
 """How an engine writes the change of the density that a step of self-consistency ends with."""
 
@@ -36,7 +36,11 @@ class ConvergenceReport:
         if now - self._reported < self.interval_s:
             return
         self._reported = now
-        changes = self.change.findall(self.output.read_text(errors="replace"))
+        try:
+            text = self.output.read_text(errors="replace")
+        except OSError:  # what is raised here would end the engine
+            return
+        changes = self.change.findall(text)
         if len(changes) > self._steps:
             self._steps = len(changes)
             logger.info(

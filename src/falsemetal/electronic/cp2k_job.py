@@ -55,9 +55,8 @@ def cp2k_input(
 ) -> str:
     """Single point with projected densities of states.
 
-    A slab gets the surface dipole correction. Its step lies where CP2K finds the least density; for
-    cubes, which are to be compared, it lies where the cell ends, and CP2K gives up where an orbital
-    reaches there on the way to self-consistency.
+    A slab gets the surface dipole correction with its step where the cell ends. CP2K gives up where
+    charge reaches there, if only on the way to self-consistency.
 
     Parameters
     ----------
@@ -85,7 +84,8 @@ def cp2k_input(
     box = atoms.copy()
     box.pbc = True
     bases, bases_files = [settings.basis], [settings.basis_file]
-    if "HF" in FUNCTIONALS[functional] and settings.exchange_basis is not None:
+    auxiliary = "HF" in FUNCTIONALS[functional] and settings.exchange_basis is not None
+    if auxiliary:
         bases.append(f"AUX_FIT {settings.exchange_basis}")
         bases_files.append(settings.exchange_basis_file)
     dft = {
@@ -98,12 +98,10 @@ def cp2k_input(
         "XC": _exchange_correlation(atoms, functional),
         "PRINT": _prints(layers, cubes=field_V_per_A is not None),
     }
-    if len(bases) > 1:
+    if auxiliary:
         dft["AUXILIARY_DENSITY_MATRIX_METHOD"] = ADMM
     if slab:
-        dft |= {"SURFACE_DIPOLE_CORRECTION": "T", "SURF_DIP_DIR": "Z"}
-        if field_V_per_A is not None:
-            dft["SURF_DIP_POS"] = 0.0
+        dft |= {"SURFACE_DIPOLE_CORRECTION": "T", "SURF_DIP_DIR": "Z", "SURF_DIP_POS": 0.0}
     if field_V_per_A:
         slope = -field_V_per_A * BOHR / HARTREE
         dft["EXTERNAL_POTENTIAL"] = {
@@ -139,6 +137,7 @@ def _scf(atoms: Atoms, settings: Cp2kSettings) -> dict[str, Any]:
         "MIXING": {
             "METHOD": "BROYDEN_MIXING",
             "ALPHA": settings.mixing,
+            "BETA": settings.mixing_damping_per_bohr,
             "NBROYDEN": settings.mixing_history,
         },
         "SMEAR": {

@@ -146,7 +146,8 @@ def _guide(engine: str, manifest: dict[str, Any]) -> str:
     field = manifest["field_V_per_A"]
     return (
         f"One frame of {frame['trajectory']}, step {frame['step']}, "
-        f"ΔV = {frame['delta_V_V']:.2f} V: {manifest['functional']}"
+        f"ΔV = {frame['delta_V_V']:.2f} V by {frame['charge_O_e']:g} e on oxygen: "
+        f"{manifest['functional']}"
         f"{'' if not field else f' in a field of {field:g} V/Å along z'}.\n\n"
         f"Run it in this folder by\n\n    {command}\n\n"
         f"It succeeded where {success}. Computed elsewhere, copy back {back}.\n"

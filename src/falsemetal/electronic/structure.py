@@ -30,7 +30,8 @@ class Layer:
 def with_vacuum(atoms: Atoms, vacuum_A: float) -> Atoms:
     """Slab in the middle of a cell with so much vacuum on either side, or a bulk cell as it is.
 
-    A run's cell holds more vacuum than electrons need, and plane waves fill all of it.
+    A run's cell holds more vacuum than electrons need, and plane waves fill all of it. The dipole
+    correction's step lies where the cell ends.
     """
     prepared = atoms.copy()
     if not atoms.pbc[2]:

@@ -47,6 +47,7 @@ def draw(
     """
     # a frame's job without a field has one of 0; None is that of a frame that no field is asked for
     needed = jobs[jobs["field_V_per_A"].notna()]
+    at_rest = needed[needed["field_V_per_A"] == 0.0].set_index(["frames", "frame", "functional"])
     found = [
         (job, response.get((job.frames, job.frame, job.job), ()))
         for job in done(needed[needed["field_V_per_A"] > 0.0]).itertuples()
@@ -71,8 +72,11 @@ def draw(
                     linewidth=0,
                 )
             share = field_within(table) / job.field_V_per_A
+            gap = at_rest.loc[job.frames, job.frame, job.functional]["gap_eV"]
             upper.set_title(
-                rf"$P_z$ = {job.P_z_e_per_A:+.4f} e/Å, $E_\mathrm{{g}}$ = {job.gap_eV:.1f} eV"
+                # zero has no sign
+                rf"$P_z$ = {round(job.P_z_e_per_A, 4) + 0.0:+.4f} e/Å, "
+                rf"$E_\mathrm{{g}}$ = {gap:.1f} eV"
                 f"\n{100 * share:.0f} % of the field within",
                 fontsize=7,
             )
