@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import signal
 
-from falsemetal.analysis.autocorrelation import (
-    integrated_correlation_frames,
-)
+from falsemetal.analysis.autocorrelation import integrated_correlation_frames
 from falsemetal.analysis.bulk_rdf import PAIRS
 from falsemetal.analysis.potential import is_metallic, potential_drop
 from falsemetal.analysis.runs import tabulate_autocorrelation
@@ -206,11 +204,7 @@ class SyntheticBox:
             for index, series in enumerate(self.replicas)
         )
 
-    @property
-    def autocorrelation(self) -> pd.DataFrame:
-        """Up to the configured lag, or half of a run."""
-        interval, lag = FRAME_INTERVAL_PS, self.config.analysis.maximum_lag_ps
-        return tabulate_autocorrelation(self.replicas, interval, lag)
+    autocorrelation = SyntheticSlab.autocorrelation
 
     @property
     def rdf(self) -> pd.DataFrame:

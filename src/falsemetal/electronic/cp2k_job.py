@@ -39,7 +39,8 @@ FUNCTIONALS: Mapping[Functional, dict[str, Any]] = {
 
 ADMM = {"METHOD": "BASIS_PROJECTION", "ADMM_PURIFICATION_METHOD": "NONE"}
 """Exact exchange of the density projected onto an auxiliary basis; without purification, which
-diagonalisation with smearing does not allow."""
+diagonalisation with smearing does not allow.
+"""
 
 TRUNCATION = 0.49
 """Radius of the truncated exchange over the shortest edge, whose half must exceed it."""
