@@ -14,9 +14,9 @@ from common import THREADS, keep
 
 from falsemetal.config import Cp2kSettings, Electronic, FrameSet, WaterForceField
 from falsemetal.config.campaigns import Cubic
+from falsemetal.datasets.sampling import equilibrate
 from falsemetal.electronic.job import read_job, run_job, write_job
-from falsemetal.references.sampling import equilibrate
-from falsemetal.structures.water import cubic_cell
+from falsemetal.systems.water import cubic_cell
 
 MOLECULES = 32
 DENSITY_G_PER_CM3 = 0.997

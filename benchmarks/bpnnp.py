@@ -22,11 +22,11 @@ from common import Worker, keep, medians_in_turn
 
 from falsemetal.config import WaterForceField
 from falsemetal.config.campaigns import Cubic
-from falsemetal.references.cp2k import require_cp2k
-from falsemetal.references.cp2k_frames import STEPS_FILE
-from falsemetal.references.cp2k_nnp import Cp2kCommittee, nnp_input
-from falsemetal.references.sampling import equilibrate
-from falsemetal.structures.water import cubic_cell
+from falsemetal.datasets.sampling import equilibrate
+from falsemetal.potentials.bpnnp.cp2k import Cp2kCommittee, nnp_input
+from falsemetal.programs.cp2k import require_cp2k
+from falsemetal.programs.cp2k_frames import STEPS_FILE
+from falsemetal.systems.water import cubic_cell
 from falsemetal.units import ASE_FS
 
 MOLECULES = (64, 105, 315)
@@ -49,8 +49,8 @@ def ours(directory: str, path: str, n_cores: int) -> Callable[[str, int], float]
     """Timer of this engine."""
     import torch
 
-    from falsemetal.dynamics.calculator import ModelCalculator
-    from falsemetal.models.bpnnp.committee import load_bpnnp
+    from falsemetal.potentials.bpnnp.committee import load_bpnnp
+    from falsemetal.potentials.calculator import ModelCalculator
 
     torch.set_num_threads(n_cores)
     atoms = read(path)

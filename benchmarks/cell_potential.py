@@ -18,20 +18,20 @@ from common import RESULTS, THREADS, keep
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from falsemetal.analysis.cell_potential import atomic_potentials, own_potential
-from falsemetal.analysis.molecules import OXYGEN
-from falsemetal.analysis.statistics import (
+from falsemetal.config import Analysis, WaterForceField
+from falsemetal.config.campaigns import Elongated
+from falsemetal.datasets.sampling import equilibrate
+from falsemetal.electrostatics.cell import atomic_potentials, own_potential
+from falsemetal.estimators.statistics import (
     fraction_interval,
     independent_frames,
     mean_interval,
     std_interval,
 )
-from falsemetal.config import Analysis, WaterForceField
-from falsemetal.config.campaigns import Elongated
-from falsemetal.dynamics.trajectory import Trajectory
-from falsemetal.references.dynamics import run_force_field
-from falsemetal.references.sampling import equilibrate
-from falsemetal.tables import to_markdown
+from falsemetal.products.tables import to_markdown
+from falsemetal.simulation.force_field import run_force_field
+from falsemetal.simulation.trajectory import Trajectory
+from falsemetal.systems.molecules import OXYGEN
 from falsemetal.units import COULOMB
 
 FloatArray = NDArray[np.float64]
@@ -58,7 +58,7 @@ minus the lowest electrostatic potential found at an atom:
     φ(r_i) = 1/(ε0 V) Σ_(k≠0) exp(−k²σ²/2)/k² Σ_j q_j exp(i k·(r_i − r_j))
     ΔV = max φ(r_i) − min φ(r_i)
 
-`falsemetal.analysis.cell_potential` computes it to 1e-6 V. Two things stay open. The paper's text
+`falsemetal.electrostatics.cell` computes it to 1e-6 V. Two things stay open. The paper's text
 has lost the width σ; here it is `analysis.gaussian_width_A`, by default 1.0 Å. And the paper names
 no atom that is left out of the sum. Nor does `falsemetal` leave one out: an atom sees its own
 Gaussian, which adds the constant √(2/π)·q/(4πε0·σ), −6.39 V at O and +3.20 V at H for 1 Å, and the

@@ -46,7 +46,7 @@ def system(shape: str, n_atoms: int) -> tuple[Any, ...]:
 
 def k_vectors(cell: Any) -> float:
     """Count the k-vectors within the cutoff, both signs."""
-    from falsemetal.models.reciprocal import kspace_cutoff
+    from falsemetal.electrostatics.reciprocal import kspace_cutoff
 
     return float(cell.det()) * kspace_cutoff(SIGMA_A, L_MAX) ** 3 / (6.0 * math.pi**2)
 
@@ -55,9 +55,9 @@ def ours(shape: str, n_atoms: int, mesh: bool) -> Callable[[str], Any]:
     """Timer of the sum over k or the mesh."""
     import torch
 
-    import falsemetal.models  # noqa: F401
-    from falsemetal.engine.coulomb import coulomb_energy
-    from falsemetal.models.electrostatics import MultipoleElectrostatics
+    import falsemetal.potentials  # noqa: F401
+    from falsemetal.electrostatics.coulomb import coulomb_energy
+    from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 
     charges, dipoles, positions, cell = system(shape, n_atoms)
     term = MultipoleElectrostatics(SIGMA_A, L_MAX, self_interaction=True)
@@ -77,7 +77,7 @@ def graph_longrange(shape: str, n_atoms: int) -> Callable[[str], Any]:
     from graph_longrange.energy import GTOElectrostaticEnergy
     from graph_longrange.kspace import compute_k_vectors_flat
 
-    from falsemetal.models.reciprocal import kspace_cutoff
+    from falsemetal.electrostatics.reciprocal import kspace_cutoff
 
     torch.set_default_dtype(torch.float64)
     charges, dipoles, positions, cell = system(shape, n_atoms)

@@ -15,7 +15,7 @@ import numpy as np
 from common import Worker, keep, medians_in_turn, peak_memory_GB
 from md_engine import MODELS, build_model
 
-from falsemetal.structures.water import cubic_cell, water_box
+from falsemetal.systems.water import cubic_cell, water_box
 
 MOLECULES = (128, 384, 840, 2700, 5400)
 REPEATS = 7
@@ -25,7 +25,7 @@ LEAST_IN_A_ROW, SECONDS_IN_A_ROW = 1, 0.5
 
 def evaluator(name: str, kind: str, n_molecules: int) -> Callable[[str], float]:
     """Timer of one model for one box; the first call warms it up."""
-    from falsemetal.dynamics.calculator import ModelCalculator
+    from falsemetal.potentials.calculator import ModelCalculator
 
     settings = MODELS[name] | ({"smearing_A": 1.0} if kind == "split_charge" else {})
     atoms = water_box(n_molecules, cell_lengths_A=cubic_cell(n_molecules, 0.997), seed=1)

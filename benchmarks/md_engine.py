@@ -22,7 +22,7 @@ from ase.io import read, write
 from ase.md.langevin import Langevin
 from common import Worker, keep, medians_in_turn
 
-from falsemetal.structures.water import water_slab
+from falsemetal.systems.water import water_slab
 from falsemetal.units import ASE_FS
 
 SMALL = {
@@ -50,8 +50,8 @@ def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
     import torch
 
     from falsemetal.config import MACEPotential, SplitChargePotential
-    from falsemetal.models import store
-    from falsemetal.models.mace import DatasetStatistics
+    from falsemetal.potentials import store
+    from falsemetal.potentials.mace.model import DatasetStatistics
 
     form = MACEPotential if kind == "mace" else SplitChargePotential
     statistics = DatasetStatistics((1, 8), force_rms_eV_per_A=0.01, mean_neighbours=40.0)
@@ -64,7 +64,7 @@ def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
 
 def ours(settings: dict[str, Any], kind: str, *, compiled: bool) -> Callable[..., float]:
     """Timer of this project's calculator."""
-    from falsemetal.dynamics.calculator import ModelCalculator
+    from falsemetal.potentials.calculator import ModelCalculator
 
     return Timer(ModelCalculator(build_model(settings, kind), compiled=compiled))
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from common import Worker, keep, medians_in_turn
 
-from falsemetal.structures.water import water_slab
+from falsemetal.systems.water import water_slab
 
 N_FRAMES, N_MOLECULES, REPEATS = 20_000, 192, 5
 
 
 def write_trajectory(path: Path) -> None:
     """Frames of a slab whose atoms tremble."""
-    from falsemetal.dynamics.checkpoint import Checkpoint
-    from falsemetal.dynamics.recording import TrajectoryWriter
+    from falsemetal.simulation.checkpoint import Checkpoint
+    from falsemetal.simulation.recording import TrajectoryWriter
 
     atoms = water_slab(N_MOLECULES, cross_section_A=12.42, cell_height_A=60.0, seed=1)
     writer = TrajectoryWriter(
@@ -37,8 +37,8 @@ def write_trajectory(path: Path) -> None:
 
 def observer(path: str) -> Callable[[], float]:
     """Timer of the analysis."""
-    from falsemetal.analysis.slab import observe_slab
     from falsemetal.config import Analysis
+    from falsemetal.observables.slab import observe_slab
 
     def measure() -> float:
         began = time.perf_counter()

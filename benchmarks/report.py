@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from common import RESULTS
 
-from falsemetal.tables import to_markdown
+from falsemetal.products.tables import to_markdown
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
 HEAD = """# Performance

@@ -29,7 +29,7 @@ from pathlib import Path
 import torch
 from ase.io import read
 from falsemetal.config import MACEPotential, Training
-from falsemetal.models.training import train
+from falsemetal.potentials.training.loop import train
 torch.set_num_threads({threads})
 train(
     MACEPotential(kind="mace", dataset="water", **{model}),
@@ -46,7 +46,7 @@ train(
 def write_dataset(folder: Path) -> None:
     """Label boxes of water with the force field."""
     from falsemetal.config import SamplingRun, WaterForceField
-    from falsemetal.references.sampling import sample_labelled_frames
+    from falsemetal.datasets.sampling import sample_labelled_frames
 
     run = SamplingRun(
         kind="bulk",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from falsemetal.references.cp2k import INSTALL, NAMES, find_cp2k
+from falsemetal.programs.cp2k import INSTALL, NAMES, find_cp2k
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent

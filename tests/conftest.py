@@ -3,7 +3,7 @@
 import pytest
 from small_models import SETTINGS, small_model
 
-from falsemetal.models.mace import ShortRangedMACE
+from falsemetal.potentials.mace.model import ShortRangedMACE
 
 
 @pytest.fixture(params=list(SETTINGS))

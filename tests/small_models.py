@@ -6,10 +6,10 @@ from ase import Atoms
 from ase.build import molecule
 
 from falsemetal.config import MACEPotential, SplitChargePotential
-from falsemetal.models.bpnnp.committee import BPNNP
-from falsemetal.models.graph import build_graph
-from falsemetal.models.mace import DatasetStatistics, ShortRangedMACE, predict
-from falsemetal.models.store import build_model
+from falsemetal.potentials.bpnnp.committee import BPNNP
+from falsemetal.potentials.graph import build_graph
+from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE, predict
+from falsemetal.potentials.store import build_model
 
 torch.set_num_threads(1)
 

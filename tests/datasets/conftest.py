@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from falsemetal.structures import cubic_cell, water_box
+from falsemetal.systems import cubic_cell, water_box
 
 
 @pytest.fixture

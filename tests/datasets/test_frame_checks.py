@@ -3,7 +3,7 @@ import pytest
 
 from falsemetal.config import Checks
 from falsemetal.datasets.checks import check_frames
-from falsemetal.structures import water_slab
+from falsemetal.systems import water_slab
 
 CULPRIT = 7
 

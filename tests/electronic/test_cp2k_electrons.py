@@ -23,7 +23,7 @@ from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.profiles import planar_average, response, slope_within
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
-from falsemetal.references.cp2k import INPUT, LOG, require_cp2k
+from falsemetal.programs.cp2k import INPUT, LOG, require_cp2k
 from falsemetal.units import EPSILON_0, HARTREE
 
 OUTPUTS = SHARED / "dft-outputs/cp2k"

@@ -25,7 +25,7 @@ from falsemetal.electronic.job import (
     write_job,
 )
 from falsemetal.electronic.summary import summarise_job, tabulate_density
-from falsemetal.references.cp2k import LOG
+from falsemetal.programs.cp2k import LOG
 from falsemetal.units import EPSILON_0
 
 FRAMES = {"slab": FrameSet(potential="any", size_A=6.3, targets_V=[0.0])}

@@ -8,10 +8,7 @@ import pytest
 from ase.io import read, write
 from small_models import water_layer
 
-from falsemetal.analysis.slab import observe_slab
 from falsemetal.config import Analysis
-from falsemetal.dynamics.checkpoint import Checkpoint
-from falsemetal.dynamics.recording import TrajectoryWriter
 from falsemetal.electronic.selection import (
     SelectionError,
     choose_frames,
@@ -20,6 +17,9 @@ from falsemetal.electronic.selection import (
     quantiles_to_targets,
     structure_checksum,
 )
+from falsemetal.observables.slab import observe_slab
+from falsemetal.simulation.checkpoint import Checkpoint
+from falsemetal.simulation.recording import TrajectoryWriter
 from falsemetal.units import EPSILON_0
 
 FRAMES = pd.DataFrame(

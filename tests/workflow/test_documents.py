@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 from checkouts import ROOT
 
-from falsemetal.tables import to_markdown
+from falsemetal.products.tables import to_markdown
 
 
 def test_the_page_on_performance_shows_the_tables(checkout) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from checkouts import BIN, PATIENCE_S, ROOT
 
-from falsemetal.dynamics.trajectory import Trajectory
+from falsemetal.simulation.trajectory import Trajectory
 
 RUN = "trajectories/sr-mace/slabs/9.3A/0"
 FRAME_INTERVAL, N_STEPS = 10, 4000

@@ -13,7 +13,7 @@ import yaml
 from checkouts import BIN, PATIENCE_S, ROOT, snakemake
 
 from falsemetal.config import load_config
-from falsemetal.dynamics.trajectory import Trajectory
+from falsemetal.simulation.trajectory import Trajectory
 
 FIG3A_COLUMNS = [
     "potential",

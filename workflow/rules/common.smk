@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from falsemetal.config import BPNNPPotential, ForceFieldPotential
-from falsemetal.references.cp2k import Cp2kError, require_cp2k
+from falsemetal.programs.cp2k import Cp2kError, require_cp2k
 
 
 def names_of(choose):

@@ -1,27 +1,27 @@
-# Figures: each is drawn by the module of its name in falsemetal.figures and captioned by
+# Figures: each is drawn by the module of its name in falsemetal.products and captioned by
 # workflow/report/<name>.rst. The campaign it shows, its tables, and the modules it draws by.
 THICKEST = sizes_run("slabs")[-1:]
 SMALLEST_CUBE = sizes_run("cubic")[:1]
 
 DRAWN = {
-    "fig3a": ("slabs", observables("slabs", "summary"), ["analysis/continuum.py"]),
+    "fig3a": ("slabs", observables("slabs", "summary"), ["estimators/continuum.py"]),
     "figS8": (
         "slabs",
         observables("slabs", "dipole", "cumulative", "autocorrelation", sizes=THICKEST),
-        ["analysis/continuum.py"],
+        ["estimators/continuum.py"],
     ),
     "density": ("slabs", observables("slabs", "density", sizes=THICKEST), []),
     "fig3c": (
         "elongated",
         observables("elongated", "summary", "potential"),
-        ["figures/potential_difference.py"],
+        ["products/potential_difference.py"],
     ),
     "fig3d": ("elongated", observables("elongated", "autocorrelation"), []),
     "figS7": ("cubic", observables("cubic", "rdf", sizes=SMALLEST_CUBE), []),
     "figS10": (
         "cubic",
         observables("cubic", "summary", "potential"),
-        ["figures/potential_difference.py"],
+        ["products/potential_difference.py"],
     ),
 }
 
@@ -36,19 +36,19 @@ BY_JOBS = {
     ),
     "figS9": (
         of_jobs("summary", *OF_SLABS) + of_jobs("density", *OF_SLABS),
-        ["figures/band_diagram.py"],
+        ["products/band_diagram.py"],
     ),
     "band_edges": (
         of_jobs("summary", *OF_SLABS) + of_jobs("density", *OF_SLABS),
-        ["figures/band_diagram.py", "electronic/bands.py"],
+        ["products/band_diagram.py", "electronic/bands.py"],
     ),
     "figS11": (
         of_jobs("summary", *OF_BULK) + of_jobs("density", *OF_BULK),
-        ["figures/band_diagram.py"],
+        ["products/band_diagram.py"],
     ),
 }
 DRAWN |= {
-    name: ("electronic", tables, ["figures/jobs.py", *modules])
+    name: ("electronic", tables, ["products/jobs.py", *modules])
     for name, (tables, modules) in BY_JOBS.items()
 }
 
@@ -60,7 +60,7 @@ for name, (campaign, tables, modules) in DRAWN.items():
             name
         input:
             tables=tables,
-            code=code(f"figures/{name}.py", "figures/style.py", *modules),
+            code=code(f"products/{name}.py", "products/style.py", *modules),
         output:
             pdf=f"<results>/figures/{name}.pdf",
             png=report(

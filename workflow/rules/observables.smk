@@ -3,7 +3,7 @@ rule observe_slab:
     """Dipole, potential drop, correlation and density of a slab (paper, S1.0.3, S1.0.4)."""
     input:
         trajectories=replicas,
-        code=code("analysis/*.py"),
+        code=code("estimators/*.py", "observables/*.py"),
     output:
         summary="<results>/observables/{potential}/{campaign}/{size}A/summary.csv",
         dipole="<results>/observables/{potential}/{campaign}/{size}A/dipole.csv",
@@ -25,8 +25,7 @@ rule observe_slab:
 
 # where the potential of a cell is computed
 COULOMB = [
-    *(f"engine/{name}.py" for name in ("coulomb", "kspace_sum", "mesh")),
-    "models/reciprocal.py",
+    "electrostatics/*.py",
 ]
 
 
@@ -34,7 +33,7 @@ rule observe_bulk:
     """ΔV of a periodic cell and its correlation (paper, S1.2.3)."""
     input:
         trajectories=replicas,
-        code=code("analysis/*.py", *COULOMB),
+        code=code("estimators/*.py", "observables/*.py", *COULOMB),
     output:
         summary="<results>/observables/{potential}/{campaign}/{size}A/summary.csv",
         potential="<results>/observables/{potential}/{campaign}/{size}A/potential.csv",
@@ -56,7 +55,7 @@ rule observe_rdf:
     """Radial distributions of a periodic cell (paper, Fig. S7)."""
     input:
         trajectories=replicas,
-        code=code("analysis/*.py"),
+        code=code("estimators/*.py", "observables/*.py"),
     output:
         "<results>/observables/{potential}/{campaign}/{size}A/rdf.csv",
     log:

@@ -3,7 +3,7 @@ rule table_errors:
     """Errors of all models on held-out frames (Table S5)."""
     input:
         errors=expand("<results>/models/{potential}/errors.csv", potential=EVALUATED),
-        code=code("tables.py"),
+        code=code("products/tables.py"),
     output:
         csv=report(
             "<results>/tables/table_errors.csv",
@@ -25,7 +25,7 @@ rule table_runs:
     """Cells, lengths and temperatures of all runs (Tables S6 and S7)."""
     input:
         **{name: observables(name, "summary") for name in CONFIG.campaigns},
-        code=code("tables.py"),
+        code=code("products/tables.py"),
     output:
         csv=report(
             "<results>/tables/table_runs.csv",
@@ -48,7 +48,7 @@ rule table_jobs:
     """Electronic-structure jobs: where they lie, and what became of them."""
     input:
         summaries=of_jobs("summary", *FRAME_SETS),
-        code=code("tables.py"),
+        code=code("products/tables.py"),
     output:
         csv=report(
             "<results>/tables/table_jobs.csv",

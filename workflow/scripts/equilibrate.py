@@ -3,8 +3,8 @@
 from ase.io import write
 
 from falsemetal.config import parse_config
+from falsemetal.datasets.sampling import equilibrate
 from falsemetal.progress import Progress, log_to
-from falsemetal.references.sampling import equilibrate
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

@@ -6,9 +6,9 @@ import torch
 
 from falsemetal.config import parse_config
 from falsemetal.datasets.io import read_frames
-from falsemetal.models.errors import error_table
-from falsemetal.models.loading import load_potential
-from falsemetal.models.store import torch_device
+from falsemetal.potentials.evaluation import error_table
+from falsemetal.potentials.loading import load_potential
+from falsemetal.potentials.store import torch_device
 from falsemetal.progress import log_to
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from falsemetal.config import BPNNPPotential, parse_config
 from falsemetal.datasets.sources import find_source
-from falsemetal.models.bpnnp.files import committee_files
-from falsemetal.models.bpnnp.store import keep_committee
-from falsemetal.models.store import ModelError
+from falsemetal.potentials.bpnnp.files import committee_files
+from falsemetal.potentials.bpnnp.store import keep_committee
+from falsemetal.potentials.store import ModelError
+from falsemetal.programs.cp2k import cp2k_data
 from falsemetal.progress import log_to, logger
 from falsemetal.provenance import stamp
-from falsemetal.references.cp2k import cp2k_data
 
 
 def find_files(potential: BPNNPPotential) -> tuple[str, dict[str, Path]]:

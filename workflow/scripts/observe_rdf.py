@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from falsemetal.analysis.bulk_rdf import observe_rdf
 from falsemetal.config import parse_config
+from falsemetal.observables.bulk_rdf import observe_rdf
 from falsemetal.progress import log_to
 
 if __name__ == "__main__":

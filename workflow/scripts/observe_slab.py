@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from falsemetal.analysis.slab import observe_slab
 from falsemetal.config import parse_config
+from falsemetal.observables.slab import observe_slab
 from falsemetal.progress import log_to
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from falsemetal.config import parse_config
 from falsemetal.datasets.io import write_frames
+from falsemetal.datasets.sampling import sample_labelled_frames, sampling_steps
 from falsemetal.progress import Progress, log_to
-from falsemetal.references.sampling import sample_labelled_frames, sampling_steps
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

@@ -5,10 +5,10 @@ from pathlib import Path
 from ase.io import read
 
 from falsemetal.config import parse_config
-from falsemetal.models.bpnnp.store import kept_committee
+from falsemetal.potentials.bpnnp.store import kept_committee
 from falsemetal.progress import Progress, log_to
 from falsemetal.provenance import stamp
-from falsemetal.references.cp2k_dynamics import run_cp2k_nnp
+from falsemetal.simulation.cp2k import run_cp2k_nnp
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

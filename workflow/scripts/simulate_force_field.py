@@ -5,7 +5,7 @@ from ase.io import read
 from falsemetal.config import parse_config
 from falsemetal.progress import Progress, log_to
 from falsemetal.provenance import stamp
-from falsemetal.references.dynamics import run_force_field
+from falsemetal.simulation.force_field import run_force_field
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

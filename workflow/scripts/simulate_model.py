@@ -6,13 +6,13 @@ import torch
 from ase.io import read
 
 from falsemetal.config import parse_config
-from falsemetal.dynamics.calculator import ModelCalculator
-from falsemetal.dynamics.interruption import Interruption
-from falsemetal.dynamics.langevin import run_langevin
-from falsemetal.models.loading import load_potential
-from falsemetal.models.store import describe_model, torch_device
+from falsemetal.potentials.calculator import ModelCalculator
+from falsemetal.potentials.loading import load_potential
+from falsemetal.potentials.store import describe_model, torch_device
 from falsemetal.progress import Progress, log_to
 from falsemetal.provenance import stamp
+from falsemetal.simulation.interruption import Interruption
+from falsemetal.simulation.langevin import run_langevin
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from falsemetal.config import parse_config
+from falsemetal.products.tables import save_table, table_errors
 from falsemetal.progress import log_to
 from falsemetal.provenance import stamp, write_stamp
-from falsemetal.tables import save_table, table_errors
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from falsemetal.config import parse_config
+from falsemetal.products.tables import read_job_tables, save_table, table_jobs
 from falsemetal.progress import log_to
 from falsemetal.provenance import stamp, write_stamp
-from falsemetal.tables import read_job_tables, save_table, table_jobs
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

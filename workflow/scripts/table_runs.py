@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from falsemetal.config import parse_config
+from falsemetal.products.tables import read_tables, save_table, table_runs
 from falsemetal.progress import log_to
 from falsemetal.provenance import stamp, write_stamp
-from falsemetal.tables import read_tables, save_table, table_runs
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

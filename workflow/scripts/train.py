@@ -7,8 +7,8 @@ import torch
 from falsemetal.config import parse_config
 from falsemetal.datasets.io import read_frames
 from falsemetal.locks import lock
-from falsemetal.models.store import save_model
-from falsemetal.models.training import train
+from falsemetal.potentials.store import save_model
+from falsemetal.potentials.training.loop import train
 from falsemetal.progress import Progress, log_to
 from falsemetal.provenance import stamp
 

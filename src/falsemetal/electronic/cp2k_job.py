@@ -10,7 +10,7 @@ from ase import Atoms
 from falsemetal.config import Cp2kSettings, Functional
 from falsemetal.electronic.errors import JobError
 from falsemetal.electronic.structure import Layer
-from falsemetal.references.cp2k_input import format_input, structure_sections
+from falsemetal.programs.cp2k_input import format_input, structure_sections
 from falsemetal.units import BOHR, HARTREE
 
 PROJECT = re.compile(r"^ *PROJECT +(job-\w+)$", re.MULTILINE)

@@ -10,7 +10,6 @@ from ase import Atoms
 from ase.io.cube import read_cube
 from numpy.typing import NDArray
 
-from falsemetal.analysis.dipole import lateral_area
 from falsemetal.config import DensityOfStates
 from falsemetal.electronic.cp2k_job import PROJECT
 from falsemetal.electronic.density_of_states import smear_levels
@@ -18,7 +17,8 @@ from falsemetal.electronic.errors import ResultError
 from falsemetal.electronic.profiles import Grid
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer
-from falsemetal.references.cp2k import ABORTED, INPUT, LOG, essence
+from falsemetal.estimators.dipole import lateral_area
+from falsemetal.programs.cp2k import ABORTED, INPUT, LOG, essence
 from falsemetal.units import BOHR, HARTREE
 
 FloatArray = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from falsemetal.analysis.statistics import CONFIDENCE
+from falsemetal.estimators.statistics import CONFIDENCE
 
 FloatArray = NDArray[np.float64]
 

@@ -19,9 +19,9 @@ from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.selection import structure_checksum
 from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
+from falsemetal.programs import cp2k
+from falsemetal.programs.process import run_program
 from falsemetal.progress import logger
-from falsemetal.references import cp2k
-from falsemetal.references.program import run_program
 
 MANIFEST, STRUCTURE, GUIDE = "manifest.json", "structure.extxyz", "README.md"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from falsemetal.dynamics.trajectory import Trajectory
+from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.units import EPSILON_0
 
 DECIMALS = 6

@@ -7,8 +7,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from falsemetal.analysis.molecules import HYDROGEN, OXYGEN, orthorhombic_box
 from falsemetal.electronic.selection import DECIMALS
+from falsemetal.systems.molecules import HYDROGEN, OXYGEN, orthorhombic_box
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+"""Labels of the force field: energies and forces from a bare re-evaluation."""
+
+from collections.abc import Iterable
+
+from ase import Atoms
+
+from falsemetal.config import WaterForceField
+from falsemetal.potentials.force_field.engine import LABEL_ELECTROSTATICS, LammpsEngine
+
+
+def label_frames(
+    frames: Iterable[Atoms],
+    force_field: WaterForceField,
+) -> list[Atoms]:
+    """Label copies of frames with energies and forces of the bare force field.
+
+    Each frame is evaluated by an engine of its own, without thermostat or barostat: a label
+    depends on its frame alone.
+
+    Parameters
+    ----------
+    frames
+        Order O, H, H by molecule, ions anywhere between; each may have its own cell.
+    force_field
+        Reference that labels.
+
+    Raises
+    ------
+    UnsupportedStructureError
+        For frames that the force field cannot treat.
+    """
+    labelled = []
+    for frame in frames:
+        copy = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
+        copy.info = dict(frame.info)
+        with LammpsEngine(frame, force_field, electrostatics=LABEL_ELECTROSTATICS) as engine:
+            engine.command("run 0 post no")
+            copy.info["REF_energy"] = engine.potential_energy_eV
+            copy.arrays["REF_forces"] = engine.forces
+        labelled.append(copy)
+    return labelled

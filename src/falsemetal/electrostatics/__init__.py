@@ -1,0 +1,1 @@
+"""Coulomb energies of Gaussian multipoles: direct sums, particle mesh, potentials of cells."""

@@ -1,0 +1,189 @@
+"""Field of Gaussian multipoles at the atoms on a mesh, in time and memory linear in the cell.
+
+The multipoles are spread by B-splines (Essmann et al., doi:10.1063/1.470117), the kernel is applied
+between two Fourier transforms, and the potential is read off by the same splines and their
+derivatives. As the Gaussians are smooth there is no real-space part.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from falsemetal.electrostatics.reciprocal import cell_volume, gaussian_kernel
+from falsemetal.potentials.fast.field import Field
+from falsemetal.units import EPSILON_0
+
+SPLINE_ORDER = 8
+OVERSAMPLING = 1.8
+"""Highest frequency of the mesh over that of the sum."""
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A cell's mesh.
+
+    Attributes
+    ----------
+    inverse_cell
+        Shape (3, 3), 1/Å, float64.
+    shape
+        Points along each lattice vector.
+    kernel
+        Potential of the mesh's charges in Fourier space, V/e; shape of `rfftn`'s result.
+    """
+
+    inverse_cell: Tensor
+    shape: tuple[int, int, int]
+    kernel: Tensor
+
+
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)
+def coulomb_mesh(
+    cell: tuple[tuple[float, ...], ...],
+    cutoff_per_A: float,
+    smearing_A: float,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Mesh:
+    """Mesh of a cell with its kernel.
+
+    It holds Coulomb's, the Gaussians' and, twice, the inverse of the splines' own transform.
+    """
+    vectors = torch.tensor(cell, dtype=torch.float64, device=device)
+    volume = cell_volume(cell)
+    inverse = torch.linalg.inv(vectors)
+    # k·a_i = 2π n_i bounds n_i within the sphere, in skewed cells too
+    n_max = [cutoff_per_A * float(v.norm()) / (2.0 * math.pi) for v in vectors]
+    shape = tuple(_fast_size(max(2.0 * OVERSAMPLING * n, SPLINE_ORDER + 1)) for n in n_max)
+    orders = [torch.fft.fftfreq(k, 1.0 / k, dtype=torch.float64, device=device) for k in shape]
+    orders[2] = torch.fft.rfftfreq(shape[2], 1.0 / shape[2], dtype=torch.float64, device=device)
+    n_1, n_2, n_3 = torch.meshgrid(*orders, indexing="ij")
+    k = [
+        2.0 * math.pi * (n_1 * inverse[axis, 0] + n_2 * inverse[axis, 1] + n_3 * inverse[axis, 2])
+        for axis in range(3)
+    ]
+    k_squared = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
+    kernel = gaussian_kernel(k_squared, cutoff_per_A, smearing_A)
+    for axis, (n, size) in enumerate(zip(orders, shape, strict=True)):
+        transform = _spline_transform(n / size)
+        place = [1, 1, 1]
+        place[axis] = -1
+        kernel = kernel / transform.square().view(place)
+    # irfftn divides by the number of points
+    kernel = kernel * math.prod(shape) / (volume * EPSILON_0)
+    return Mesh(inverse, shape, kernel.to(dtype))
+
+
+def _fast_size(least: float) -> int:
+    """Return the next even size whose only factors are 2, 3 and 5."""
+    size = 2 * math.ceil(0.5 * least)
+    while True:
+        rest = size
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return size
+        size += 2
+
+
+def _spline_values(t: Tensor, order: int = SPLINE_ORDER) -> tuple[Tensor, Tensor, Tensor]:
+    """Cardinal B-spline at the mesh points around an atom, and two derivatives by its position.
+
+    Parameters
+    ----------
+    t
+        Distance to the mesh point below, in spacings, shape (n,).
+
+    Returns
+    -------
+    tuple of Tensor
+        Values, first and second derivatives at the points −order/2 + 1 … order/2, shape (n, order).
+    """
+    rows = [torch.stack([1.0 - t, t], 1)]
+    for degree in range(3, order + 1):
+        rows.append(_raise_order(rows[-1], t, degree))
+    lowest, lower, values = rows[-3:]
+    pad = torch.nn.functional.pad
+    first = pad(lower, (1, 0)) - pad(lower, (0, 1))
+    second = pad(lowest, (2, 0)) - 2.0 * pad(lowest, (1, 1)) + pad(lowest, (0, 2))
+    return values, first, second
+
+
+def _raise_order(lower: Tensor, t: Tensor, order: int) -> Tensor:
+    """Recursion of cardinal B-splines: M_n(x) = (x M_{n−1}(x) + (n − x) M_{n−1}(x − 1))/(n − 1)."""
+    pad = torch.nn.functional.pad
+    # point j of the new row sees the spline at x = t + order − 1 − j
+    x = t[:, None] + torch.arange(order - 1, -1, -1, device=t.device).to(t)
+    return (x * pad(lower, (1, 0)) + (order - x) * pad(lower, (0, 1))) / (order - 1)
+
+
+def _spline_transform(frequency: Tensor) -> Tensor:
+    """Sum over the mesh points of spline times phase; frequency in turns per spacing."""
+    on_points = _spline_values(frequency.new_zeros(1))[0][0]
+    offsets = torch.arange(SPLINE_ORDER, device=frequency.device) - SPLINE_ORDER // 2 + 1
+    return torch.cos(2.0 * math.pi * frequency[:, None] * offsets) @ on_points
+
+
+def field_by_mesh(
+    charges: Tensor,
+    dipoles: Tensor | None,
+    positions: Tensor,
+    cell: tuple[tuple[float, ...], ...],
+    *,
+    smearing_A: float,
+    cutoff_per_A: float,
+) -> Field:
+    """Field at the atoms; arguments as in `electrostatics.coulomb.coulomb_response`."""
+    mesh = coulomb_mesh(cell, cutoff_per_A, smearing_A, charges.dtype, positions.device)
+    sizes = torch.tensor(mesh.shape, device=positions.device)
+    place = (positions.double() @ mesh.inverse_cell) * sizes
+    below = place.floor()
+    t = (place - below).to(charges)
+    splines = [_spline_values(t[:, axis]) for axis in range(3)]
+    offsets = torch.arange(SPLINE_ORDER, device=positions.device) - SPLINE_ORDER // 2 + 1
+    index = (below.long()[:, :, None] + offsets) % sizes[:, None]
+    strides = torch.tensor([mesh.shape[1] * mesh.shape[2], mesh.shape[2], 1], device=index.device)
+    index = index * strides[:, None]
+    points = index[:, 0, :, None, None] + index[:, 1, None, :, None] + index[:, 2, None, None, :]
+
+    (w_x, d_x, _), (w_y, d_y, _), (w_z, d_z, _) = splines
+    plane, column = charges[:, None, None] * w_x[:, :, None] * w_y[:, None], w_z
+    spread = plane[..., None] * column[:, None, None]
+    scale = sizes.to(charges)
+    if dipoles is not None:
+        m = (dipoles @ mesh.inverse_cell.to(charges)) * scale
+        lateral = m[:, 0, None, None] * d_x[:, :, None] * w_y[:, None]
+        lateral = lateral + m[:, 1, None, None] * w_x[:, :, None] * d_y[:, None]
+        spread = spread + lateral[..., None] * w_z[:, None, None]
+        upward = m[:, 2, None, None] * w_x[:, :, None] * w_y[:, None]
+        spread = spread + upward[..., None] * d_z[:, None, None]
+    density = spread.new_zeros(math.prod(mesh.shape))
+    density.index_add_(0, points.flatten(), spread.flatten())
+    transformed = torch.fft.rfftn(density.view(mesh.shape)) * mesh.kernel
+    on_mesh = torch.fft.irfftn(transformed, mesh.shape).flatten()
+    # faster than indexing with `points` themselves
+    potential = on_mesh.index_select(0, points.flatten()).view(points.shape)
+
+    # contract z, then y, then x, each with the spline and its derivatives
+    along = [torch.stack(of_axis, 1) for of_axis in splines]
+    read = torch.einsum("nxyz,ncz->nxyc", potential, along[2])
+    read = torch.einsum("nxyc,nby->nxbc", read, along[1])
+    read = torch.einsum("nxbc,nax->nabc", read, along[0])
+    gradient = scale * torch.stack([read[:, 1, 0, 0], read[:, 0, 1, 0], read[:, 0, 0, 1]], 1)
+    along_dipole = None
+    if dipoles is not None:
+        hessian = torch.stack(
+            [
+                torch.stack([read[:, 2, 0, 0], read[:, 1, 1, 0], read[:, 1, 0, 1]], 1),
+                torch.stack([read[:, 1, 1, 0], read[:, 0, 2, 0], read[:, 0, 1, 1]], 1),
+                torch.stack([read[:, 1, 0, 1], read[:, 0, 1, 1], read[:, 0, 0, 2]], 1),
+            ],
+            1,
+        )
+        along_dipole = scale * torch.einsum("nij,nj->ni", hessian, m)
+    return Field(read[:, 0, 0, 0], gradient, along_dipole).by_cartesian(mesh.inverse_cell)

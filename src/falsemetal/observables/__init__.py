@@ -1,0 +1,1 @@
+"""Observables of trajectories: tidy tables with intervals."""

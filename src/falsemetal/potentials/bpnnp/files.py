@@ -1,0 +1,188 @@
+"""Reader of n2p2's and RuNNer's files: `input.nn`, `scaling.data`, `weights.*.data`.
+
+Lengths in the files are in bohr and energies in Ha; what is read is in Å and eV.
+"""
+
+import itertools
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from falsemetal.potentials.bpnnp.settings import Settings, read_settings
+from falsemetal.potentials.store import ModelError
+from falsemetal.units import HARTREE
+
+INPUT = "input.nn"
+SCALING = "scaling.data"
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a member makes of the symmetry functions of one element.
+
+    Attributes
+    ----------
+    offset, factor, lower
+        An input of the network is `lower + factor · (G − offset)`; the first two have the shape
+        (n_functions,).
+    weights
+        Of each layer, shape (n_in, n_out).
+    biases
+        Of each layer, shape (n_out,). The last layer gives the energy in eV.
+    """
+
+    offset: np.ndarray
+    factor: np.ndarray
+    lower: float
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Committee:
+    """Members that share elements and symmetry functions.
+
+    Attributes
+    ----------
+    settings
+        What they share.
+    members
+        For each member its networks by atomic number.
+    """
+
+    settings: Settings
+    members: tuple[dict[int, Network], ...]
+
+
+def read_committee(directory: str | Path) -> Committee:
+    """Read a folder that holds members `nnp-*`, or is one member itself.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, says what is not supported, or the members do not fit together.
+    """
+    folders = _member_folders(Path(directory))
+    first = read_settings(folders[0] / INPUT)
+    for folder in folders[1:]:
+        _check_same(folders[0], first, folder, read_settings(folder / INPUT))
+    return Committee(first, tuple(_read_member(folder, first) for folder in folders))
+
+
+def committee_files(directory: str | Path) -> dict[str, Path]:
+    """Files of a committee's members by their path in its folder.
+
+    Raises
+    ------
+    ModelError
+        As :func:`read_committee`.
+    """
+    directory = Path(directory)
+    elements = read_committee(directory).settings.elements
+    names = [INPUT, SCALING, *(_weights_name(element) for element in elements)]
+    paths = [folder / name for folder in _member_folders(directory) for name in names]
+    return {str(path.relative_to(directory)): path for path in paths}
+
+
+def _member_folders(directory: Path) -> list[Path]:
+    folders = sorted(path for path in directory.glob("nnp-*") if path.is_dir())
+    return folders or [directory]
+
+
+def _weights_name(element: int) -> str:
+    return f"weights.{element:03d}.data"
+
+
+def _check_same(first: Path, expected: Settings, other: Path, found: Settings) -> None:
+    differing = [
+        field.name.replace("_", " ")
+        for field in fields(Settings)
+        if getattr(found, field.name) != getattr(expected, field.name)
+    ]
+    if differing:
+        raise ModelError(
+            f"{other / INPUT}: {', '.join(differing)} other than in {first / INPUT}; members of a "
+            "committee share them: give each its own folder"
+        )
+
+
+def _read_member(folder: Path, settings: Settings) -> dict[int, Network]:
+    scaling = _read_scaling(folder / SCALING, settings)
+    return {
+        element: Network(
+            *scaling[element],
+            settings.scale_min,
+            *_read_weights(folder / _weights_name(element), settings, element),
+        )
+        for element in settings.elements
+    }
+
+
+def _read_scaling(path: Path, settings: Settings) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Offset and factor of each element's functions; elements are counted by atomic number."""
+    table = _read_table(path)
+    found = {}
+    for index, element in enumerate(settings.elements, start=1):
+        rows = table[table[:, 0] == index]
+        n_functions = len(settings.functions[element])
+        if not np.array_equal(rows[:, 1], np.arange(1, n_functions + 1)):
+            raise ModelError(
+                f"{path}: element {index} has {len(rows)} symmetry functions, {INPUT} "
+                f"{n_functions}; take both files from one training"
+            )
+        least, largest, mean = rows[:, 2:5].T
+        if not (largest > least).all():
+            constant = ", ".join(f"{number:.0f}" for number in rows[largest <= least, 1])
+            raise ModelError(
+                f"{path}: of element {index}, symmetry function {constant} never varies and "
+                "cannot be scaled; train without it"
+            )
+        offset = mean if settings.center else least
+        found[element] = offset, (settings.scale_max - settings.scale_min) / (largest - least)
+    return found
+
+
+def _read_weights(
+    path: Path, settings: Settings, element: int
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    widths = [len(settings.functions[element]), *settings.hidden_nodes, 1]
+    shapes = list(itertools.pairwise(widths))
+    weights = [np.full(shape, np.nan) for shape in shapes]
+    biases = [np.full(shape[1], np.nan) for shape in shapes]
+    lines = _lines(path)
+    try:
+        for line in lines:
+            value, kind, _, layer, node, *end = line
+            if kind == "a":
+                weights[int(layer)][int(node) - 1, int(end[1]) - 1] = float(value)
+            else:
+                biases[int(layer) - 1][int(node) - 1] = float(value)
+    except (ValueError, IndexError) as error:
+        raise ModelError(
+            f"{path}: {' '.join(line)!r} does not fit layers of {widths} nodes, which follow from "
+            f"{INPUT}; take both files from one training"
+        ) from error
+    if any(np.isnan(values).any() for values in (*weights, *biases)):
+        raise ModelError(f"{path}: fewer weights than layers of {widths} nodes have")
+    weights[-1] *= HARTREE
+    biases[-1] *= HARTREE
+    return tuple(weights), tuple(biases)
+
+
+def _lines(path: Path) -> list[list[str]]:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    fields = (line.split("#")[0].split() for line in lines)
+    return [line for line in fields if line]
+
+
+def _read_table(path: Path) -> np.ndarray:
+    try:
+        # RuNNer ends the file with the range of energies
+        rows = [line[:5] for line in _lines(path) if len(line) > 2]
+        return np.array([[float(x) for x in row] for row in rows]).reshape(-1, 5)
+    except ValueError as error:
+        raise ModelError(f"{path}: not a table of five or six columns ({error})") from error

@@ -1,0 +1,242 @@
+"""What `input.nn` says: elements, symmetry functions, shape of the networks."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ase.data import atomic_numbers
+
+from falsemetal.potentials.store import ModelError
+from falsemetal.units import BOHR, HARTREE
+
+T = TypeVar("T")
+
+RADIAL, ANGULAR = 2, 3
+TANH_CUBED = 2
+
+NOT_SUPPORTED = {
+    "normalize_nodes": "inputs of nodes are not normalised",
+    "scale_symmetry_functions_sigma": "scaling is by minimum and maximum",
+    "mean_energy": "energies are not normalised",
+    "conv_energy": "energies are not normalised",
+    "conv_length": "lengths are not normalised",
+    "element_hidden_layers_short": "all elements have the same layers",
+    "element_nodes_short": "all elements have the same layers",
+    "element_activation_short": "all elements have the same layers",
+    "element_symfunction_short": "symfunction_short for every function",
+    "global_symfunction_short": "symfunction_short for every function",
+    "use_electrostatics": "short-ranged energies alone",
+    "electrostatic_type": "short-ranged energies alone",
+    "nnp_gen": "short-ranged energies alone",
+    "nnp_type": "short-ranged energies alone",
+    "nn_type": "short-ranged energies alone",
+    "use_vdw": "short-ranged energies alone",
+}
+"""Keys that change the energy in ways unknown here, and what is known instead."""
+
+
+@dataclass(frozen=True)
+class SymmetryFunction:
+    """Radial (type 2) or narrow angular (type 3) function of n2p2.
+
+    With fc(r) = tanh³(1 − r/r_cut), and j, k of the two elements in `neighbours`,
+
+    radial: Σ_j exp(−η (r_ij − shift)²) fc(r_ij);
+
+    angular: 2^(1−ζ) Σ_{j<k} (1 + λ cos θ_jik)^ζ exp(−η (r_ij² + r_ik² + r_jk²))
+    fc(r_ij) fc(r_ik) fc(r_jk).
+
+    Attributes
+    ----------
+    neighbours
+        Atomic numbers: one for a radial function, two, ascending, for an angular one.
+    eta_per_A2
+        η.
+    shift_A
+        0 for an angular function.
+    sign
+        λ, 1 or −1; 0 for a radial function.
+    zeta
+        ζ; 0 for a radial function.
+    """
+
+    neighbours: tuple[int, ...]
+    eta_per_A2: float
+    shift_A: float = 0.0
+    sign: int = 0
+    zeta: int = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Contents of `input.nn` that energies depend on.
+
+    Attributes
+    ----------
+    elements
+        Atomic numbers in ascending order.
+    functions
+        By atomic number of the central atom, in the order of scaling and weights.
+    r_cut_A
+        Cutoff of all functions.
+    atomic_energies_eV
+        By atomic number; zero where the file has none.
+    hidden_nodes
+        Nodes of each hidden layer.
+    center
+        Whether the mean of a function is subtracted rather than its minimum.
+    scale_min, scale_max
+        Range that a function is scaled to.
+    """
+
+    elements: tuple[int, ...]
+    functions: dict[int, tuple[SymmetryFunction, ...]]
+    r_cut_A: float
+    atomic_energies_eV: dict[int, float]
+    hidden_nodes: tuple[int, ...]
+    center: bool
+    scale_min: float
+    scale_max: float
+
+
+def read_settings(path: Path) -> Settings:
+    """Read `input.nn`.
+
+    Raises
+    ------
+    ModelError
+        If something is missing or not supported; names the file and the line.
+    """
+    return _Reader(path).settings()
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            text = path.read_text()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+        self.lines: dict[str, list[tuple[int, list[str]]]] = {}
+        for number, line in enumerate(text.splitlines(), start=1):
+            key, *values = line.replace("!", "#").split("#")[0].split() or [""]
+            if key in NOT_SUPPORTED:
+                raise self.error(number, f"{key} is not supported, but {NOT_SUPPORTED[key]}")
+            self.lines.setdefault(key, []).append((number, values))
+
+    def error(self, line: int, message: str) -> ModelError:
+        return ModelError(f"{self.path}, line {line}: {message}")
+
+    def settings(self) -> Settings:
+        elements = tuple(sorted(self.parsed("elements", atomic_numbers.__getitem__)))
+        self.one("scale_symmetry_functions")
+        self.only("cutoff_type", str(TANH_CUBED), "2 (tanh³)")
+        nodes = tuple(self.parsed("global_nodes_short", int))
+        self.only("global_hidden_layers_short", str(len(nodes)), "as many as global_nodes_short")
+        activation = " ".join([*("t" for _ in nodes), "l"])
+        self.only("global_activation_short", activation, f"{activation} (tanh, then linear)")
+        energies = dict.fromkeys(elements, 0.0)
+        for number, values in self.lines.get("atom_energy", []):
+            try:
+                symbol, value = values[:2]
+                energies[atomic_numbers[symbol]] = float(value) * HARTREE
+            except (ValueError, KeyError) as error:
+                raise self.error(number, "atom_energy needs an element and an energy") from error
+        functions, r_cut_A = self.functions(elements)
+        return Settings(
+            elements=elements,
+            functions=functions,
+            r_cut_A=r_cut_A,
+            atomic_energies_eV=energies,
+            hidden_nodes=nodes,
+            center="center_symmetry_functions" in self.lines,
+            scale_min=self.number("scale_min_short", 0.0),
+            scale_max=self.number("scale_max_short", 1.0),
+        )
+
+    def one(self, key: str) -> tuple[int, list[str]]:
+        if key not in self.lines:
+            raise ModelError(f"{self.path}: lacks {key}, without which it is not supported")
+        return self.lines[key][-1]
+
+    def only(self, key: str, value: str, supported: str) -> None:
+        number, values = self.one(key)
+        if " ".join(values) != value:
+            raise self.error(number, f"{key} {' '.join(values)} is not supported, but {supported}")
+
+    def parsed(self, key: str, parse: Callable[[str], T]) -> list[T]:
+        number, values = self.one(key)
+        try:
+            return [parse(value) for value in values]
+        except (ValueError, KeyError) as error:
+            raise self.error(number, f"{key} {' '.join(values)} cannot be read") from error
+
+    def number(self, key: str, default: float) -> float:
+        if key not in self.lines:
+            return default
+        values = self.parsed(key, float)
+        if len(values) != 1:
+            raise self.error(self.one(key)[0], f"{key} needs one number")
+        return values[0]
+
+    def functions(
+        self, elements: tuple[int, ...]
+    ) -> tuple[dict[int, tuple[SymmetryFunction, ...]], float]:
+        parsed = list(self.parsed_functions())
+        cutoffs = {cutoff for _, cutoff, _ in parsed}
+        if len(cutoffs) != 1:
+            raise ModelError(f"{self.path}: cutoffs {sorted(cutoffs)}; one for all is supported")
+        by_centre = {
+            element: tuple(sorted((f for centre, _, f in parsed if centre == element), key=_order))
+            for element in elements
+        }
+        return by_centre, cutoffs.pop() * BOHR
+
+    def parsed_functions(self) -> Iterator[tuple[int, float, SymmetryFunction]]:
+        """Central element, cutoff in bohr, function."""
+        for number, values in self.lines.get("symfunction_short", []):
+            try:
+                yield _parse(values)
+            except (ValueError, KeyError, IndexError) as error:
+                raise self.error(
+                    number,
+                    f"symfunction_short {' '.join(values)} is not supported, but type 2 (element, "
+                    "2, element, η, shift, cutoff) and type 3 (element, 3, two elements, η, "
+                    "λ = ±1, whole ζ, cutoff)",
+                ) from error
+
+
+def _parse(values: list[str]) -> tuple[int, float, SymmetryFunction]:
+    centre, kind = atomic_numbers[values[0]], int(values[1])
+    if kind == RADIAL:
+        neighbour, eta, shift, cutoff = values[2:]
+        function = SymmetryFunction(
+            (atomic_numbers[neighbour],), float(eta) / BOHR**2, float(shift) * BOHR
+        )
+        return centre, float(cutoff), function
+    if kind != ANGULAR:
+        raise ValueError(f"type {kind}")
+    *pair, eta, sign, zeta, cutoff = values[2:]
+    if len(pair) != 2 or abs(float(sign)) != 1.0 or not float(zeta).is_integer():
+        raise ValueError("an angular function of another kind")
+    first, second = sorted(atomic_numbers[symbol] for symbol in pair)
+    function = SymmetryFunction(
+        (first, second),
+        float(eta) / BOHR**2,
+        sign=round(float(sign)),
+        zeta=int(float(zeta)),
+    )
+    return centre, float(cutoff), function
+
+
+def _order(function: SymmetryFunction) -> tuple[float, ...]:
+    """n2p2's order: type, η, shift, ζ, λ, elements; scaling and weights follow it."""
+    return (
+        len(function.neighbours),
+        function.eta_per_A2,
+        function.shift_A,
+        function.zeta,
+        function.sign,
+        *function.neighbours,
+    )

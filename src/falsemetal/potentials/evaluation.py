@@ -1,0 +1,88 @@
+"""Errors of a model on held-out frames (paper, Table S5)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from ase import Atoms
+
+from falsemetal.potentials.bpnnp.committee import BPNNP, predict_members
+from falsemetal.potentials.mace.model import ShortRangedMACE, predict
+from falsemetal.potentials.training.batches import label_graphs
+
+
+def error_table(
+    model: ShortRangedMACE | BPNNP,
+    frames: Sequence[Atoms],
+    *,
+    device: torch.device,
+    seed: int,
+    resamples: int = 1000,
+) -> pd.DataFrame:
+    """Root-mean-square errors by config type, with 95 % intervals from a bootstrap over frames.
+
+    Parameters
+    ----------
+    model
+        Its parameters are frozen.
+    frames
+        With `REF_energy` (eV), `REF_forces` (eV/Å) and `config_type`.
+    device
+        Of the model.
+    seed, resamples
+        Of the bootstrap.
+
+    Returns
+    -------
+    One row per config type and one called `all`: `config_type, n_frames,
+    rmse_energy_meV_per_atom, rmse_force_meV_per_A`, each error with `_low` and `_high`. Of a
+    committee also `committee_std_force_meV_per_A`, the root of its members' mean variance.
+    """
+    rows = []
+    for atoms, item in zip(frames, label_graphs(frames, model), strict=True):
+        item = item.to(device)  # noqa: PLW2901
+        energies, forces = predict(model, item.graph)
+        energy_error = float((energies - item.energies)[0]) / len(atoms)
+        row = {
+            "config_type": atoms.info["config_type"],
+            "energy": (1000.0 * energy_error) ** 2,
+            "force": 1e6 * float(((forces - item.forces) ** 2).sum()),
+            "components": 3 * len(atoms),
+        }
+        if isinstance(model, BPNNP):
+            deviation = predict_members(model, item.graph).force_deviation_eV_per_A
+            row["variance"] = 1e6 * float((deviation**2).sum())
+        rows.append(row)
+    squares = pd.DataFrame(rows)
+    groups = [*squares.groupby("config_type"), ("all", squares)]
+    generator = np.random.default_rng(seed)
+    return pd.DataFrame(
+        [{"config_type": name} | _summary(group, generator, resamples) for name, group in groups]
+    )
+
+
+def _summary(
+    squares: pd.DataFrame, generator: np.random.Generator, resamples: int
+) -> dict[str, float]:
+    n_frames = len(squares)
+    energy, force, components = (
+        squares[key].to_numpy() for key in ("energy", "force", "components")
+    )
+
+    def rmse(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (
+            np.sqrt(energy[chosen].mean(-1)),
+            np.sqrt(force[chosen].sum(-1) / components[chosen].sum(-1)),
+        )
+
+    drawn = rmse(generator.integers(n_frames, size=(resamples, n_frames)))
+    summary: dict[str, float] = {"n_frames": n_frames}
+    keys = ("rmse_energy_meV_per_atom", "rmse_force_meV_per_A")
+    for key, value, sample in zip(keys, rmse(np.arange(n_frames)), drawn, strict=True):
+        low, high = np.quantile(sample, [0.025, 0.975])
+        summary |= {key: float(value), f"{key}_low": float(low), f"{key}_high": float(high)}
+    if "variance" in squares:
+        mean_variance = squares["variance"].sum() / components.sum()
+        summary["committee_std_force_meV_per_A"] = float(np.sqrt(mean_variance))
+    return summary

@@ -1,0 +1,8 @@
+"""Trained models evaluated fast: the same numbers in less time and memory.
+
+A model's learned functions are read from its modules once: radial networks become splines, learned
+products become polynomials of the species present. Neighbours stand in padded rows, so that no
+array changes its shape during a run and sums over neighbours are matrix products.
+"""
+
+import falsemetal.potentials  # noqa: F401  (imports mace before e3nn)

@@ -1,0 +1,95 @@
+"""Energy of one structure by a committee of Behler-Parrinello networks, in the fast form.
+
+Edges within the cutoff are sorted by the species of either end before every evaluation, so that a
+symmetry function is a sum over one or two blocks of them; the networks of all members are one
+batched product.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from falsemetal.potentials.bpnnp.committee import BPNNP, ElementNetworks
+from falsemetal.potentials.fast.blocks import EdgeBlocks
+from falsemetal.potentials.fast.neighbours import Neighbours
+from falsemetal.potentials.fast.symmetry import CentreFunctions
+
+
+class CommitteeEvaluator(torch.nn.Module):
+    """A committee, for some species, by which the atoms are sorted.
+
+    Parameters
+    ----------
+    model
+        Plain model.
+    species
+        Index into the model's elements of each species present, ascending.
+    """
+
+    def __init__(self, model: BPNNP, species: Sequence[int]) -> None:
+        super().__init__()
+        present = [model.elements[index] for index in species]
+        self.blocks = EdgeBlocks(model.r_cut_A, model.dtype)
+        self.functions = torch.nn.ModuleList(
+            CentreFunctions(model.settings.functions[element], present, model.r_cut_A)
+            for element in present
+        )
+        self.networks = torch.nn.ModuleList(FoldedNetworks(model.networks[i]) for i in species)
+        self.register_buffer("atomic_energies_eV", model.atomic_energies_eV[list(species)])
+        self.compiled = False
+
+    def forward(
+        self,
+        positions: Tensor,
+        neighbours: Neighbours,
+        cell: Tensor,
+        counts: Sequence[int],
+        *,
+        slab: bool | Tensor,
+    ) -> Tensor:
+        """Mean energy in eV; arguments as in `potentials.fast.evaluator.Evaluator`."""
+        energy = self.atomic_energies_eV @ torch.tensor(counts).to(self.atomic_energies_eV)
+        for blocks, functions, networks in zip(
+            self.blocks(positions, neighbours, counts), self.functions, self.networks, strict=True
+        ):
+            energy = energy + networks(functions(blocks)).double().sum()
+        return energy
+
+    def compile_parts(self, n_atoms: int, slots: int) -> bool:
+        """Compile what the time is spent in, for blocks of any shape, as theirs changes."""
+        if not self.compiled:
+            self.blocks.compile_parts()
+            for functions in self.functions:
+                for group in functions.groups:
+                    group.compile_parts()
+        self.compiled = True
+        return True
+
+
+class FoldedNetworks(torch.nn.Module):
+    """Networks of all members for one element; the first layer takes the scaling in.
+
+    Parameters
+    ----------
+    networks
+        Plain form.
+    """
+
+    def __init__(self, networks: ElementNetworks) -> None:
+        super().__init__()
+        weights = [layer.double() for layer in networks.weights]
+        biases = [layer.double()[:, None] for layer in networks.biases]
+        factor, offset = networks.factor.double(), networks.offset.double()
+        biases[0] = biases[0] + (networks.lower - factor * offset)[:, None] @ weights[0]
+        weights[0] = factor[..., None] * weights[0]
+        dtype = networks.factor.dtype
+        self.weights = torch.nn.ParameterList(layer.to(dtype) for layer in weights)
+        self.biases = torch.nn.ParameterList(layer.to(dtype) for layer in biases)
+
+    def forward(self, functions: Tensor) -> Tensor:
+        """Mean of the members' atomic energies in eV, shape (n,), of functions (n, functions)."""
+        x = functions.expand(len(self.weights[0]), *functions.shape)
+        for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = torch.tanh(torch.baddbmm(biases, x, weights))
+        return torch.baddbmm(self.biases[-1], x, self.weights[-1])[..., 0].mean(0)

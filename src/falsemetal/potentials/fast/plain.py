@@ -1,0 +1,51 @@
+"""Models that have no fast form, evaluated as they are on the same neighbour rows."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors
+from falsemetal.potentials.graph import Graph
+
+
+class PlainEvaluator(torch.nn.Module):
+    """A model for a fixed composition with the atoms sorted by species.
+
+    Parameters
+    ----------
+    model
+        Gives energies in eV, shape (n_graphs,), of a :class:`falsemetal.potentials.graph.Graph`.
+    species
+        Index into the model's elements of each species present, ascending.
+    """
+
+    def __init__(self, model: torch.nn.Module, species: Sequence[int]) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("species", torch.tensor(list(species)))
+
+    def forward(
+        self,
+        positions: Tensor,
+        neighbours: Neighbours,
+        cell: Tensor,
+        counts: Sequence[int],
+        *,
+        slab: bool | Tensor,
+    ) -> Tensor:
+        """Energy in eV; arguments as in :class:`falsemetal.potentials.fast.evaluator.Evaluator`."""
+        with torch.no_grad():
+            near = edge_vectors(positions, neighbours).square().sum(-1) < self.model.r_cut_A**2
+        receivers = torch.arange(len(positions), device=positions.device)[:, None].expand_as(near)
+        each = torch.cat([s.expand(n) for s, n in zip(self.species, counts, strict=True)])
+        graph = Graph(
+            positions=positions,
+            species=each,
+            edge_index=torch.stack([neighbours.senders[near], receivers[near]]),
+            shifts=neighbours.shifts[near],
+            cells=cell[None],
+            slab=torch.as_tensor(slab, device=positions.device)[None],
+            batch=torch.zeros_like(each),
+        )
+        return self.model(graph)[0]

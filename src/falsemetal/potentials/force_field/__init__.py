@@ -1,0 +1,1 @@
+"""The flexible three-site water model through LAMMPS."""

@@ -1,0 +1,1 @@
+"""MACE models, short-ranged and with split charges."""

@@ -1,0 +1,165 @@
+"""The short-ranged MACE model: a sum of local atomic energies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from e3nn import o3
+from mace.modules.blocks import RealAgnosticResidualInteractionBlock
+from mace.modules.models import ScaleShiftMACE
+
+from falsemetal.config import MACEPotential
+from falsemetal.potentials.graph import Graph
+
+POLYNOMIAL_CUTOFF = 5
+READOUT_IRREPS = "16x0e"
+
+
+@dataclass(frozen=True)
+class DatasetStatistics:
+    """What a model takes from its training set before training.
+
+    Attributes
+    ----------
+    elements
+        Atomic numbers in ascending order.
+    force_rms_eV_per_A
+        Scale of the energies that the network predicts.
+    mean_neighbours
+        Mean number of neighbours within the model's cutoff.
+    """
+
+    elements: tuple[int, ...]
+    force_rms_eV_per_A: float
+    mean_neighbours: float
+
+
+@dataclass(frozen=True)
+class LocalState:
+    """What message passing leaves behind: atomic energies and the features of every layer."""
+
+    node_energies: torch.Tensor
+    features: list[torch.Tensor]
+    node_attrs: torch.Tensor
+    edge_vectors: torch.Tensor
+    edge_harmonics: torch.Tensor
+    edge_radial: torch.Tensor
+
+
+def feature_irreps(settings: MACEPotential, l_max: int) -> o3.Irreps:
+    """Irreps of the node features, `channels` copies of every l up to l_max."""
+    return o3.Irreps("+".join(f"{settings.channels}x{l}{'eo'[l % 2]}" for l in range(l_max + 1)))  # noqa: E741
+
+
+class ShortRangedMACE(torch.nn.Module):
+    """MACE energy of a batch of structures (Batatia et al., arXiv:2206.07697).
+
+    The interaction, product and readout blocks are those of `mace-torch`; only the assembly of the
+    graph and the accumulation of the energy in float64 are done here.
+
+    Parameters
+    ----------
+    settings
+        Architecture.
+    statistics
+        Of the training set.
+    keep_equivariant_features
+        Keep l > 0 in the last layer, where plain MACE drops them.
+
+    Attributes
+    ----------
+    atomic_energies_eV
+        Constant energy of each element, fitted at the start of a training; zero until then.
+    """
+
+    def __init__(
+        self,
+        settings: MACEPotential,
+        statistics: DatasetStatistics,
+        *,
+        keep_equivariant_features: bool = False,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.statistics = statistics
+        self.elements: Sequence[int] = statistics.elements
+        self.r_cut_A = settings.r_cut_A
+        n_elements = len(statistics.elements)
+        self.register_buffer("atomic_energies_eV", torch.zeros(n_elements, dtype=torch.float64))
+        self.mace = ScaleShiftMACE(
+            atomic_inter_scale=statistics.force_rms_eV_per_A,
+            atomic_inter_shift=0.0,
+            r_max=settings.r_cut_A,
+            num_bessel=settings.n_bessel,
+            num_polynomial_cutoff=POLYNOMIAL_CUTOFF,
+            max_ell=settings.max_ell,
+            interaction_cls=RealAgnosticResidualInteractionBlock,
+            interaction_cls_first=RealAgnosticResidualInteractionBlock,
+            num_interactions=settings.layers,
+            num_elements=n_elements,
+            hidden_irreps=feature_irreps(settings, settings.l_max),
+            MLP_irreps=o3.Irreps(READOUT_IRREPS),
+            atomic_energies=np.zeros(n_elements),
+            avg_num_neighbors=statistics.mean_neighbours,
+            atomic_numbers=list(statistics.elements),
+            correlation=settings.correlation,
+            gate=torch.nn.functional.silu,
+            radial_MLP=list(settings.radial_mlp),
+            keep_last_layer_irreps=keep_equivariant_features,
+        )
+
+    def forward(self, graph: Graph) -> torch.Tensor:
+        """Energies in eV, shape (n_graphs,), float64; forces follow from their gradient."""
+        return self.sum_atomic_energies(graph, self.message_passing(graph).node_energies)
+
+    def message_passing(self, graph: Graph) -> LocalState:
+        """Run all layers; `node_energies` has shape (n,), eV, without the atomic energies."""
+        mace = self.mace
+        # float32 would round a position in a large cell by 1e-6 Å: differences are taken before
+        dtype = mace.r_max.dtype
+        vectors = graph.edge_vectors().to(dtype)
+        lengths = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+        node_attrs = torch.nn.functional.one_hot(graph.species, len(self.elements))
+        node_attrs = node_attrs.to(dtype)
+        harmonics = mace.spherical_harmonics(vectors)
+        radial, envelope = mace.radial_embedding(
+            lengths, node_attrs, graph.edge_index, mace.atomic_numbers
+        )
+        node_features = mace.node_embedding(node_attrs)
+        features: list[torch.Tensor] = []
+        for interaction, product in zip(mace.interactions, mace.products, strict=True):
+            messages, skip = interaction(
+                node_attrs=node_attrs,
+                node_feats=node_features,
+                edge_attrs=harmonics,
+                edge_feats=radial,
+                edge_index=graph.edge_index,
+                cutoff=envelope,
+            )
+            node_features = product(node_feats=messages, sc=skip, node_attrs=node_attrs)
+            features.append(node_features)
+        head = torch.zeros_like(graph.batch)
+        readings = [
+            readout(feature, head)[:, 0]
+            for readout, feature in zip(mace.readouts, features, strict=True)
+        ]
+        node_energies = mace.scale_shift(torch.stack(readings).sum(0), head)
+        return LocalState(node_energies, features, node_attrs, vectors, harmonics, radial)
+
+    def sum_atomic_energies(self, graph: Graph, node_energies: torch.Tensor) -> torch.Tensor:
+        """Add the atomic energies and sum over each structure, in float64."""
+        per_atom = node_energies.double() + self.atomic_energies_eV[graph.species]
+        total = torch.zeros(graph.n_graphs, dtype=torch.float64, device=per_atom.device)
+        return total.index_add(0, graph.batch, per_atom)
+
+
+def predict(
+    model: torch.nn.Module, graph: Graph, *, create_graph: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Energies (g,) in eV and forces (n, 3) in eV/Å of a batch."""
+    graph.positions.requires_grad_(True)
+    energies = model(graph)
+    (gradient,) = torch.autograd.grad(energies.sum(), graph.positions, create_graph=create_graph)
+    graph.positions.requires_grad_(False)
+    return energies if create_graph else energies.detach(), -gradient

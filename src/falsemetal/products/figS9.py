@@ -1,0 +1,48 @@
+# ruff: noqa: N999 (the name of the figure in the paper)
+"""Densities of states of polarised slabs, resolved in height (paper, Fig. S9)."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from falsemetal.config import Config
+from falsemetal.products.band_diagram import JobKey, draw_panels
+from falsemetal.products.jobs import done, note_jobs, slabs_without_field
+
+
+def choose_panels(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Jobs of the most negative, the smallest and the most positive dipole that converged."""
+    shown = done(slabs_without_field(jobs))
+    if shown.empty:
+        return shown
+    # of one functional, the first that is asked for
+    shown = shown[shown["functional"] == shown["functional"].iloc[0]]
+    dipole = shown["P_z_e_per_A"]
+    places = [dipole.idxmin(), dipole.abs().idxmin(), dipole.idxmax()]
+    return shown.loc[list(dict.fromkeys(places))]
+
+
+def draw(
+    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], config: Config
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw panels of layers with the whole density of states beside each.
+
+    Parameters
+    ----------
+    jobs
+        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
+    density
+        Their densities of states.
+    config
+        Unused: all figures are drawn by the same call.
+    """
+    panels = choose_panels(jobs)
+    titles = [
+        rf"{job.functional}: $P_z$ = {job.P_z_e_per_A:+.4f} e/Å, "
+        rf"$E_\mathrm{{g}}$ = {job.gap_eV:.1f} eV"
+        for job in panels.itertuples()
+    ]
+    figure, table = draw_panels(panels, density, titles)
+    note_jobs(figure, slabs_without_field(jobs))
+    return figure, table

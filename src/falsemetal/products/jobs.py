@@ -1,0 +1,47 @@
+"""Which electronic-structure jobs a figure shows, and how it names those that it lacks."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from falsemetal.electronic.job import DONE
+from falsemetal.products.style import write_below
+
+
+def slabs_without_field(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Jobs of slabs that no field acts on, whatever became of them.
+
+    Parameters
+    ----------
+    jobs
+        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
+    """
+    return jobs[jobs["P_z_e_per_A"].notna() & ~(jobs["field_V_per_A"] > 0.0)]
+
+
+def done(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Return the jobs that converged."""
+    return jobs[jobs["status"] == DONE]
+
+
+def note_jobs(figure: Figure, jobs: pd.DataFrame, *others: str) -> None:
+    """Name below a figure the jobs that it does not show, by what became of them.
+
+    Parameters
+    ----------
+    figure
+        As drawn.
+    jobs
+        Those that it is meant to show.
+    others
+        What else it lacks.
+    """
+    missing = jobs[jobs["status"] != DONE]
+    notes = [
+        f"{status}: "
+        + ", ".join(f"{row.frames}/{row.frame}/{row.job}" for row in rows.itertuples())
+        for status, rows in missing.groupby("status", sort=True)
+    ]
+    if notes:
+        notes[0] = f"{len(missing)} of {len(jobs)} jobs missing, {notes[0]}"
+    if notes or others:
+        write_below(figure, "; ".join([*notes, *others]))

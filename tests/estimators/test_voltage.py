@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from falsemetal.estimators.continuum import continuum_dipole_std, continuum_thickness
+from falsemetal.estimators.density import number_density
+from falsemetal.estimators.voltage import (
+    is_metallic,
+    metallic_dipole,
+    potential_drop,
+    potential_profile,
+)
+
+AREA_A2 = 12.42**2
+
+
+def test_charged_sheets_drop_the_potential_by_the_dipole_over_epsilon_0():
+    z = np.linspace(0.0, 60.0, 6001)
+    charge_per_area, low, high, width = 0.002, 20.0, 35.0, 0.4
+
+    def sheet(centre: float) -> np.ndarray:
+        return np.exp(-0.5 * ((z - centre) / width) ** 2) / (width * np.sqrt(2 * np.pi))
+
+    profile = potential_profile(charge_per_area * (sheet(high) - sheet(low)), z)
+    expected = potential_drop(charge_per_area * (high - low))
+    assert expected > 0
+    assert profile[-1] - profile[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_metallic_threshold_of_water():
+    assert metallic_dipole(4.45) == pytest.approx(0.024592, abs=1e-6)
+    np.testing.assert_array_equal(
+        is_metallic(np.array([-0.03, -0.02, 0.0, 0.0246]), 4.45), [True, False, False, True]
+    )
+
+
+@pytest.mark.parametrize(("n_molecules", "sigma_V"), [(192, 1.05), (128, 0.86), (60, 0.59)])
+def test_continuum_fluctuation_of_the_papers_slabs(n_molecules, sigma_V):
+    thickness = continuum_thickness(n_molecules, AREA_A2, density_g_per_cm3=0.997)
+    sigma = continuum_dipole_std(
+        thickness, AREA_A2, temperature_K=300.0, relative_permittivity=71.0
+    )
+    assert potential_drop(sigma) == pytest.approx(sigma_V, abs=0.01)
+
+
+def test_uniform_molecules_have_uniform_density():
+    z = np.tile(np.arange(-9.75, 10.0, 0.5), (7, 1))
+    density = number_density(z, np.arange(-10.0, 10.5, 1.0), AREA_A2)
+    np.testing.assert_allclose(density, 2 / AREA_A2)

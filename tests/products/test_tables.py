@@ -1,0 +1,44 @@
+import pandas as pd
+from synthetic import SyntheticSlab, synthetic_config
+
+from falsemetal.products.tables import save_table, table_errors, table_runs, to_markdown
+
+CONFIG = synthetic_config()
+
+
+def test_errors_name_architecture_and_put_all_frames_first():
+    errors = pd.DataFrame(
+        {
+            "config_type": ["bulk", "all"],
+            "n_frames": [5, 9],
+            "rmse_energy_meV_per_atom": [0.3, 0.4],
+            "rmse_force_meV_per_A": [27.4, 28.0],
+        }
+    )
+    table = table_errors({"short": errors, "long": errors}, CONFIG)
+    assert list(table["model"]) == ["SR-MACE", "SR-MACE", "LR-MACE", "LR-MACE"]
+    assert list(table["config_type"]) == ["all", "bulk"] * 2
+    assert {"r_cut_A", "l_max", "channels", "layers", "dataset"} <= set(table.columns)
+
+
+def test_runs_of_all_potentials(tmp_path):
+    summaries = {
+        (name, thickness): SyntheticSlab(CONFIG, name, thickness).summary
+        for name in CONFIG.potentials
+        for thickness in CONFIG.slabs.thicknesses_A
+    }
+    table = table_runs({"slabs": summaries}, CONFIG)
+    assert len(table) == len(CONFIG.potentials) * len(CONFIG.slabs.thicknesses_A)
+    thickest = table[(table["model"] == "SR-MACE") & (table["size_A"] == 37.3)].iloc[0]
+    assert thickest["cell_A"] == "12.42 × 12.42 × 80"
+    assert thickest["n_atoms"] == 3 * CONFIG.slabs.n_molecules(37.3)
+    assert thickest["time_ps"] == 160.0
+    assert list(table["n_runs_failed"].unique()) == [0]
+    csv, markdown = save_table(table, tmp_path / "runs")
+    assert len(pd.read_csv(csv)) == len(table)
+    assert len(markdown.read_text().splitlines()) == len(table) + 2
+
+
+def test_markdown_marks_what_is_unknown():
+    table = pd.DataFrame({"a": [1.0, float("nan")], "b": ["x", "y"]})
+    assert to_markdown(table) == "| a | b |\n| --- | --- |\n| 1 | x |\n| – | y |\n"
