@@ -1,11 +1,10 @@
 # falsemetal: sources → datasets → models → trajectories → observables → figures and tables
-from pathlib import Path
+import os
 
-import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import min_version, update_config
+from snakemake.utils import min_version
 
-from falsemetal.config import ConfigError, parse_config
+from falsemetal.config import ConfigError, load_config
 
 min_version("9.0")
 
@@ -13,15 +12,12 @@ min_version("9.0")
 report: "workflow/report/workflow.rst"
 
 
-# not a `configfile:`, into which --configfile would be merged key by key
-if not workflow.configfiles:
-    default = yaml.safe_load(Path(workflow.basedir, "config/demo.yaml").read_text())
-    update_config(default, config)
-    config.update(default)
-
+# read by the package, which knows lines and keys, and not as a `configfile:`
+FILES = workflow.configfiles or [f"{workflow.basedir}/config/demo.yaml"]
 try:
-    CONFIG = parse_config(
-        config, source=", ".join(map(str, workflow.configfiles)) or "config/demo.yaml"
+    CONFIG = load_config(
+        *(os.path.relpath(path) for path in FILES),
+        overrides=workflow.config_settings.config or {},
     )
 except ConfigError as error:
     raise WorkflowError(str(error))
@@ -38,18 +34,24 @@ include: "workflow/rules/datasets.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/observables.smk"
-include: "workflow/rules/jobs.smk"
 include: "workflow/rules/electronic.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/tables.smk"
+include: "workflow/rules/products.smk"
 
 
 rule all:
     default_target: True
     input:
-        [getattr(rules, name).output for name in PRODUCTS],
+        [getattr(rules, name).output for name in PLAN.wanted],
         rules.report.output,
 
 
+onstart:
+    claim(RESULTS, SOURCE)
+
+
 onsuccess:
-    announce(f"results/{CONFIG.name}")
+    announce(RESULTS)
+
+
+onerror:
+    salvage(PLAN, RESULTS, workflow.dag_settings.targets)

@@ -8,18 +8,20 @@ lack the diffuse functions that the conduction band of water needs.
 
 import tempfile
 import time
-from pathlib import Path
 
-from common import THREADS, keep
+from common import ORIGIN, THREADS, equilibrate_cube, keep
 
-from falsemetal.config import Cp2kSettings, Electronic, FrameSet, WaterForceField
-from falsemetal.config.campaigns import Cubic
-from falsemetal.datasets.sampling import equilibrate
+from falsemetal.electronic.cp2k import Cp2kEngine
+from falsemetal.electronic.density_of_states import DensityOfStates
+from falsemetal.electronic.engine import SinglePoint
 from falsemetal.electronic.job import read_job, run_job, write_job
-from falsemetal.systems.water import cubic_cell
+from falsemetal.electronic.settings import BandSearch
+from falsemetal.electronic.specs import ReadJobSpec, WriteJobSpec
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.systems.molecule import Molecule
+from falsemetal.systems.system import REGION
 
 MOLECULES = 32
-DENSITY_G_PER_CM3 = 0.997
 DIFFUSE = ("DZVP-MOLOPT-PBE-GTH-q{valence}", "BASIS_MOLOPT_UZH")
 CASES = (
     ("SZV-MOLOPT-SR-GTH", "BASIS_MOLOPT", "PBE"),
@@ -33,26 +35,27 @@ CASES = (
 
 
 if __name__ == "__main__":
-    length_A = round(cubic_cell(MOLECULES, DENSITY_G_PER_CM3)[0], 2)
-    box = Cubic(lengths_A=[length_A], equilibration_ps=20.0)
-    water = equilibrate(length_A, box, WaterForceField(), temperature_K=300.0, seed=1)
-    water.info = {
-        "trajectory": "equilibrated by SPC/E",
-        "step": 0,
-        "delta_V_V": 0.0,
-        "charge_O_e": WaterForceField().charge_O_e,
-    }
+    charge_e = WaterForceField().charge_O_e
+    system = equilibrate_cube(MOLECULES, equilibration_ps=20.0)
+    water = system.atoms
+    water.set_array(REGION, system.region)
+    water.info = {"trajectory": "SPC/E", "step": 0, "delta_V_V": 0.0, "charge_e": charge_e}
     for basis, file, functional in CASES:
-        electronic = Electronic(
-            frames={"box": FrameSet(potential="spce", size_A=length_A, quantiles=[0.5])},
-            cp2k=Cp2kSettings(basis=basis, basis_file=file),
-        )
+        shared = {
+            "origin": ORIGIN,
+            "engine": Cp2kEngine(kind="cp2k", basis=basis, basis_file=file),
+            "density_of_states": DensityOfStates(),
+            "liquid": Molecule(),
+        }
+        point = SinglePoint(functional=functional)
+        job = WriteJobSpec(**shared, point=point, vacuum_A=0.0)
+        spec = ReadJobSpec(**shared, band_search=BandSearch(), electronic_charge_e=charge_e)
         with tempfile.TemporaryDirectory() as folder:
-            write_job(folder, water, electronic, functional=functional, field_V_per_A=None)
+            write_job(folder, water, job)
             began = time.perf_counter()
-            run_job(Path(folder), electronic, n_cores=THREADS)
+            run_job(folder, spec, n_cores=THREADS)
             seconds = time.perf_counter() - began
-            outcome = read_job(folder, electronic)
+            outcome = read_job(folder, spec)
         gap_eV = outcome.electrons.gap_eV if outcome.electrons else float("nan")
         row = {
             "case": f"{functional} {basis.replace('-q{valence}', '')}",

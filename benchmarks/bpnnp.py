@@ -15,34 +15,21 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from ase import Atoms
 from ase.io import read, write
 from ase.md.verlet import VelocityVerlet
-from common import Worker, keep, medians_in_turn
+from common import Worker, equilibrate_cube, keep, medians_in_turn
 
-from falsemetal.config import WaterForceField
-from falsemetal.config.campaigns import Cubic
-from falsemetal.datasets.sampling import equilibrate
 from falsemetal.potentials.bpnnp.cp2k import Cp2kCommittee, nnp_input
 from falsemetal.programs.cp2k import require_cp2k
 from falsemetal.programs.cp2k_frames import STEPS_FILE
-from falsemetal.systems.water import cubic_cell
 from falsemetal.units import ASE_FS
 
 MOLECULES = (64, 105, 315)
 CORES = (1, 2)
 REPEATS = 3
-DENSITY_G_PER_CM3 = 0.997
 TIMESTEP_FS = 0.5
 ATOM_STEPS = 12_000
 LEAST_STEPS, WARM_UP_STEPS = 8, 4
-
-
-def start(n_molecules: int) -> Atoms:
-    """Box of liquid water at 300 K, by the force field."""
-    length_A = round(cubic_cell(n_molecules, DENSITY_G_PER_CM3)[0], 2)
-    box = Cubic(lengths_A=[length_A], equilibration_ps=5.0)
-    return equilibrate(length_A, box, WaterForceField(), temperature_K=300.0, seed=1)
 
 
 def ours(directory: str, path: str, n_cores: int) -> Callable[[str, int], float]:
@@ -116,7 +103,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         for n_molecules in MOLECULES:
             path = str(Path(folder) / f"{n_molecules}.extxyz")
-            atoms = start(n_molecules)
+            atoms = equilibrate_cube(n_molecules, equilibration_ps=5.0).atoms
             write(path, atoms)
             rows += [compare(directory, path, len(atoms), n_cores) for n_cores in CORES]
     keep(rows, "bpnnp")

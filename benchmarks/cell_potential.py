@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from common import RESULTS, THREADS, keep
-from numpy.typing import NDArray
+from ase.data import atomic_numbers
+from common import ORIGIN, RESULTS, THREADS, equilibrate, keep
 from scipy.special import erf
 
-from falsemetal.config import Analysis, WaterForceField
-from falsemetal.config.campaigns import Elongated
-from falsemetal.datasets.sampling import equilibrate
+from falsemetal.arrays import BoolArray, FloatArray
+from falsemetal.campaigns import WaterBox
 from falsemetal.electrostatics.cell import atomic_potentials, own_potential
 from falsemetal.estimators.statistics import (
     fraction_interval,
@@ -28,20 +27,21 @@ from falsemetal.estimators.statistics import (
     mean_interval,
     std_interval,
 )
-from falsemetal.products.tables import to_markdown
-from falsemetal.simulation.force_field import run_force_field
+from falsemetal.observables.settings import Analysis
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.runners import LammpsRunner, RunSpec
+from falsemetal.potentials.running import run
+from falsemetal.products.saving import to_markdown
+from falsemetal.simulation.settings import Conditions
 from falsemetal.simulation.trajectory import Trajectory
-from falsemetal.systems.molecules import OXYGEN
 from falsemetal.units import COULOMB
 
-FloatArray = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 
 PAGE = Path(__file__).parents[1] / "docs/cell-potential.md"
-CELLS = Elongated(lengths_A=[20.42, 40.85, 61.27], equilibration_ps=40.0)
+CELLS = WaterBox(kind="water_box", sizes_A=[20.42, 40.85, 61.27], equilibration_ps=40.0)
 WIDTHS_A = (0.5, 0.7, 1.0, 1.4, 2.0)
 CHARGE_O_E = -0.5562
-TEMPERATURE_K = 300.0
 TIMESTEP_FS, HYDROGEN_MASS_U = 2.0, 4.0
 DURATION_PS, FRAME_INTERVAL_PS = 200.0, 0.2
 GAP_V = Analysis().band_gap_eV
@@ -99,25 +99,24 @@ CONCLUSIONS = """## What the choice moves
 
 def simulate(length_A: float, path: Path) -> None:
     """Run flexible SPC/E in an elongated cell."""
-    force_field = WaterForceField()
-    start = equilibrate(length_A, CELLS, force_field, temperature_K=TEMPERATURE_K, seed=1)
     interval_steps = round(1000.0 * FRAME_INTERVAL_PS / TIMESTEP_FS)
-    run_force_field(
-        start,
-        force_field,
-        n_steps=interval_steps * round(DURATION_PS / FRAME_INTERVAL_PS),
-        frame_interval_steps=interval_steps,
+    conditions = Conditions(
+        temperature_K=300.0,
         timestep_fs=TIMESTEP_FS,
-        temperature_K=TEMPERATURE_K,
-        friction_per_fs=0.01,
         hydrogen_mass_u=HYDROGEN_MASS_U,
+        frame_interval_steps=interval_steps,
         seed=1,
-        path=path,
+        n_steps=interval_steps * round(DURATION_PS / FRAME_INTERVAL_PS),
     )
+    runner = LammpsRunner(force_field=WaterForceField(), friction_per_fs=0.01)
+    spec = RunSpec(origin=ORIGIN, conditions=conditions, runner=runner)
+    start = path.with_suffix(".extxyz")
+    equilibrate(CELLS, length_A).write(start)
+    run(spec, start, path.parent, path, threads=THREADS, stamp={})
 
 
 def potentials_by_choice(
-    positions: FloatArray, oxygen: NDArray[np.bool_], cell: FloatArray, width_A: float
+    positions: FloatArray, oxygen: BoolArray, cell: FloatArray, width_A: float
 ) -> dict[str, FloatArray]:
     """Potentials of all frames, without what each choice leaves out."""
     charges = np.where(oxygen, CHARGE_O_E, -0.5 * CHARGE_O_E)
@@ -139,7 +138,7 @@ def potential_of_partners(positions: FloatArray, charges: FloatArray, width_A: f
     return found.reshape(positions.shape[:2])
 
 
-def describe(potentials: FloatArray, oxygen: NDArray[np.bool_]) -> dict[str, float]:
+def describe(potentials: FloatArray, oxygen: BoolArray) -> dict[str, float]:
     """Estimates of ΔV with 95 % intervals."""
     difference = np.ptp(potentials, axis=1)
     beyond = float((difference > GAP_V).mean())
@@ -162,13 +161,13 @@ def measure() -> tuple[Rows, Rows]:
     """Rows for each cell, width and choice; and for each cell, width and wave."""
     rows: Rows = []
     waves: Rows = []
-    for length_A in CELLS.lengths_A:
+    for length_A in CELLS.sizes_A:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "cell.h5"
             simulate(length_A, path)
             with Trajectory(path) as trajectory:
                 positions = np.concatenate(list(trajectory.position_chunks()))
-                oxygen, cell = trajectory.numbers == OXYGEN, trajectory.cell
+                oxygen, cell = trajectory.numbers == atomic_numbers["O"], trajectory.cell
         phase = 2.0 * math.pi * positions[..., 2] / length_A
         for width_A in WIDTHS_A:
             known = {"length_A": length_A, "n_molecules": oxygen.sum(), "width_A": width_A}

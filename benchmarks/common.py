@@ -1,4 +1,4 @@
-"""What all benchmarks share: workers that take turns, and the table they leave behind."""
+"""What all benchmarks share: water to start from, workers that take turns, and the table."""
 
 import platform
 import resource
@@ -12,9 +12,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from falsemetal.campaigns import WaterCube
+from falsemetal.campaigns.kind import CampaignKind, StartSpec
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.specs import Origin
+from falsemetal.systems.system import System
+from falsemetal.systems.water import cubic_cell
+from falsemetal.units import WATER_DENSITY_G_PER_CM3
+
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("torch", "mace-torch", "e3nn", "ase", "numpy")
 THREADS = 2
+ORIGIN = Origin(name="benchmark", sha256="", seed=1)
+
+
+def equilibrate(campaign: CampaignKind, size_A: float) -> System:
+    """System of a campaign at 300 K, by SPC/E."""
+    spec = StartSpec(
+        origin=ORIGIN,
+        campaign=campaign,
+        size_A=size_A,
+        force_field=WaterForceField(),
+        temperature_K=300.0,
+        seed=1,
+    )
+    return campaign.start(spec)
+
+
+def equilibrate_cube(n_molecules: int, equilibration_ps: float) -> System:
+    """Cube of liquid water at 300 K."""
+    length_A = round(cubic_cell(n_molecules, WATER_DENSITY_G_PER_CM3)[0], 2)
+    cube = WaterCube(kind="water_cube", sizes_A=[length_A], equilibration_ps=equilibration_ps)
+    return equilibrate(cube, length_A)
 
 
 class Worker:

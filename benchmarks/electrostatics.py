@@ -55,7 +55,6 @@ def ours(shape: str, n_atoms: int, mesh: bool) -> Callable[[str], Any]:
     """Timer of the sum over k or the mesh."""
     import torch
 
-    import falsemetal.potentials  # noqa: F401
     from falsemetal.electrostatics.coulomb import coulomb_energy
     from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 

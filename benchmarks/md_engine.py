@@ -49,11 +49,11 @@ def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
     """Model with random weights."""
     import torch
 
-    from falsemetal.config import MACEPotential, SplitChargePotential
     from falsemetal.potentials import store
+    from falsemetal.potentials.kinds import MACEKind, SplitChargeKind
     from falsemetal.potentials.mace.model import DatasetStatistics
 
-    form = MACEPotential if kind == "mace" else SplitChargePotential
+    form = MACEKind if kind == "mace" else SplitChargeKind
     statistics = DatasetStatistics((1, 8), force_rms_eV_per_A=0.01, mean_neighbours=40.0)
     return store.build_model(
         form(kind=kind, dataset="none", **settings),

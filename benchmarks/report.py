@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from common import RESULTS
 
-from falsemetal.products.tables import to_markdown
+from falsemetal.products.saving import to_markdown
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
 HEAD = """# Performance
@@ -20,8 +20,8 @@ run, each in a process of its own; numbers are medians.
 QUESTIONS = {
     "md_engine": (
         "Steps per second of molecular dynamics",
-        "This engine against ASE with `MACECalculator`, the same weights. `small` is the one-layer "
-        "model of `config/demo.yaml`, `two` has two layers with l = 1 features, `paper` 128 "
+        "This engine against ASE with `MACECalculator`, the same weights. `small` has one layer of "
+        "24 channels, `two` has two layers with l = 1 features, `paper` 128 "
         "channels, two layers, l = 1 and 6 Å. `compiled` is what runs use, `eager` what they fall "
         "back to without a C++ compiler. The aim is four times `MACECalculator` and 1.5 times its "
         "compiled mode at 384 atoms. Where `two` stays below, padding stands in the way: these "

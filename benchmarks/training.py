@@ -2,9 +2,9 @@
 
     python benchmarks/training.py
 
-The one-layer model of `config/demo.yaml`, short-ranged, on the same boxes of 64 water molecules
-labelled by the force field: float32, batches of 5, energies and forces, moving average, validation
-after every epoch. Each is run with few and with many epochs; the difference leaves out the start.
+The model `small` of `md_engine.py` on the same boxes of 64 water molecules labelled by the force
+field: float32, batches of 5, energies and forces, moving average, validation after every epoch.
+Each is run with few and with many epochs; the difference leaves out the start.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from ase.io import write
-from common import THREADS, keep
+from common import ORIGIN, THREADS, keep
 from md_engine import SMALL
 
 N_TRAIN, N_VALIDATION, BATCH = 100, 20, 5
@@ -24,19 +24,16 @@ EPOCHS = (1, 4)
 REPEATS = 3
 
 OURS = """
-import sys
 from pathlib import Path
 import torch
 from ase.io import read
-from falsemetal.config import MACEPotential, Training
 from falsemetal.potentials.training.loop import train
+from falsemetal.potentials.training.spec import TrainSpec
 torch.set_num_threads({threads})
 train(
-    MACEPotential(kind="mace", dataset="water", **{model}),
-    Training(epochs={epochs}, batch_size={batch}),
+    TrainSpec.model_validate({spec}),
     read("train.extxyz", ":"),
     read("validation.extxyz", ":"),
-    seed=1,
     checkpoint=Path("checkpoint.pt"),
     report=lambda *_: None,
 )
@@ -45,8 +42,9 @@ train(
 
 def write_dataset(folder: Path) -> None:
     """Label boxes of water with the force field."""
-    from falsemetal.config import SamplingRun, WaterForceField
     from falsemetal.datasets.sampling import sample_labelled_frames
+    from falsemetal.datasets.settings import SampleSpec, SamplingRun
+    from falsemetal.potentials.force_field.settings import WaterForceField
 
     run = SamplingRun(
         kind="bulk",
@@ -55,15 +53,24 @@ def write_dataset(folder: Path) -> None:
         interval_ps=0.02,
         equilibration_ps=2.0,
     )
-    frames = sample_labelled_frames(run, WaterForceField(), name="bulk", seed=1)
+    spec = SampleSpec(
+        origin=ORIGIN, run=run, force_field=WaterForceField(), name="bulk", seed=1, label="bulk"
+    )
+    frames = sample_labelled_frames(spec)
     write(folder / "train.extxyz", frames[:N_TRAIN])
     write(folder / "validation.extxyz", frames[N_TRAIN:])
 
 
 def ours(epochs: int) -> list[str]:
     """Command that trains with this project."""
-    code = OURS.format(threads=THREADS, model=SMALL, epochs=epochs, batch=BATCH)
-    return [sys.executable, "-c", code]
+    spec = {
+        "origin": ORIGIN.model_dump(),
+        "potential": SMALL | {"kind": "mace", "dataset": "water"},
+        "training": {"epochs": epochs, "batch_size": BATCH},
+        "seed": 1,
+        "label": "benchmark",
+    }
+    return [sys.executable, "-c", OURS.format(threads=THREADS, spec=spec)]
 
 
 def theirs(epochs: int) -> list[str]:

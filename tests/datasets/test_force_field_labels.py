@@ -10,8 +10,8 @@ from ase import Atoms
 from matscipy.neighbours import neighbour_list
 from scipy.special import erfc
 
-from falsemetal.config import WaterForceField
 from falsemetal.datasets.labelling import label_frames
+from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.systems import brine_box, cubic_cell, water_box, water_slab
 from falsemetal.units import COULOMB, KCAL_PER_MOL, KJ_PER_MOL

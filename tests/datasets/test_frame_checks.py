@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from falsemetal.config import Checks
 from falsemetal.datasets.checks import check_frames
+from falsemetal.datasets.settings import Checks
 from falsemetal.systems import water_slab
 
 CULPRIT = 7

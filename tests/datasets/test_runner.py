@@ -4,11 +4,11 @@ from ase import Atoms
 from ase.units import fs
 from checkouts import SHARED, with_shared_data
 
-from falsemetal.config import Checks, Split
 from falsemetal.datasets.checks import check_frames
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.runner import read_runner
+from falsemetal.datasets.settings import Checks, Split
 from falsemetal.datasets.split import PARTS, split_frames
 
 REVPBE0 = SHARED / "revpbe0-d3-water/input.data"

@@ -1,13 +1,11 @@
 import numpy as np
 import pytest
 
-from falsemetal.config import SamplingRun, Slabs, WaterForceField
 from falsemetal.datasets.labelling import label_frames
-from falsemetal.datasets.sampling import (
-    equilibrate,
-    sample_labelled_frames,
-    sampling_steps,
-)
+from falsemetal.datasets.sampling import sample_labelled_frames, sampling_steps
+from falsemetal.datasets.settings import SampleSpec, SamplingRun
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.specs import Origin
 
 FORCE_FIELD = WaterForceField()
 RUNS = {
@@ -33,10 +31,18 @@ RUNS = {
 }
 
 
+def sample(name, seed, progress=lambda _: None):
+    origin = Origin(name="test", sha256="0", seed=seed)
+    spec = SampleSpec(
+        origin=origin, run=RUNS[name], force_field=FORCE_FIELD, name=name, seed=seed, label=name
+    )
+    return sample_labelled_frames(spec, progress=progress)
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_frames_of_each_kind(name):
     run, steps = RUNS[name], []
-    frames = sample_labelled_frames(run, FORCE_FIELD, name=name, seed=1, progress=steps.append)
+    frames = sample(name, 1, progress=steps.append)
     assert len(frames) == run.n_frames * run.replicas
     assert [frame.info["time_ps"] for frame in frames[:3]] == pytest.approx([0.05, 0.1, 0.15])
     assert {frame.info["trajectory"] for frame in frames} == {
@@ -51,7 +57,7 @@ def test_frames_of_each_kind(name):
 
 
 def test_labels_are_those_of_the_bare_force_field():
-    frames = sample_labelled_frames(RUNS["slab"], FORCE_FIELD, name="slab", seed=1)
+    frames = sample("slab", 1)
     again = label_frames(frames, FORCE_FIELD)
     for one, other in zip(frames, again, strict=True):
         assert one.info["REF_energy"] == other.info["REF_energy"]
@@ -59,27 +65,7 @@ def test_labels_are_those_of_the_bare_force_field():
 
 
 def test_seed_and_replica_decide():
-    one, same, other = (
-        sample_labelled_frames(RUNS["bulk"], FORCE_FIELD, name="bulk", seed=seed)
-        for seed in (1, 1, 2)
-    )
+    one, same, other = (sample("bulk", seed) for seed in (1, 1, 2))
     assert [f.info["REF_energy"] for f in one] == [f.info["REF_energy"] for f in same]
     assert one[0].info["REF_energy"] != other[0].info["REF_energy"]
     assert one[0].info["REF_energy"] != one[3].info["REF_energy"]
-
-
-def test_equilibrated_slab(tmp_path):
-    slabs = Slabs(
-        cross_section_A=9.3, cell_height_A=32.0, thicknesses_A=[6.3], equilibration_ps=1.0
-    )
-    log = tmp_path / "lammps.log"
-    start = equilibrate(6.3, slabs, FORCE_FIELD, temperature_K=300.0, seed=1, log=log)
-    assert len(start) == 3 * slabs.n_molecules(6.3)
-    assert start.pbc.tolist() == [True, True, False]
-    assert start.cell.lengths() == pytest.approx([9.3, 9.3, 32.0])
-    assert 150.0 < start.get_temperature() < 500.0
-    molecules = start.positions.reshape(-1, 3, 3)
-    assert np.linalg.norm(molecules[:, 1:] - molecules[:, :1], axis=2).max() < 1.3
-    momentum = start.get_momenta().sum(axis=0)
-    assert momentum == pytest.approx(np.zeros(3), abs=1e-2)
-    assert "Loop time" in log.read_text()

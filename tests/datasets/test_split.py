@@ -3,8 +3,8 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from falsemetal.config import Split
 from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.settings import Split
 from falsemetal.datasets.split import PARTS, split_frames
 
 SPLIT = Split(validation=0.1, test=0.2, block_ps=0.5, gap_ps=0.0)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,11 @@ import yaml
 from ase.build import molecule
 from ase.io import read
 from checkouts import ROOT, SHARED, with_shared_data
+from electronic_jobs import write_spec
+from pydantic import ValidationError
 from snakemake.utils import update_config
 
-from falsemetal.config import AimsSettings, DensityOfStates, parse_config
-from falsemetal.electronic.aims_job import CONTROL, GEOMETRY, aims_input
+from falsemetal.electronic.aims import CONTROL, GEOMETRY, AimsEngine
 from falsemetal.electronic.aims_result import (
     GRADIENT,
     dipole_per_area,
@@ -23,9 +23,13 @@ from falsemetal.electronic.aims_result import (
     read_atom_projected,
     read_text,
 )
+from falsemetal.electronic.density_of_states import DensityOfStates
+from falsemetal.electronic.engine import SinglePoint
 from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.job import write_job
+from falsemetal.electronic.settings import Electronic
 from falsemetal.electronic.structure import Layer
+from falsemetal.systems.system import REGION
 from falsemetal.units import EPSILON_0
 
 OUTPUTS = SHARED / "dft-outputs/fhi-aims"
@@ -46,6 +50,8 @@ def species(tmp_path) -> Path:
 def water():
     atoms = molecule("H2O", cell=[6.0, 6.0, 20.0], pbc=[True, True, False])
     atoms.center()
+    atoms.set_array(REGION, np.array(3 * ["water"]))
+    atoms.info = {"trajectory": "0.h5", "step": 0, "delta_V_V": 0.0, "charge_e": -0.5562}
     return atoms
 
 
@@ -58,10 +64,13 @@ def keywords(text: str) -> dict[str, list[str]]:
     return found
 
 
+def engine(species: Path) -> AimsEngine:
+    return AimsEngine(kind="fhi-aims", species_directory=str(species), k_grid=(2, 2, 1))
+
+
 def write(water, species, **changes) -> dict[str, str]:
-    arguments = {"functional": "PBE", "field_V_per_A": None} | changes
-    settings = AimsSettings(species_directory=str(species), k_grid=(2, 2, 1))
-    return aims_input(water, settings, DensityOfStates(), **arguments)
+    point = SinglePoint(**({"functional": "PBE"} | changes))
+    return engine(species).write(water, [], DensityOfStates(), point)
 
 
 def test_control_holds_what_the_paper_says(water, species) -> None:
@@ -80,18 +89,17 @@ def test_a_job_is_written_for_every_panel_of_the_paper(water, species, tmp_path)
     """Of Figures 2b, 3b, S1, S9 (slabs) and S11 (a periodic cell), by paper.yaml and overlay."""
     raw = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     update_config(raw, yaml.safe_load((ROOT / "config/overlays/fhi-aims.yaml").read_text()))
-    raw["electronic"]["fhi_aims"]["species_directory"] = str(species)
-    electronic = parse_config(raw, source="paper.yaml and overlay").electronic
+    raw["electronic"]["engine"]["species_directory"] = str(species)
+    electronic = Electronic.model_validate(raw["electronic"])
     fields, campaigns = {}, {}
     for name, frames in electronic.frames.items():
         structure = water.copy()
         structure.pbc[2] = frames.campaign != "slabs"
-        structure.info = {"trajectory": "0.h5", "step": 0, "delta_V_V": 0.0, "charge_O_e": -0.5562}
-        for functional, field in product(frames.functionals, frames.fields_V_per_A):
-            folder = tmp_path / f"{name}-{functional}-{field}"
-            write_job(folder, structure, electronic, functional=functional, field_V_per_A=field)
+        for point in frames.single_points:
+            folder, field = tmp_path / name / point.name, point.field_V_per_A
+            write_job(folder, structure, write_spec(electronic, point))
             control = keywords((folder / CONTROL).read_text())
-            assert control["xc"] == [functional.lower()]
+            assert control["xc"] == [point.functional.lower()]
             assert control["relativistic"] == ["none"]
             assert control["occupation_type"][0].startswith("gaussian ")
             assert re.fullmatch(r"atom_proj_dos -20 \S+ 1001 \S+", control["output"][0])
@@ -99,7 +107,7 @@ def test_a_job_is_written_for_every_panel_of_the_paper(water, species, tmp_path)
             geometry = keywords((folder / GEOMETRY).read_text())
             assert geometry.get("homogeneous_field") == (["0.0 0.0 0.020000"] if field else None)
             fields.setdefault(name, []).append(field)
-            campaigns.setdefault(frames.campaign, set()).add(functional)
+            campaigns.setdefault(frames.campaign, set()).add(point.functional)
     assert campaigns == {"slabs": {"PBE"}, "elongated": {"RPBE"}}
     assert fields["insulating"] == fields["closed"] == [0.0, 0.02]
 
@@ -113,8 +121,6 @@ def test_inputs_bear_no_date_since_what_differs_is_computed_anew(water, species)
 def test_bulk_has_no_dipole_correction(water, species) -> None:
     water.pbc = True
     assert "use_dipole_correction" not in keywords(write(water, species)[CONTROL])
-    with pytest.raises(JobError, match="choose a slab"):
-        write(water, species, field_V_per_A=0.02)
 
 
 def test_geometry_is_the_structure(water, species, tmp_path) -> None:
@@ -126,7 +132,7 @@ def test_geometry_is_the_structure(water, species, tmp_path) -> None:
 
 def test_a_field_comes_with_cubes_of_density_and_potential(water, species) -> None:
     for field, lines in ((0.0, None), (0.02, ["0.0 0.0 0.020000"])):
-        files = write(water, species, field_V_per_A=field)
+        files = write(water, species, field_V_per_A=field, cubes=True)
         assert keywords(files[GEOMETRY]).get("homogeneous_field") == lines
         output = keywords(files[CONTROL])["output"]
         assert "cube total_density" in output
@@ -134,7 +140,7 @@ def test_a_field_comes_with_cubes_of_density_and_potential(water, species) -> No
 
 
 def test_cubes_are_in_atomic_units_and_tile_the_cell(water, species) -> None:
-    control = keywords(write(water, species, field_V_per_A=0.02)[CONTROL])
+    control = keywords(write(water, species, field_V_per_A=0.02, cubes=True)[CONTROL])
     assert control["cube_content_unit"] == ["bohr"]
     lines = [line.split() for line in control["cube"]]
     assert [line[1] for line in lines if line[0] == "filename"] == [
@@ -150,13 +156,30 @@ def test_cubes_are_in_atomic_units_and_tile_the_cell(water, species) -> None:
 
 
 def test_what_cannot_be_written_is_told(water, species) -> None:
-    with pytest.raises(JobError, match="species_directory: required"):
-        aims_input(water, AimsSettings(), DensityOfStates(), functional="PBE", field_V_per_A=None)
-    with pytest.raises(JobError, match="revPBE0: FHI-aims has no keyword"):
-        write(water, species, functional="revPBE0")
+    with pytest.raises(ValidationError, match="species_directory\n  Field required"):
+        AimsEngine(kind="fhi-aims")
+    with pytest.raises(ValidationError, match="nowhere: no folder; give species_defaults"):
+        AimsEngine(kind="fhi-aims", species_directory=str(species / "nowhere"))
+    fault = "revPBE0: FHI-aims has no keyword"
+    frames = {"potential": "any", "campaign": "slabs", "size_A": 6.3, "quantiles": [0.5]}
+    frames |= {"functionals": ["RPBE", "revPBE0"]}
+    with pytest.raises(ValidationError, match=f"frames.some.functionals: {fault}"):
+        Electronic(engine=engine(species), frames={"some": frames})
     (species / "08_O_default").unlink()
     with pytest.raises(JobError, match="has no 08_O_default"):
         write(water, species)
+
+
+def test_a_home_folder_is_found_and_a_command_changes_no_result(species, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(species.parent))
+    at_home = AimsEngine(kind="fhi-aims", species_directory="~/intermediate", command="sh {cores}")
+    assert at_home.species_directory == str(species)
+    assert at_home.find_fault() is None
+    without = at_home.model_copy(update={"command": None})
+    assert "electronic.engine.command: required" in without.find_fault()
+    assert without.identity() == at_home.identity()
+    absent = at_home.model_copy(update={"command": "no-such-program"})
+    assert "no-such-program is not on PATH" in absent.find_fault()
 
 
 @with_shared_data
@@ -192,7 +215,7 @@ def layered(tmp_path) -> Path:
 
 def of_layers(folder: Path):
     structure = read(LAYERED / "geometry.in", format="aims")
-    return read_aims(folder, structure, [Layer(0.0, np.array([0, 1]))])
+    return read_aims(folder, structure, [Layer(0.0, "layer", np.array([0, 1]))])
 
 
 @with_shared_data

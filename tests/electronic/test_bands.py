@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from falsemetal.config import BandSearch
 from falsemetal.electronic.bands import OVERLAP, BandEdges, find_band_edges
 from falsemetal.electronic.density_of_states import smear_levels
+from falsemetal.electronic.settings import BandSearch
 
 ENERGIES_EV = np.linspace(-20.0, 10.0, 1001)
 SPACING_EV = ENERGIES_EV[1] - ENERGIES_EV[0]

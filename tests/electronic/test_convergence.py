@@ -5,7 +5,9 @@ import logging
 import pytest
 from checkouts import SHARED, with_shared_data
 
+from falsemetal.electronic.aims import AimsEngine
 from falsemetal.electronic.convergence import ConvergenceReport
+from falsemetal.electronic.cp2k import Cp2kEngine
 
 OUTPUTS = SHARED / "dft-outputs"
 
@@ -14,14 +16,14 @@ OUTPUTS = SHARED / "dft-outputs"
 @pytest.mark.parametrize(
     ("engine", "name", "step", "change"),
     [
-        ("cp2k", "cp2k/Si.out", 8, "0.00000329"),
-        ("fhi-aims", "fhi-aims/slab-dipole-correction/aims.out", 27, "0.2243E-04"),
+        (Cp2kEngine, "cp2k/Si.out", 8, "0.00000329"),
+        (AimsEngine, "fhi-aims/slab-dipole-correction/aims.out", 27, "0.2243E-04"),
     ],
 )
 def test_the_last_step_is_reported_once(tmp_path, caplog, engine, name, step, change):
     text = (OUTPUTS / name).read_text()
     output = tmp_path / "output"
-    report = ConvergenceReport(output, engine, interval_s=0.0)
+    report = ConvergenceReport(output, engine.change, interval_s=0.0)
     output.write_text("")
     with caplog.at_level(logging.INFO, logger="falsemetal"):
         report()
@@ -39,5 +41,5 @@ def test_the_last_step_is_reported_once(tmp_path, caplog, engine, name, step, ch
 
 def test_nothing_is_reported_before_it_is_time(tmp_path, caplog):
     with caplog.at_level(logging.INFO, logger="falsemetal"):
-        ConvergenceReport(tmp_path / "none", "cp2k")()
+        ConvergenceReport(tmp_path / "none", Cp2kEngine.change)()
     assert not caplog.messages

@@ -9,25 +9,22 @@ from ase import Atoms
 from ase.build import molecule
 from checkouts import SHARED, with_cp2k, with_shared_data
 
-from falsemetal.config import Cp2kSettings, DensityOfStates
-from falsemetal.electronic.cp2k_job import PROJECT, cp2k_input
-from falsemetal.electronic.cp2k_result import (
-    electron_density,
-    electron_potential,
-    is_converged,
-    read_cp2k,
-    read_grid,
-    read_pdos,
-)
+from falsemetal.electronic.cp2k import Cp2kEngine
+from falsemetal.electronic.cp2k_input import PROJECT
+from falsemetal.electronic.cp2k_result import is_converged, read_grid, read_pdos
+from falsemetal.electronic.density_of_states import DensityOfStates
+from falsemetal.electronic.engine import SinglePoint
 from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.profiles import planar_average, response, slope_within
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
-from falsemetal.programs.cp2k import INPUT, LOG, require_cp2k
+from falsemetal.programs.cp2k import INPUT, LOG
+from falsemetal.systems.molecule import Molecule
+from falsemetal.systems.system import REGION
 from falsemetal.units import EPSILON_0, HARTREE
 
 OUTPUTS = SHARED / "dft-outputs/cp2k"
-COARSE = Cp2kSettings(cutoff_Ry=150.0, empty_share=2.0)
+COARSE = Cp2kEngine(kind="cp2k", cutoff_Ry=150.0, empty_share=2.0)
 ENERGIES = DensityOfStates(lowest_eV=-30.0, highest_eV=15.0)
 AREA_A2 = 36.0
 FIELD_V_PER_A = 0.1
@@ -39,13 +36,18 @@ def water() -> Atoms:
     """Return a molecule whose dipole points down."""
     atoms = molecule("H2O", cell=[6.0, 6.0, 20.0], pbc=[True, True, False])
     atoms.center()
+    atoms.set_array(REGION, np.array(3 * ["water"]))
     return with_vacuum(atoms, VACUUM_A)
 
 
-def write(atoms: Atoms, **changes) -> str:
-    arguments = {"settings": COARSE, "functional": "PBE", "field_V_per_A": None} | changes
-    layers = [Layer(0.0, np.array([0])), Layer(1.0, np.array([1, 2]))]
-    return cp2k_input(atoms, layers, **arguments)
+def write(atoms: Atoms, engine: Cp2kEngine = COARSE, **changes) -> str:
+    point = SinglePoint(**({"functional": "PBE"} | changes))
+    layers = [Layer(0.0, "water", np.array([0])), Layer(1.0, "water", np.array([1, 2]))]
+    return engine.write(atoms, layers, ENERGIES, point)[INPUT]
+
+
+def water_layers() -> list[Layer]:
+    return divide_into_layers(water(), thickness_A=5.0, liquid=Molecule())
 
 
 def test_the_input_of_a_slab() -> None:
@@ -70,12 +72,10 @@ def test_the_input_of_a_slab() -> None:
     assert not any("EXTERNAL_POTENTIAL" in line for line in lines)
 
 
-def test_bulk_has_neither_dipole_correction_nor_field() -> None:
+def test_bulk_has_no_dipole_correction() -> None:
     atoms = water()
     atoms.pbc = True
     assert "SURFACE_DIPOLE_CORRECTION" not in write(atoms)
-    with pytest.raises(JobError, match="choose a slab"):
-        write(atoms, field_V_per_A=0.02)
 
 
 def test_functionals() -> None:
@@ -90,7 +90,7 @@ def test_functionals() -> None:
     assert "METHOD BASIS_PROJECTION" in hybrid
     assert "AUX_FIT" not in write(water())
     own_basis = COARSE.model_copy(update={"exchange_basis": None})
-    assert "AUX_FIT" not in write(water(), functional="revPBE0", settings=own_basis)
+    assert "AUX_FIT" not in write(water(), own_basis, functional="revPBE0")
 
 
 def test_an_unknown_element_is_told() -> None:
@@ -102,20 +102,20 @@ def test_an_unknown_element_is_told() -> None:
 def folders(tmp_path_factory) -> dict[float, Path]:
     """Compute the molecule without and with a field."""
     folders = {}
-    atoms = water()
-    layers = divide_into_layers(atoms, thickness_A=5.0)
     for field in (0.0, FIELD_V_PER_A):
         folders[field] = tmp_path_factory.mktemp("cp2k")
-        text = cp2k_input(atoms, layers, COARSE, functional="PBE", field_V_per_A=field)
-        require_cp2k().run(text, folders[field])
+        point = SinglePoint(functional="PBE", field_V_per_A=field, cubes=True)
+        [(name, text)] = COARSE.write(water(), water_layers(), ENERGIES, point).items()
+        (folders[field] / name).write_text(text)
+        COARSE.run(folders[field], n_cores=1, watch=lambda: None)
     return folders
 
 
 @pytest.fixture(scope="module")
 def results(folders) -> dict[float, ElectronicStructure]:
-    layers = divide_into_layers(water(), thickness_A=5.0)
     return {
-        field: read_cp2k(folder, water(), layers, ENERGIES) for field, folder in folders.items()
+        field: COARSE.read(folder, water(), water_layers(), ENERGIES)
+        for field, folder in folders.items()
     }
 
 
@@ -137,7 +137,7 @@ def test_the_dipole_has_the_sign_of_eq_1_and_the_drop_of_the_potential(folders, 
     assert z[1:].mean() < z[0]
     # 1.85 debye of a free molecule are 0.385 e·Å
     assert result.dipole_e_per_A * AREA_A2 == pytest.approx(-0.37, abs=0.06)
-    profile = planar_average(electron_potential(folders[0.0], field_V_per_A=0.0))
+    profile = planar_average(COARSE.response_grids(folders[0.0], field_V_per_A=0.0)[0])
     edge = len(profile) // 12
     drop_of_electrons = profile[-edge] - profile[edge]
     assert -drop_of_electrons == pytest.approx(result.dipole_e_per_A / EPSILON_0, rel=0.02)
@@ -149,14 +149,14 @@ def test_a_field_up_pushes_electrons_down(folders, results) -> None:
     # the molecule's polarisability is 1.45 Å³; this basis has less
     polarizability_A3 = change * AREA_A2 / FIELD_V_PER_A / (4 * np.pi * EPSILON_0)
     assert 0.5 < polarizability_A3 < 1.6
-    with_field, without = (
-        electron_potential(folders[field], field_V_per_A=field) for field in (FIELD_V_PER_A, 0.0)
+    (with_field, without), densities = zip(
+        *(COARSE.response_grids(folders[e], field_V_per_A=e) for e in (FIELD_V_PER_A, 0.0)),
+        strict=True,
     )
     shift, heights = response(with_field, without), with_field.heights_A
     # an electron climbs along the field, which the molecule screens
     vacuum = slope_within(heights, shift, between_A=(0.5, 3.5))
     assert vacuum == pytest.approx(FIELD_V_PER_A, rel=0.05)
-    densities = [electron_density(folders[field]) for field in (FIELD_V_PER_A, 0.0)]
     moved = response(*densities)
     step = heights[1] - heights[0]
     assert moved.sum() * step * AREA_A2 == pytest.approx(0.0, abs=1e-3)
@@ -171,11 +171,10 @@ def job(folders, tmp_path) -> Path:
 @with_cp2k
 def test_faulty_outputs_are_told_one_by_one(job) -> None:
     structure = water()
-    layers = divide_into_layers(structure, thickness_A=5.0)
     log = (job / LOG).read_text()
 
     def read() -> ElectronicStructure:
-        return read_cp2k(job, structure, layers, ENERGIES)
+        return COARSE.read(job, structure, water_layers(), ENERGIES)
 
     def assert_state_told(message: str, content: str) -> None:
         (job / LOG).write_text(content)
@@ -210,7 +209,7 @@ def test_faulty_outputs_are_told_one_by_one(job) -> None:
     for cube in job.glob("*.cube"):
         cube.write_text(cube.read_text()[:-500])
     with pytest.raises(ResultError, match="no readable cube file"):
-        electron_density(job)
+        COARSE.response_grids(job, field_V_per_A=0.0)
 
 
 @with_shared_data

@@ -18,14 +18,14 @@ def dipoles(n_frames: int, noise: float, seed: int) -> tuple[np.ndarray, np.ndar
 
 def test_exact_dipoles_give_their_charge() -> None:
     fit = fit_dipole_charge(*dipoles(20, 0.0, 0), limit_per_A=LIMIT)
-    assert fit.charge_O_e == pytest.approx(CHARGE_O_E)
+    assert fit.charge_e == pytest.approx(CHARGE_O_E)
     assert fit.high_e - fit.low_e == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_slope_is_that_of_least_squares() -> None:
     unit, dipole = dipoles(30, 5e-4, 1)
     expected = np.linalg.lstsq(unit[:, None], dipole, rcond=None)[0][0]
-    assert fit_dipole_charge(unit, dipole, limit_per_A=1.0).charge_O_e == pytest.approx(expected)
+    assert fit_dipole_charge(unit, dipole, limit_per_A=1.0).charge_e == pytest.approx(expected)
 
 
 def test_dipoles_beyond_the_limit_do_not_count() -> None:
@@ -33,7 +33,7 @@ def test_dipoles_beyond_the_limit_do_not_count() -> None:
     n_small = np.count_nonzero(np.abs(unit) <= LIMIT)
     unit, dipole = np.append(unit, [0.1, -0.1]), np.append(dipole, [-0.025, 0.025])
     fit = fit_dipole_charge(unit, dipole, limit_per_A=LIMIT)
-    assert fit.charge_O_e == pytest.approx(CHARGE_O_E)
+    assert fit.charge_e == pytest.approx(CHARGE_O_E)
     assert fit.n_frames == n_small
 
 

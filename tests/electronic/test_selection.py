@@ -5,21 +5,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from ase.io import read, write
+from ase.io import read
+from electronic_jobs import ORIGIN
 from small_models import water_layer
 
-from falsemetal.config import Analysis
 from falsemetal.electronic.selection import (
     SelectionError,
     choose_frames,
     extract_frames,
     intact_frames,
     quantiles_to_targets,
-    structure_checksum,
+    select,
 )
-from falsemetal.observables.slab import observe_slab
+from falsemetal.electronic.settings import FrameChoice
+from falsemetal.electronic.specs import SelectSpec
+from falsemetal.electronic.structure import structure_checksum
 from falsemetal.simulation.checkpoint import Checkpoint
 from falsemetal.simulation.recording import TrajectoryWriter
+from falsemetal.simulation.trajectory import Trajectory
+from falsemetal.systems.system import REGION, System
 from falsemetal.units import EPSILON_0
 
 FRAMES = pd.DataFrame(
@@ -44,10 +48,10 @@ def test_targets_may_be_sizes() -> None:
 
 
 def test_frames_with_a_broken_molecule_are_left_out() -> None:
-    broken = FRAMES.assign(fraction_dissociated_O=(FRAMES["delta_V_V"] > 1.0) / 36)
+    broken = FRAMES.assign(fraction_broken=(FRAMES["delta_V_V"] > 1.0) / 36)
     assert choose_frames(intact_frames(broken), [99.0], separation_ps=0.5)["delta_V_V"].max() <= 1.0
     with pytest.raises(SelectionError, match="every frame has a broken molecule"):
-        intact_frames(FRAMES.assign(fraction_dissociated_O=0.1))
+        intact_frames(FRAMES.assign(fraction_broken=0.1))
 
 
 def test_frames_of_one_replica_are_apart() -> None:
@@ -75,7 +79,7 @@ def trajectory(tmp_path) -> Path:
     atoms = water_layer(slab=True, n_molecules=8)
     writer = TrajectoryWriter(
         tmp_path / "0.h5",
-        atoms,
+        System.of(atoms, "water"),
         timestep_fs=1.0,
         frame_interval_steps=100,
         creator="test",
@@ -90,24 +94,45 @@ def trajectory(tmp_path) -> Path:
     return tmp_path / "0.h5"
 
 
-def test_extracted_frames_are_those_of_the_table(trajectory, tmp_path) -> None:
-    observe = {"charge_O_e": -0.5562, "analysis": Analysis(), "discard_ps": 0.2}
-    table = observe_slab([trajectory], **observe).dipole
+def dipole_by_hand(positions: np.ndarray) -> np.ndarray:
+    """Eq. 1 by hand, in e/Å: molecules are written as O, H, H."""
+    z = positions[..., 2].reshape(*positions.shape[:-2], -1, 3)
+    return 0.5 * 0.5562 * (z[..., 1] + z[..., 2] - 2 * z[..., 0]).sum(axis=-1) / 81.0
+
+
+@pytest.fixture
+def table(trajectory) -> pd.DataFrame:
+    with Trajectory(trajectory) as run:
+        [positions] = run.position_chunks(2)
+        times = run.times_ps[2:]
+    rows = {"replica": 0, "time_ps": times, "fraction_broken": 0.0}
+    return pd.DataFrame(rows | {"delta_V_V": dipole_by_hand(positions.astype(float)) / EPSILON_0})
+
+
+def test_extracted_frames_are_those_of_the_table(trajectory, table, tmp_path) -> None:
+    table.to_csv(tmp_path / "dipole.csv", index=False)
+    table = pd.read_csv(tmp_path / "dipole.csv")
     chosen = choose_frames(table, [-9.0, 0.0, 9.0], separation_ps=0.1)
-    frames = extract_frames(chosen, [trajectory], charge_O_e=-0.5562)
+    frames = extract_frames(chosen, [trajectory], charge_e=-0.5562)
     for atoms, row in zip(frames, chosen.to_dict("records"), strict=True):
         assert atoms.info["time_ps"] == pytest.approx(row["time_ps"])
         assert atoms.info["step"] == round(1000 * row["time_ps"])
         assert list(atoms.pbc) == [True, True, False]
-        # eq. 1 by hand: molecules are written as O, H, H
-        z = atoms.positions[:, 2].reshape(-1, 3)
-        dipole = 0.5 * 0.5562 * (z[:, 1] + z[:, 2] - 2 * z[:, 0]).sum() / 81.0
+        assert set(atoms.arrays[REGION]) == {"water"}
+        dipole = dipole_by_hand(atoms.positions)
         assert atoms.info["P_z_e_per_A"] == pytest.approx(dipole, rel=1e-4)
         assert atoms.info["delta_V_V"] == pytest.approx(dipole / EPSILON_0, rel=1e-4)
     assert frames[0].info["delta_V_V"] == table["delta_V_V"].min()
 
-    write(tmp_path / "frames.extxyz", frames)
-    again = read(tmp_path / "frames.extxyz", index=":")
+    spec = SelectSpec(
+        origin=ORIGIN,
+        choice=FrameChoice(targets_V=[-9.0, 0.0, 9.0], separation_ps=0.1),
+        charge_e=-0.5562,
+    )
+    paths = tmp_path / "frames.extxyz", tmp_path / "frames.csv"
+    select(spec, tmp_path / "dipole.csv", [trajectory], *paths)
+    assert pd.read_csv(paths[1])["target_V"].tolist() == [-9.0, 0.0, 9.0]
+    again = read(paths[0], index=":")
     assert [atoms.info for atoms in again] == [atoms.info for atoms in frames]
     checksums = [structure_checksum(atoms) for atoms in again]
     assert checksums == [atoms.info["structure_sha256"] for atoms in frames]

@@ -2,11 +2,26 @@
 
 import numpy as np
 import pytest
-from small_models import water_layer
+from ase import Atoms
+from ase.build import fcc111, molecule
+from small_models import water_layer as bare_layer
 
-from falsemetal.electronic.structure import divide_into_layers, with_vacuum
+from falsemetal.electronic.structure import Layer, with_vacuum
+from falsemetal.electronic.structure import divide_into_layers as divide
+from falsemetal.systems.molecule import Bond, Molecule
+from falsemetal.systems.system import REGION
 
 VACUUM_A = 7.0
+
+
+def water_layer(*, slab: bool, n_molecules: int) -> Atoms:
+    atoms = bare_layer(slab=slab, n_molecules=n_molecules)
+    atoms.set_array(REGION, np.array(len(atoms) * ["water"]))
+    return atoms
+
+
+def divide_into_layers(atoms: Atoms, *, thickness_A: float) -> list[Layer]:
+    return divide(atoms, thickness_A=thickness_A, liquid=Molecule())
 
 
 def test_a_slab_stands_in_the_middle_of_its_vacuum() -> None:
@@ -59,3 +74,42 @@ def test_one_flat_layer() -> None:
     atoms = water_layer(slab=True, n_molecules=3)
     [layer] = divide_into_layers(atoms, thickness_A=50.0)
     assert len(layer.atoms) == 9
+
+
+def test_what_is_beside_the_liquid_has_layers_of_its_own() -> None:
+    metal = fcc111("Au", size=(3, 3, 3), vacuum=8.0, orthogonal=False)
+    metal.cell[1] = [0.0, 9.0, 0.0]
+    metal.set_array(REGION, np.array(len(metal) * ["metal"]))
+    water = water_layer(slab=True, n_molecules=20)
+    water.positions[:, 2] += metal.positions[:, 2].max() + 2.0 - water.positions[:, 2].min()
+    both = metal + water
+    both.cell, both.pbc = [9.0, 9.0, 40.0], [True, True, False]
+    layers = divide_into_layers(both, thickness_A=2.0)
+    assert sorted(np.concatenate([layer.atoms for layer in layers])) == list(range(len(both)))
+    for layer in layers:
+        assert set(both.arrays[REGION][layer.atoms]) == {layer.region}
+        if layer.region == "water":
+            assert set((layer.atoms - len(metal)) // 3 * 3 + len(metal)) <= set(layer.atoms)
+    heights = [layer.height_A for layer in layers]
+    assert heights == sorted(heights)
+    # an oxygen of the metal's region, nearer to hydrogen than the liquid's, draws none of it
+    oxide = both.copy()
+    oxide.numbers[: len(metal)] = 8
+    for one, other in zip(layers, divide_into_layers(oxide, thickness_A=2.0), strict=True):
+        np.testing.assert_array_equal(one.atoms, other.atoms)
+
+
+def test_a_liquid_has_its_own_centres() -> None:
+    acetonitrile = molecule("CH3CN", cell=[9.0, 9.0, 30.0], pbc=[True, True, False])
+    acetonitrile.rotate(90, "y")
+    other = acetonitrile.copy()
+    other.positions[:, 2] += 9.0
+    atoms = acetonitrile + other
+    atoms.set_array(REGION, np.array(len(atoms) * ["acetonitrile"]))
+    liquid = Molecule(
+        region="acetonitrile",
+        centres=["N"],
+        bonds=[Bond(element="C", count=2, cutoff_A=3.0), Bond(element="H", count=3, cutoff_A=4.0)],
+    )
+    layers = divide(atoms, thickness_A=1.0, liquid=liquid)
+    assert [layer.atoms.tolist() for layer in layers] == [list(range(6)), list(range(6, 12))]

@@ -7,7 +7,6 @@ from falsemetal.estimators.autocorrelation import (
     autocorrelation_error,
     integrated_correlation_frames,
 )
-from falsemetal.observables.runs import tabulate_autocorrelation
 
 SIGMAS = 4.0
 """Statistical thresholds in standard errors."""
@@ -33,12 +32,6 @@ def test_replicas_share_mean_and_variance_and_weigh_by_pairs():
     ]
     expected = np.concatenate(products).mean() / joined.var()
     assert autocorrelation([long, short])[lag] == pytest.approx(expected)
-
-
-def test_the_table_ends_at_half_of_a_run():
-    series = np.random.default_rng(2).standard_normal(21)
-    table = tabulate_autocorrelation([series, series[:9]], 0.5, maximum_lag_ps=100.0)
-    np.testing.assert_allclose(table["lag_ps"], 0.5 * np.arange(11))
 
 
 def test_lags_beyond_every_replica_are_unknown():

@@ -8,14 +8,15 @@ from falsemetal.estimators.dipole import (
     lateral_area,
     molecular_dipoles,
 )
-from falsemetal.systems.molecules import dissociated_fraction, find_molecules
+from falsemetal.systems.molecule import Molecule
+from falsemetal.systems.molecules import Molecules, find_molecules
 
 CELL = np.diag([12.0, 11.0, 60.0])
 PBC = np.array([True, True, False])
 CHARGE_O_E = -0.8476
 BOND_A = 1.0
 HALF_ANGLE = np.deg2rad(109.47 / 2)
-CUTOFF_A = 1.2
+WATER = Molecule()
 
 
 def upright_molecule(oxygen: tuple[float, float, float]) -> np.ndarray:
@@ -39,9 +40,12 @@ def random_slab(n_frames: int = 5, n_molecules: int = 20, seed: int = 3):
     return positions, np.repeat([8, 1, 1], n_molecules)
 
 
-def dipoles(positions: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    molecules = find_molecules(positions, numbers, CELL, PBC, oh_cutoff_A=CUTOFF_A)
-    return molecular_dipoles(molecules.bond_sum, charge_O_e=CHARGE_O_E)
+def find(positions: np.ndarray, numbers: list[int] | np.ndarray) -> Molecules:
+    return find_molecules(positions, numbers, CELL, PBC, molecule=WATER)
+
+
+def dipoles(positions: np.ndarray, numbers: list[int] | np.ndarray) -> np.ndarray:
+    return molecular_dipoles(find(positions, numbers), WATER.charges(CHARGE_O_E))
 
 
 def test_one_molecule_has_the_dipole_of_its_geometry():
@@ -70,9 +74,7 @@ def test_wrapping_and_translating_change_nothing():
 
 def test_a_coordinate_just_below_the_edge_is_found():
     positions = upright_molecule((-1e-17, 0.0, 30.0))[None]
-    assert dissociated_fraction(
-        find_molecules(positions, [8, 1, 1], CELL, PBC, oh_cutoff_A=CUTOFF_A).n_hydrogens
-    ) == [0.0]
+    assert find(positions, [8, 1, 1]).broken_fraction == [0.0]
 
 
 def test_order_of_atoms_does_not_matter():
@@ -95,29 +97,34 @@ def test_hydroxide_and_hydronium_are_dissociated():
     donor[1] = acceptor[0] + [0.0, 0.0, -1.1]
     positions = np.concatenate([donor, acceptor, upright_molecule((8, 8, 25))])[None]
     numbers = np.array([8, 1, 1] * 3)
-    molecules = find_molecules(positions, numbers, CELL, PBC, oh_cutoff_A=CUTOFF_A)
-    np.testing.assert_array_equal(molecules.n_hydrogens, [[1, 3, 2]])
-    assert dissociated_fraction(molecules.n_hydrogens) == pytest.approx(2 / 3)
+    molecules = find(positions, numbers)
+    np.testing.assert_array_equal(molecules.counts["H"], [[1, 3, 2]])
+    assert molecules.broken_fraction == pytest.approx(2 / 3)
     # the two nearest hydrogens of hydronium remain
     expected = 2 * BOND_A * np.cos(HALF_ANGLE)
-    np.testing.assert_allclose(molecules.bond_sum[0, 1], [0, 0, expected], atol=1e-12)
+    np.testing.assert_allclose(molecules.displacements["H"][0, 1], [0, 0, expected], atol=1e-12)
 
 
 def test_a_stray_hydrogen_belongs_to_no_oxygen():
     positions = np.concatenate([upright_molecule((2, 2, 20)), [[6.0, 6.0, 40.0]]])[None]
-    molecules = find_molecules(positions, [8, 1, 1, 1], CELL, PBC, oh_cutoff_A=CUTOFF_A)
-    np.testing.assert_array_equal(molecules.n_hydrogens, [[2]])
+    np.testing.assert_array_equal(find(positions, [8, 1, 1, 1]).counts["H"], [[2]])
 
 
 def test_skew_cells_are_refused():
     skew = CELL + np.array([[0, 0, 0], [2.0, 0, 0], [0, 0, 0]])
     with pytest.raises(ValueError, match="orthorhombic"):
-        find_molecules(np.zeros((1, 3, 3)), [8, 1, 1], skew, PBC, oh_cutoff_A=CUTOFF_A)
+        find_molecules(np.zeros((1, 3, 3)), [8, 1, 1], skew, PBC, molecule=WATER)
 
 
-def test_a_positive_oxygen_is_refused():
-    with pytest.raises(ValueError, match="negative"):
-        molecular_dipoles(np.zeros((1, 3)), charge_O_e=0.8)
+def test_elements_of_a_molecule_add_up():
+    molecules = Molecules(
+        centres=np.zeros((1, 1, 3)),
+        displacements={"C": np.array([[[1.0, 0.0, 0.0]]]), "H": np.array([[[0.0, 0.0, 2.0]]])},
+        counts={"C": np.array([[1]]), "H": np.array([[2]])},
+        intact=np.array([[True]]),
+    )
+    found = molecular_dipoles(molecules, {"N": -1.0, "C": 0.4, "H": 0.2})
+    np.testing.assert_allclose(found, [[[0.4, 0.0, 0.4]]])
 
 
 def test_cumulative_dipole_steps_at_each_molecule_and_ends_at_the_total():

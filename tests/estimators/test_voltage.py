@@ -2,28 +2,10 @@ import numpy as np
 import pytest
 
 from falsemetal.estimators.continuum import continuum_dipole_std, continuum_thickness
-from falsemetal.estimators.density import number_density
-from falsemetal.estimators.voltage import (
-    is_metallic,
-    metallic_dipole,
-    potential_drop,
-    potential_profile,
-)
+from falsemetal.estimators.density import density_profile
+from falsemetal.estimators.voltage import is_metallic, metallic_dipole, potential_drop
 
 AREA_A2 = 12.42**2
-
-
-def test_charged_sheets_drop_the_potential_by_the_dipole_over_epsilon_0():
-    z = np.linspace(0.0, 60.0, 6001)
-    charge_per_area, low, high, width = 0.002, 20.0, 35.0, 0.4
-
-    def sheet(centre: float) -> np.ndarray:
-        return np.exp(-0.5 * ((z - centre) / width) ** 2) / (width * np.sqrt(2 * np.pi))
-
-    profile = potential_profile(charge_per_area * (sheet(high) - sheet(low)), z)
-    expected = potential_drop(charge_per_area * (high - low))
-    assert expected > 0
-    assert profile[-1] - profile[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_metallic_threshold_of_water():
@@ -44,5 +26,5 @@ def test_continuum_fluctuation_of_the_papers_slabs(n_molecules, sigma_V):
 
 def test_uniform_molecules_have_uniform_density():
     z = np.tile(np.arange(-9.75, 10.0, 0.5), (7, 1))
-    density = number_density(z, np.arange(-10.0, 10.5, 1.0), AREA_A2)
+    density = density_profile(z, np.arange(-10.0, 10.5, 1.0), AREA_A2)
     np.testing.assert_allclose(density, 2 / AREA_A2)

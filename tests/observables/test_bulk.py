@@ -6,12 +6,15 @@ import pytest
 from ase import Atoms
 from series import autoregressive
 
-from falsemetal.config import Analysis
 from falsemetal.electrostatics.cell import potential_difference
-from falsemetal.observables.bulk import BulkObservables, observe_bulk
-from falsemetal.observables.bulk_rdf import observe_rdf
+from falsemetal.observables.registry import ObserveSpec
+from falsemetal.observables.runs import observe as observe_system
 from falsemetal.simulation.checkpoint import Checkpoint
 from falsemetal.simulation.recording import TrajectoryWriter
+from falsemetal.specs import Origin
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.molecule import WATER
+from falsemetal.systems.system import System
 
 SPACING_A = 3.75
 REPEATS = np.array([2, 2, 8])
@@ -19,7 +22,25 @@ CHARGE_O_E = -0.5562
 INTERVAL_STEPS = 50
 DISCARD_PS = 1.0
 FIRST_FRAME = 20
-ANALYSIS = Analysis(maximum_lag_ps=1.0, rdf_bin_A=0.1, rdf_range_A=3.7)
+MAXIMUM_LAG_PS, BAND_GAP_EV, WIDTH_A = 1.0, 4.45, 1.0
+
+
+def specification(*observables: str) -> ObserveSpec:
+    return ObserveSpec(
+        origin=Origin(name="test", sha256="", seed=1),
+        observables=list(observables),
+        boundary=Boundary.BULK,
+        liquid=WATER,
+        charges=WATER.charges(CHARGE_O_E),
+        settings={
+            "gaussian_width_A": WIDTH_A,
+            "band_gap_eV": BAND_GAP_EV,
+            "maximum_lag_ps": MAXIMUM_LAG_PS,
+            "rdf_bin_A": 0.1,
+            "rdf_range_A": 3.7,
+        },
+        discard_ps=DISCARD_PS,
+    )
 
 
 def positions_of(tilt: float) -> np.ndarray:
@@ -37,7 +58,7 @@ def write_box(path: Path, tilts: np.ndarray, failure: str | None = None) -> Path
     atoms = Atoms(numbers=numbers, positions=np.zeros((len(numbers), 3)), cell=cell, pbc=True)
     writer = TrajectoryWriter(
         path,
-        atoms,
+        System.of(atoms, "water"),
         timestep_fs=1.0,
         frame_interval_steps=INTERVAL_STEPS,
         creator="test",
@@ -49,7 +70,7 @@ def write_box(path: Path, tilts: np.ndarray, failure: str | None = None) -> Path
             index * INTERVAL_STEPS, positions, potential_energy_eV=0.0, temperature_K=300.0
         )
     if failure is not None:
-        writer.give_up(failure)
+        writer.fail(failure)
         return path
     n_steps = len(tilts) * INTERVAL_STEPS
     writer.save(Checkpoint(n_steps, positions, 0.0 * positions))
@@ -57,12 +78,12 @@ def write_box(path: Path, tilts: np.ndarray, failure: str | None = None) -> Path
     return path
 
 
-def observe(paths: list[Path]) -> BulkObservables:
-    return observe_bulk(paths, charge_O_e=CHARGE_O_E, analysis=ANALYSIS, discard_ps=DISCARD_PS)
+def observe(paths: list[Path]) -> dict[str, pd.DataFrame]:
+    return observe_system(specification("voltage", "summary", "autocorrelation"), paths)
 
 
 def rdf_of(paths: list[Path]) -> pd.DataFrame:
-    return observe_rdf(paths, analysis=ANALYSIS, discard_ps=DISCARD_PS)
+    return observe_system(specification("rdf"), paths)["rdf"]
 
 
 @pytest.fixture(scope="module")
@@ -82,34 +103,34 @@ def paths(tilts, folder) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def observed(paths) -> BulkObservables:
+def observed(paths) -> dict[str, pd.DataFrame]:
     return observe(paths)
 
 
 def test_each_frame_after_the_discarded_start_has_its_potential_difference(observed, tilts) -> None:
     kept = [tilt[FIRST_FRAME:] for tilt in tilts]
-    assert list(observed.potential["replica"].value_counts().sort_index()) == list(map(len, kept))
-    assert observed.potential["time_ps"].min() == pytest.approx(DISCARD_PS)
+    assert list(observed["voltage"]["replica"].value_counts().sort_index()) == list(map(len, kept))
+    assert observed["voltage"]["time_ps"].min() == pytest.approx(DISCARD_PS)
     charges = CHARGE_O_E * np.repeat([1.0, -0.5, -0.5], REPEATS.prod())
     frames = np.array([positions_of(tilt) for tilt in np.concatenate(kept)], dtype=np.float32)
     cell = np.diag(SPACING_A * REPEATS)
-    expected = potential_difference(frames, charges, cell, width_A=ANALYSIS.gaussian_width_A)
-    np.testing.assert_allclose(observed.potential["delta_V_V"], expected, atol=1e-9)
+    expected = potential_difference(frames, charges, cell, width_A=WIDTH_A)
+    np.testing.assert_allclose(observed["voltage"]["delta_V_V"], expected, atol=1e-9)
 
 
 def test_the_summary_is_of_those_frames(observed) -> None:
-    summary, difference = observed.summary.iloc[0], observed.potential["delta_V_V"]
+    summary, difference = observed["summary"].iloc[0], observed["voltage"]["delta_V_V"]
     assert summary["n_molecules"] == REPEATS.prod()
     assert summary["n_frames"] == len(difference)
     assert summary["mean_dV_V"] == pytest.approx(difference.mean())
     assert summary["sigma_dV_V"] == pytest.approx(difference.std(ddof=0))
     assert summary["maximum_dV_V"] == difference.max()
-    beyond = (difference > ANALYSIS.band_gap_eV).mean()
+    beyond = (difference > BAND_GAP_EV).mean()
     assert 0 < beyond < 1
     assert summary["fraction_beyond_gap"] == pytest.approx(beyond)
     for name in ("mean_dV_V", "sigma_dV_V", "fraction_beyond_gap"):
         assert summary[f"{name}_low"] < summary[name] < summary[f"{name}_high"]
-    assert observed.autocorrelation["lag_ps"].max() == pytest.approx(ANALYSIS.maximum_lag_ps)
+    assert observed["autocorrelation"]["lag_ps"].max() == pytest.approx(MAXIMUM_LAG_PS)
 
 
 def test_radial_distributions_end_within_the_cell_and_have_the_bond(paths) -> None:
@@ -143,26 +164,26 @@ def test_radial_distributions_have_the_interval_of_replicas_or_of_blocks(
 
 
 def test_means_of_several_runs_have_the_interval_of_their_scatter(observed) -> None:
-    summary = observed.summary.iloc[0]
-    means = observed.potential.groupby("replica")["delta_V_V"].mean()
+    summary = observed["summary"].iloc[0]
+    means = observed["voltage"].groupby("replica")["delta_V_V"].mean()
     half_width = 12.706 * 0.5 * abs(means[0] - means[1])
     assert summary["mean_dV_V_high"] - summary["mean_dV_V"] == pytest.approx(half_width, rel=1e-3)
 
 
-def test_a_run_that_broke_down_is_counted_and_left_out(observed, tilts, folder) -> None:
+def test_a_run_that_failed_is_counted_and_left_out(observed, tilts, folder) -> None:
     broken = write_box(folder / "broken.h5", tilts[0], failure="step 7: too hot")
     both = observe([folder / "0.h5", folder / "1.h5", broken])
-    assert both.summary.iloc[0]["n_failed"] == 1
-    assert both.summary.iloc[0]["mean_dV_V"] == observed.summary.iloc[0]["mean_dV_V"]
+    assert both["summary"].iloc[0]["n_failed"] == 1
+    assert both["summary"].iloc[0]["mean_dV_V"] == observed["summary"].iloc[0]["mean_dV_V"]
     # the others keep their numbers, by which frames are looked up in their files
     later = observe([broken, folder / "0.h5"])
-    assert set(later.potential["replica"]) == {1}
+    assert set(later["voltage"]["replica"]) == {1}
     alone = observe([broken])
-    assert alone.summary.iloc[0]["failures"] == "broken.h5: step 7: too hot"
-    assert np.isnan(alone.summary.iloc[0]["mean_dV_V"])
-    for name in ("potential", "autocorrelation"):
-        assert getattr(alone, name).empty
-        assert list(getattr(alone, name).columns) == list(getattr(observed, name).columns)
+    assert alone["summary"].iloc[0]["failures"] == "broken.h5: step 7: too hot"
+    assert np.isnan(alone["summary"].iloc[0]["mean_dV_V"])
+    for name in ("voltage", "autocorrelation"):
+        assert alone[name].empty
+        assert list(alone[name].columns) == list(observed[name].columns)
     assert rdf_of([broken]).empty
     assert list(rdf_of([broken]).columns) == list(rdf_of([folder / "0.h5"]).columns)
-    assert set(alone.summary.columns) == set(observed.summary.columns)
+    assert set(alone["summary"].columns) == set(observed["summary"].columns)

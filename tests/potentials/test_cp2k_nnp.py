@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from ase import Atoms
 from checkouts import SHARED, with_cp2k, with_shared_data
+from cp2k_points import single_points
 
 from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.datasets.runner import read_runner
-from falsemetal.potentials.bpnnp.cp2k import Cp2kCommittee, single_points
+from falsemetal.potentials.bpnnp.cp2k import Cp2kCommittee
+from falsemetal.potentials.bpnnp.fetch import fetch_committee
+from falsemetal.potentials.bpnnp.store import kept_committee
 from falsemetal.potentials.force_field.topology import UnsupportedStructureError
-from falsemetal.potentials.store import ModelError
+from falsemetal.potentials.kinds import BPNNPKind
+from falsemetal.potentials.store import ModelError, describe
 
 COMMITTEE = SHARED / "bpnnp-bulkH2O-jcp2020"
 
@@ -76,13 +80,22 @@ def test_members_scaled_otherwise_are_refused(copy):
         Cp2kCommittee.read(copy)
 
 
-def test_checksums_cover_all_members(copy):
-    before = Cp2kCommittee.read(copy).checksums()
-    assert len(before) == 2 * 4
+def test_a_fetched_committee_is_whole_and_its_checksum_covers_all_members(
+    copy, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    kind = BPNNPKind(kind="bpnnp", path="~")
+    model, again = tmp_path / "model", tmp_path / "again"
+    before = fetch_committee(kind, model, tmp_path)
+    describe(model, kind, before)
+    kept = [path for path in kept_committee(model).rglob("*") if path.is_file()]
+    assert len(kept) == 2 * 4
     path = copy / "nnp-2" / "weights.001.data"
     path.write_text(path.read_text() + "# touched\n")
-    after = Cp2kCommittee.read(copy).checksums()
-    assert {name for name in before if before[name] != after[name]} == {"nnp-2/weights.001.data"}
+    assert fetch_committee(kind, again, tmp_path)["weights_sha256"] != before["weights_sha256"]
+    shutil.copyfile(path, model / "committee" / "nnp-2" / "weights.001.data")
+    with pytest.raises(ModelError, match=r"model/committee: not the files that model\.json"):
+        kept_committee(model)
 
 
 @pytest.mark.parametrize(

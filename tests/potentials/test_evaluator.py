@@ -6,10 +6,10 @@ import torch
 from small_models import SETTINGS, STATISTICS, small_model, water_layer
 from torch._dynamo.utils import counters
 
-from falsemetal.config import MACEPotential, SplitChargePotential
 from falsemetal.potentials.calculator import ModelCalculator
 from falsemetal.potentials.fast import evaluator, rows
 from falsemetal.potentials.graph import build_graph
+from falsemetal.potentials.kinds import MACEKind, SplitChargeKind
 from falsemetal.potentials.mace.model import ShortRangedMACE, predict
 from falsemetal.potentials.mace.split_charge import SplitChargeMACE
 from falsemetal.potentials.store import build_model
@@ -56,9 +56,9 @@ def test_energies_and_forces_are_those_of_the_plain_model(name, dtype, slab) -> 
     compare(model, ModelCalculator(model), slab=slab)
 
 
-@pytest.mark.parametrize("kind", [MACEPotential, SplitChargePotential])
+@pytest.mark.parametrize("kind", [MACEKind, SplitChargeKind])
 def test_an_architecture_with_every_kind_of_path(kind) -> None:
-    name = "mace" if kind is MACEPotential else "split_charge"
+    name = "mace" if kind is MACEKind else "split_charge"
     settings = kind(kind=name, **LARGE)
     model = build_model(settings, STATISTICS, dtype=torch.float64, seed=4).requires_grad_(False)
     compare(polar(model), ModelCalculator(model), slab=True)

@@ -172,14 +172,14 @@ def test_edges_match_brute_force_for_unwrapped_atoms() -> None:
 
 
 def test_model_survives_saving(model: ShortRangedMACE, tmp_path) -> None:
-    save_model(model, tmp_path, stamp={})
+    save_model(model, model.settings, tmp_path, stamp={})
     atoms = water_layer()
     again = load_model(tmp_path, dtype=torch.float64)
     assert energy_and_forces(again, atoms)[0] == energy_and_forces(model, atoms)[0]
 
 
 def test_single_precision_agrees_with_double(model: ShortRangedMACE, tmp_path) -> None:
-    save_model(model, tmp_path, stamp={})
+    save_model(model, model.settings, tmp_path, stamp={})
     atoms = water_layer()
     single = load_model(tmp_path, dtype=torch.float32)
     _, forces = predict(single, build_graph(atoms, single.elements, single.r_cut_A))
@@ -188,7 +188,7 @@ def test_single_precision_agrees_with_double(model: ShortRangedMACE, tmp_path) -
 
 
 def test_foreign_weights_are_refused(tmp_path) -> None:
-    save_model(small_model("mace-1"), tmp_path, stamp={})
+    save_model(small_model("mace-1"), SETTINGS["mace-1"], tmp_path, stamp={})
     (tmp_path / "weights.pt").write_bytes(b"not weights")
     with pytest.raises(ModelError, match=r"weights\.pt.*train again"):
         load_model(tmp_path, dtype=torch.float64)

@@ -8,7 +8,6 @@ import torch
 from ase import Atoms
 from small_models import SETTINGS, small_model, water_layer
 
-from falsemetal.config import Training
 from falsemetal.potentials.evaluation import error_table
 from falsemetal.potentials.graph import build_graph
 from falsemetal.potentials.mace.model import predict
@@ -19,8 +18,12 @@ from falsemetal.potentials.training.batches import (
     label_graphs,
 )
 from falsemetal.potentials.training.loop import train
+from falsemetal.potentials.training.settings import Training
+from falsemetal.potentials.training.spec import TrainSpec
+from falsemetal.specs import Origin
 
 TRAINING = Training(epochs=4, batch_size=2, learning_rate=0.01, dtype="float64", device="cpu")
+SHORT = TRAINING.model_copy(update={"epochs": 1})
 
 
 def labelled_frames(n_frames: int, seed: int) -> list[Atoms]:
@@ -52,20 +55,22 @@ def run(
     checkpoint: Path,
     stop_after: int | None = None,
     training: Training = TRAINING,
+    epochs: list[int] | None = None,
 ):
     def report(epoch: int, _: str) -> None:
+        if epochs is not None:
+            epochs.append(epoch)
         if epoch == stop_after:
             raise KilledError
 
-    return train(
-        SETTINGS[name],
-        training,
-        frames[:6],
-        frames[6:],
+    spec = TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS[name],
+        training=training,
         seed=2,
-        checkpoint=checkpoint,
-        report=report,
+        label=name,
     )
+    return train(spec, frames[:6], frames[6:], checkpoint=checkpoint, report=report)
 
 
 @pytest.mark.parametrize("name", list(SETTINGS))
@@ -100,6 +105,52 @@ def test_checkpoint_of_other_data_is_not_continued(frames, tmp_path) -> None:
     assert len(history) == TRAINING.epochs
     (tmp_path / "checkpoint.pt").write_bytes(b"half a file")
     assert len(run("mace-1", frames, tmp_path / "checkpoint.pt")[1]) == TRAINING.epochs
+
+
+CHANGES = {
+    "forces": lambda atoms: atoms.set_array("REF_forces", 1.01 * atoms.arrays["REF_forces"]),
+    "energy": lambda atoms: atoms.info.update(REF_energy=atoms.info["REF_energy"] + 0.1),
+    "positions": lambda atoms: atoms.translate(0.1),
+    "cell": lambda atoms: atoms.set_cell(1.01 * atoms.cell),
+    "pbc": lambda atoms: atoms.set_pbc([True, True, not atoms.pbc[2]]),
+    "species": lambda atoms: atoms.set_atomic_numbers(atoms.numbers[::-1]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("changed", [0, 7], ids=["training", "validation"])
+def test_a_training_of_frames_that_changed_starts_anew(change, changed, frames, tmp_path) -> None:
+    epochs: list[int] = []
+    run("mace-1", frames, tmp_path / "checkpoint.pt", training=SHORT)
+    mended = [atoms.copy() for atoms in frames]
+    CHANGES[change](mended[changed])
+    run("mace-1", mended, tmp_path / "checkpoint.pt", training=SHORT, epochs=epochs)
+    assert epochs == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("update", "resumes"), [({"device": "auto"}, True), ({"learning_rate": 0.02}, False)]
+)
+def test_only_settings_that_change_the_weights_start_anew(
+    update, resumes, frames, tmp_path
+) -> None:
+    epochs: list[int] = []
+    run("mace-1", frames, tmp_path / "checkpoint.pt", training=SHORT)
+    other = SHORT.model_copy(update=update)
+    run("mace-1", frames, tmp_path / "checkpoint.pt", training=other, epochs=epochs)
+    assert epochs == ([1] if resumes else [0, 1])
+
+
+def test_a_kind_that_is_not_trained_is_refused() -> None:
+    field = {"kind": "force_field", "dataset": "water"}
+    with pytest.raises(ValueError, match="force_field is not one that is trained"):
+        TrainSpec(
+            origin=Origin(name="a", sha256="", seed=2),
+            potential=field,
+            training=TRAINING,
+            seed=2,
+            label="a",
+        )
 
 
 def test_the_model_is_that_of_the_lowest_validation_loss(frames, tmp_path) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import signal
 
 from falsemetal.config import Config, parse_config
+from falsemetal.config.plan import Plan
 from falsemetal.estimators.autocorrelation import integrated_correlation_frames
 from falsemetal.estimators.statistics import (
     fraction_interval,
@@ -13,9 +14,11 @@ from falsemetal.estimators.statistics import (
     mean_over_runs,
     std_interval,
 )
-from falsemetal.estimators.voltage import is_metallic, potential_drop
-from falsemetal.observables.bulk_rdf import PAIRS
-from falsemetal.observables.runs import tabulate_autocorrelation
+from falsemetal.estimators.voltage import is_metallic
+from falsemetal.observables.autocorrelation import tabulate
+from falsemetal.observables.rdf import pairs
+from falsemetal.observables.runs import CompletedRun, Runs
+from falsemetal.systems.molecule import Molecule
 
 FRAME_INTERVAL_PS = 0.05
 BULK_MOLECULES_PER_A3 = 0.0334
@@ -59,15 +62,21 @@ def synthetic_config() -> Config:
                     "label": "LR-MACE",
                 },
             },
-            "slabs": {"cell_height_A": 80.0, "thicknesses_A": [11.6, 18.6, 25.0, 37.3]},
-            "elongated": {"lengths_A": [12.4, 24.8]},
+            "campaigns": {
+                "slabs": {
+                    "kind": "water_slab",
+                    "cell_height_A": 80.0,
+                    "sizes_A": [11.6, 18.6, 25.0, 37.3],
+                },
+                "elongated": {"kind": "water_box", "sizes_A": [12.4, 24.8]},
+            },
         },
         source="synthetic",
     )
 
 
 class SyntheticSlab:
-    """Tables with the columns of `SlabObservables`, drawn from an autoregressive dipole."""
+    """Tables of a film's observables, drawn from an autoregressive dipole."""
 
     def __init__(self, config: Config, potential: str, thickness_A: float) -> None:
         index = list(config.potentials).index(potential)
@@ -88,7 +97,7 @@ class SyntheticSlab:
         """One row."""
         joined = np.concatenate(self.replicas)
         metallic = float(is_metallic(joined, self.config.analysis.band_gap_eV).mean())
-        n_molecules = self.config.slabs.n_molecules(2 * self.half_A)
+        n_molecules = self.config.campaigns["slabs"].n_molecules(2 * self.half_A)
         row = {
             "n_molecules": n_molecules,
             "n_frames": len(joined),
@@ -111,8 +120,7 @@ class SyntheticSlab:
     @property
     def dipole(self) -> pd.DataFrame:
         """A row per frame."""
-        joined = np.concatenate(self.replicas)
-        return pd.DataFrame({"P_z_e_per_A": joined, "delta_V_V": potential_drop(joined)})
+        return pd.DataFrame({"P_z_e_per_A": np.concatenate(self.replicas)})
 
     @property
     def cumulative(self) -> pd.DataFrame:
@@ -127,8 +135,17 @@ class SyntheticSlab:
     @property
     def autocorrelation(self) -> pd.DataFrame:
         """Up to the configured lag, or half of a run."""
-        interval, lag = FRAME_INTERVAL_PS, self.config.analysis.maximum_lag_ps
-        return tabulate_autocorrelation(self.replicas, interval, lag)
+        times = [FRAME_INTERVAL_PS * np.arange(len(series)) for series in self.replicas]
+        runs = Runs(
+            [
+                CompletedRun(n, t, t, np.array([len(t)]), 1, 1.0, {"voltage": [{"P_z": series}]})
+                for n, (t, series) in enumerate(zip(times, self.replicas, strict=True))
+            ],
+            [],
+            1,
+        )
+        plan = Plan(self.config, {})
+        return tabulate(runs, plan.observe("short", "slabs", ["autocorrelation"]))
 
     @property
     def density(self) -> pd.DataFrame:
@@ -150,7 +167,7 @@ def _autoregressive(decay: float, n_frames: int, rng: np.random.Generator) -> np
 
 
 class BrokenSlab:
-    """Tables of a slab all of whose runs broke down, as they are read from their files."""
+    """Tables of a slab all of whose runs failed, as they are read from their files."""
 
     def __init__(self, sound: SyntheticSlab) -> None:
         for name in ("dipole", "cumulative", "autocorrelation", "density"):
@@ -164,7 +181,7 @@ class BrokenSlab:
 
 
 class SyntheticBox:
-    """Tables with the columns of `BulkObservables`, drawn from an autoregressive ΔV."""
+    """Tables of a cell's observables, drawn from an autoregressive ΔV."""
 
     def __init__(self, config: Config, potential: str, length_A: float) -> None:
         index = list(config.potentials).index(potential)
@@ -197,7 +214,7 @@ class SyntheticBox:
         )
 
     @property
-    def potential(self) -> pd.DataFrame:
+    def voltage(self) -> pd.DataFrame:
         """A row per frame."""
         return pd.concat(
             pd.DataFrame({"replica": index, "delta_V_V": series})
@@ -212,15 +229,15 @@ class SyntheticBox:
         r = np.arange(0.025, 6.2, 0.05)
         g = 1.0 - np.exp(-((r / 2.6) ** 8)) + 1.8 * np.exp(-((r - 2.8) ** 2) / 0.04)
         table = {"r_A": r}
-        for pair in PAIRS:
+        for pair in map("".join, pairs(Molecule())):
             table |= {f"g_{pair}": g, f"g_{pair}_low": 0.95 * g, f"g_{pair}_high": 1.05 * g}
         return pd.DataFrame(table)
 
 
 class BrokenBox:
-    """Tables of a cell all of whose runs broke down, as they are read from their files."""
+    """Tables of a cell all of whose runs failed, as they are read from their files."""
 
     def __init__(self, sound: SyntheticBox) -> None:
-        for name in ("potential", "autocorrelation", "rdf"):
+        for name in ("voltage", "autocorrelation", "rdf"):
             setattr(self, name, getattr(sound, name).iloc[:0])
         self.summary = sound.summary.assign(n_frames=0)

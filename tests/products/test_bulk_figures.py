@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from synthetic import BrokenBox, SyntheticBox, synthetic_config
 
-from falsemetal.products import fig3c, fig3d, figS7, figS10, style
+from falsemetal.config.plan import Plan
+from falsemetal.products import fig3d, figS7, style, voltages
 
 CONFIG = synthetic_config()
+PLAN = Plan(CONFIG, {})
 STAMP = {"commit": "0123abc"}
 
 
@@ -22,17 +24,19 @@ def tables(boxes, name: str) -> dict:
 
 
 def draw_all(boxes) -> dict:
-    summary, potential = tables(boxes, "summary"), tables(boxes, "potential")
     return {
-        "fig3c": fig3c.draw(summary, potential, CONFIG),
-        "figS10": figS10.draw(summary, potential, CONFIG),
-        "fig3d": fig3d.draw(tables(boxes, "autocorrelation"), CONFIG),
-        "figS7": figS7.draw(tables(boxes, "rdf"), CONFIG),
+        "fig3c": voltages.draw(
+            tables(boxes, "summary"), tables(boxes, "voltage"), PLAN.product("fig3c")
+        ),
+        "fig3d": fig3d.draw(tables(boxes, "autocorrelation"), PLAN.product("fig3d")),
+        "figS7": figS7.draw(tables(boxes, "rdf"), PLAN.product("fig3d")),
     }
 
 
 def test_violins_are_distributions_of_every_potential_where_it_is_run(boxes):
-    figure, table = fig3c.draw(tables(boxes, "summary"), tables(boxes, "potential"), CONFIG)
+    figure, table = voltages.draw(
+        tables(boxes, "summary"), tables(boxes, "voltage"), PLAN.product("fig3c")
+    )
     shown = set(zip(table["potential"], table["length_A"], strict=True))
     assert shown == set(boxes)
     for key in boxes:
@@ -47,14 +51,14 @@ def test_violins_are_distributions_of_every_potential_where_it_is_run(boxes):
 
 
 def test_memory_has_a_panel_for_each_length(boxes):
-    figure, table = fig3d.draw(tables(boxes, "autocorrelation"), CONFIG)
+    figure, table = fig3d.draw(tables(boxes, "autocorrelation"), PLAN.product("fig3d"))
     assert [axes.get_title() for axes in figure.axes] == ["$L_z$ = 12.4 Å", "$L_z$ = 24.8 Å"]
     assert list(table.columns) == ["potential", "length_A", "lag_ps", "acf", "acf_low", "acf_high"]
     assert (table[table["lag_ps"] == 0]["acf"] == 1.0).all()
 
 
 def test_radial_distributions_keep_their_columns(boxes):
-    figure, table = figS7.draw(tables(boxes, "rdf"), CONFIG)
+    figure, table = figS7.draw(tables(boxes, "rdf"), PLAN.product("fig3d"))
     assert [axes.get_title() for axes in figure.axes] == ["O–O", "O–H", "H–H"]
     assert {"potential", "length_A", "r_A", "g_OO", "g_OO_low", "g_HH_high"} <= set(table.columns)
 
@@ -62,13 +66,14 @@ def test_radial_distributions_keep_their_columns(boxes):
 def test_figures_show_what_is_missing(boxes, tmp_path):
     lost = boxes | {("short", 24.8): BrokenBox(boxes["short", 24.8])}
     for name, (figure, table) in draw_all(lost).items():
-        assert figure.get_supxlabel() == "no data, runs broke down: SR-MACE 24.8 Å"
+        assert figure.get_supxlabel() == "no data, all runs failed: SR-MACE 24.8 Å"
         style.save_figure(figure, table, tmp_path / name, stamp=STAMP)
 
 
 def test_figures_name_potentials_whose_engine_is_absent(boxes):
     there = {key: box for key, box in boxes.items() if key[0] != "short"}
-    figure, _ = fig3d.draw(tables(there, "autocorrelation"), CONFIG)
+    spec = Plan(CONFIG, {"short": "no usable CP2K"}).product("fig3d")
+    figure, _ = fig3d.draw(tables(there, "autocorrelation"), spec)
     assert figure.get_supxlabel() == "no data, no usable CP2K: SR-MACE 12.4 Å, SR-MACE 24.8 Å"
 
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from synthetic import synthetic_config
 
-from falsemetal.config import Electronic, FrameSet
+from falsemetal.config.plan import Plan
 from falsemetal.electronic.density_of_states import smear_levels
+from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.products import band_edges, fig2b, fig3b, figS1, figS9, figS11, style
 from falsemetal.products.band_diagram import as_map
 from falsemetal.units import EPSILON_0
@@ -19,10 +20,11 @@ ENERGIES_EV = np.linspace(-20.0, 10.0, 301)
 CONFIG = synthetic_config().model_copy(
     update={
         "electronic": Electronic(
-            frames={"s": FrameSet(potential="short", size_A=37.3, targets_V=[0])}
+            frames={"s": FrameSet(potential="short", campaign="slabs", size_A=37.3, targets_V=[0])}
         )
     }
 )
+PLAN = Plan(CONFIG, {})
 STAMP = {"commit": "0123abc"}
 
 
@@ -37,8 +39,10 @@ def jobs() -> pd.DataFrame:
             "job": "PBE",
             "functional": "PBE",
             "engine": "CP2K 2023.1",
-            "field_V_per_A": np.nan,
-            "charge_O_e": CHARGE_O_E,
+            "boundary": "film",
+            "field_V_per_A": 0.0,
+            "cubes": False,
+            "charge_e": CHARGE_O_E,
             "delta_V_V": DIFFERENCES_V,
             "P_z_e_per_A": EPSILON_0 * DIFFERENCES_V,
             "P_z_dft_e_per_A": EPSILON_0 * DIFFERENCES_V * DFT_CHARGE_O_E / CHARGE_O_E,
@@ -49,11 +53,12 @@ def jobs() -> pd.DataFrame:
         }
     )
     slabs.loc[len(slabs) - 1, "status"] = "not converged"
-    slabs.loc[3, "field_V_per_A"] = 0.0
+    slabs.loc[3, "cubes"] = True
     in_field = slabs.iloc[[3]].assign(job="PBE-0.02", field_V_per_A=0.02, gap_eV=gaps[3] + 0.3)
     bulk = slabs.iloc[[0, 0]].assign(
         frames="bulk",
         frame=0,
+        boundary="bulk",
         functional=["RPBE", "revPBE0"],
         job=["RPBE", "revPBE0"],
         P_z_e_per_A=np.nan,
@@ -75,6 +80,7 @@ def density(jobs) -> dict:
         ]
         tables[job.frames, job.frame, job.job] = pd.DataFrame(
             {
+                "region": "water",
                 "z_A": np.repeat(heights, len(ENERGIES_EV)),
                 "energy_eV": np.tile(ENERGIES_EV, len(heights)),
                 "states_per_eV": np.ravel(states),
@@ -84,7 +90,7 @@ def density(jobs) -> dict:
 
 
 def test_the_gap_at_zero_dipole_is_found_from_small_ones(jobs) -> None:
-    figure, table = fig3b.draw(jobs, CONFIG)
+    figure, table = fig3b.draw(jobs, PLAN.product("fig3b"))
     assert len(table) == len(DIFFERENCES_V)
     gap, half_width = fig3b.gap_without_dipole(
         table["gap_eV"].to_numpy(), table["delta_V_V"].to_numpy(), limit_V=2.0
@@ -118,25 +124,25 @@ def test_an_interval_needs_two_frames() -> None:
 
 
 def test_the_charge_is_fitted_to_small_dipoles(jobs) -> None:
-    figure, table = figS1.draw(jobs, CONFIG)
+    figure, table = figS1.draw(jobs, PLAN.product("figS1"))
     assert table["charge_O_fitted_e"].to_numpy() == pytest.approx(DFT_CHARGE_O_E)
     assert (table["n_fitted"] == 4).all()
     [text] = figure.legends[0].get_texts()
     assert f"{DFT_CHARGE_O_E:.4f} e" in text.get_text()
     few = jobs[jobs["frame"] < 4]
-    [text] = figS1.draw(few, CONFIG)[0].legends[0].get_texts()
+    [text] = figS1.draw(few, PLAN.product("figS1"))[0].legends[0].get_texts()
     assert "too few frames" in text.get_text()
 
 
 def test_each_functional_has_a_charge_of_its_own(jobs) -> None:
     other = jobs.assign(functional="RPBE", P_z_dft_e_per_A=1.1 * jobs["P_z_dft_e_per_A"])
-    _, table = figS1.draw(pd.concat([jobs, other], ignore_index=True), CONFIG)
+    _, table = figS1.draw(pd.concat([jobs, other], ignore_index=True), PLAN.product("figS1"))
     charges = table.groupby("functional")["charge_O_fitted_e"].first()
     assert charges["RPBE"] == pytest.approx(1.1 * charges["PBE"])
 
 
 def test_panels_are_those_of_the_extreme_and_the_smallest_dipole(jobs, density) -> None:
-    figure, table = figS9.draw(jobs, density, CONFIG)
+    figure, table = figS9.draw(jobs, density, PLAN.product("figS9"))
     assert list(table.groupby("panel")["delta_V_V"].first()) == [-5.2, 0.3, 2.8]
     assert len(figure.axes) == 6
     assert "not converged: slab/7" in figure.get_supxlabel()
@@ -149,13 +155,13 @@ def test_panels_are_those_of_the_extreme_and_the_smallest_dipole(jobs, density) 
 
 
 def test_bulk_has_a_panel_for_each_functional(jobs, density) -> None:
-    figure, table = figS11.draw(jobs, density, CONFIG)
+    figure, table = figS11.draw(jobs, density, PLAN.product("figS11"))
     assert list(table["functional"].unique()) == ["RPBE", "revPBE0"]
     assert figure.axes[0].get_title().startswith("RPBE: ")
 
 
 def test_settings_of_the_search_move_the_gap_little_where_bands_are_apart(jobs, density) -> None:
-    figure, table = band_edges.draw(jobs, density, CONFIG)
+    figure, table = band_edges.draw(jobs, density, PLAN.product("band_edges"))
     assert len(figure.axes) == 3
     # of the slab with the smallest dipole: bands of one level each, smeared by 0.1 eV
     rows = table[(table["frame"] == 4) & table["value"].between(0.2, 1.0)]
@@ -175,12 +181,14 @@ def test_responses_are_drawn_in_their_slabs(jobs) -> None:
             "slab_high_A": 30.0,
         }
     )
-    figure, table = fig2b.draw(jobs, {("slab", 3, "PBE-0.02"): response}, CONFIG)
+    figure, table = fig2b.draw(jobs, {("slab", 3, "PBE-0.02"): response}, PLAN.product("fig2b"))
     assert len(table) == len(heights)
     assert len(figure.axes) == 2
     assert table["share_within"].to_numpy() == pytest.approx(1.0)
     assert f"{jobs['gap_eV'][3]:.1f} eV" in figure.axes[0].get_title()
-    unread = fig2b.draw(jobs, {("slab", 3, "PBE-0.02"): response.iloc[:0]}, CONFIG)[0]
+    unread = fig2b.draw(jobs, {("slab", 3, "PBE-0.02"): response.iloc[:0]}, PLAN.product("fig2b"))[
+        0
+    ]
     assert unread.get_supxlabel() == "no response of slab/3/PBE-0.02 could be read"
 
 
@@ -188,12 +196,14 @@ def test_figures_of_jobs_that_wait_are_drawn_and_say_so(jobs, density, tmp_path)
     waiting = jobs.assign(status="ready to run")
     nothing = {key: table.iloc[:0] for key, table in density.items()}
     for name, (figure, table) in {
-        "fig3b": fig3b.draw(waiting, CONFIG),
-        "figS1": figS1.draw(waiting, CONFIG),
-        "figS9": figS9.draw(waiting, nothing, CONFIG),
-        "figS11": figS11.draw(waiting, nothing, CONFIG),
-        "band_edges": band_edges.draw(waiting, nothing, CONFIG),
-        "fig2b": fig2b.draw(waiting, {("slab", 3, "PBE-0.02"): pd.DataFrame()}, CONFIG),
+        "fig3b": fig3b.draw(waiting, PLAN.product("fig3b")),
+        "figS1": figS1.draw(waiting, PLAN.product("figS1")),
+        "figS9": figS9.draw(waiting, nothing, PLAN.product("figS9")),
+        "figS11": figS11.draw(waiting, nothing, PLAN.product("figS11")),
+        "band_edges": band_edges.draw(waiting, nothing, PLAN.product("band_edges")),
+        "fig2b": fig2b.draw(
+            waiting, {("slab", 3, "PBE-0.02"): pd.DataFrame()}, PLAN.product("fig2b")
+        ),
     }.items():
         assert "jobs missing, ready to run" in figure.get_supxlabel()
         assert style.save_figure(figure, table, tmp_path / name, stamp=STAMP)

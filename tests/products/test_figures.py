@@ -5,12 +5,19 @@ import pytest
 from synthetic import BrokenSlab, SyntheticSlab, synthetic_config
 
 from falsemetal.config import Config
+from falsemetal.config.plan import Plan
 from falsemetal.estimators.voltage import metallic_dipole
 from falsemetal.products import density, fig3a, figS8, style
+from falsemetal.products.registry import ProductSpec
 
 CONFIG = synthetic_config()
-THICKEST_A = max(CONFIG.slabs.thicknesses_A)
+SIZES_A = CONFIG.campaigns["slabs"].sizes_A
+THICKEST_A = max(SIZES_A)
 STAMP = {"commit": "0123abc", "config": "synthetic", "inputs": {"a.csv": "sha256:00"}}
+
+
+def spec_of(name: str, config: Config = CONFIG) -> ProductSpec:
+    return Plan(config, {}).product(name)
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +25,7 @@ def slabs() -> dict[tuple[str, float], SyntheticSlab]:
     return {
         (name, thickness): SyntheticSlab(CONFIG, name, thickness)
         for name in CONFIG.potentials
-        for thickness in CONFIG.slabs.thicknesses_A
+        for thickness in SIZES_A
     }
 
 
@@ -29,7 +36,7 @@ def at_thickest(slabs, table: str) -> dict[str, pd.DataFrame]:
 
 
 def test_fig3a_has_every_potential_at_every_thickness(slabs):
-    figure, table = fig3a.draw({key: slab.summary for key, slab in slabs.items()}, CONFIG)
+    figure, table = fig3a.draw({key: slab.summary for key, slab in slabs.items()}, spec_of("fig3a"))
     assert list(table.columns) == [
         "potential",
         "kind",
@@ -46,7 +53,7 @@ def test_fig3a_has_every_potential_at_every_thickness(slabs):
     ]
     counts = table["potential"].value_counts()
     assert set(counts.index) == {*CONFIG.potentials, "continuum"}
-    assert set(counts) == {len(CONFIG.slabs.thicknesses_A)}
+    assert set(counts) == {len(SIZES_A)}
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["SPC/E", "SR-MACE", "LR-MACE", "Continuum"]
     assert figure.axes[0].get_ylim()[1] > metallic_dipole(CONFIG.analysis.band_gap_eV)
@@ -57,37 +64,30 @@ def test_a_potential_added_to_the_config_is_drawn_by_itself(slabs):
     raw["potentials"]["added"] = raw["potentials"]["short"] | {"label": None}
     config = Config.model_validate(raw)
     summaries = {key: slab.summary for key, slab in slabs.items()}
-    summaries |= {
-        ("added", thickness): slabs["short", thickness].summary
-        for thickness in config.slabs.thicknesses_A
-    }
-    figure, _ = fig3a.draw(summaries, config)
+    summaries |= {("added", thickness): slabs["short", thickness].summary for thickness in SIZES_A}
+    spec = spec_of("fig3a", config)
+    figure, table = fig3a.draw(summaries, spec)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "added" in labels
-    looks = style.looks(config)
+    looks = style.looks(spec, table)
     assert len({look.color for look in looks.values()}) == len(looks)
     assert looks["added"].marker == looks["short"].marker
-    assert {name: looks[name] for name in CONFIG.potentials} == style.looks(CONFIG)
+    assert {n: looks[n] for n in CONFIG.potentials} == style.looks(spec_of("fig3a"), table)
 
 
 def test_one_thickness_is_enough(slabs):
-    settings = CONFIG.slabs.model_copy(update={"thicknesses_A": [THICKEST_A]})
-    potentials = {
-        name: potential.model_copy(
-            update={
-                "runs": {"slabs": potential.runs["slabs"].model_copy(update={"duration_ps": 80.0})}
-            }
-        )
-        for name, potential in CONFIG.potentials.items()
-    }
-    config = CONFIG.model_copy(update={"slabs": settings, "potentials": potentials})
-    _, table = fig3a.draw(at_thickest(slabs, "summary"), config)
+    raw = CONFIG.model_dump(exclude_none=True)
+    raw["campaigns"]["slabs"]["sizes_A"] = [THICKEST_A]
+    for potential in raw["potentials"].values():
+        potential["runs"]["slabs"]["duration_ps"] = 80.0
+    spec = spec_of("fig3a", Config.model_validate(raw))
+    _, table = fig3a.draw(at_thickest(slabs, "summary"), spec)
     assert set(table["thickness_A"]) == {THICKEST_A}
 
 
 def test_figS8_has_three_panels(slabs):
     tables = [at_thickest(slabs, name) for name in ("dipole", "cumulative", "autocorrelation")]
-    figure, table = figS8.draw(*tables, CONFIG)
+    figure, table = figS8.draw(*tables, spec_of("figS8"))
     assert len(figure.axes) == 3
     assert list(table["panel"].unique()) == ["a", "b", "c"]
     histogram = table[(table["panel"] == "a") & (table["potential"] == "short")]
@@ -96,13 +96,13 @@ def test_figS8_has_three_panels(slabs):
 
 
 def test_density_keeps_its_columns(slabs):
-    _, table = density.draw(at_thickest(slabs, "density"), CONFIG)
+    _, table = density.draw(at_thickest(slabs, "density"), spec_of("density"))
     assert list(table["potential"].unique()) == list(CONFIG.potentials)
     assert {"z_A", "density_g_per_cm3", "density_molecules_per_A3"} <= set(table.columns)
 
 
 def test_a_figure_is_written_with_its_numbers_and_origin(slabs, tmp_path):
-    figure, table = density.draw(at_thickest(slabs, "density"), CONFIG)
+    figure, table = density.draw(at_thickest(slabs, "density"), spec_of("density"))
     paths = style.save_figure(figure, table, tmp_path / "new" / "density", stamp=STAMP)
     assert [path.name for path in paths] == [
         "density.pdf",
@@ -118,7 +118,7 @@ def test_a_figure_is_written_with_its_numbers_and_origin(slabs, tmp_path):
 def test_the_same_data_give_the_same_files(slabs, tmp_path):
     contents = []
     for run in ("first", "second"):
-        figure, table = density.draw(at_thickest(slabs, "density"), CONFIG)
+        figure, table = density.draw(at_thickest(slabs, "density"), spec_of("density"))
         paths = style.save_figure(figure, table, tmp_path / run / "density", stamp=STAMP)
         contents.append([path.read_bytes() for path in paths])
     assert contents[0] == contents[1]
@@ -127,15 +127,15 @@ def test_the_same_data_give_the_same_files(slabs, tmp_path):
 def test_figures_show_what_is_missing(slabs, tmp_path):
     lost = slabs | {("short", THICKEST_A): BrokenSlab(slabs["short", THICKEST_A])}
     drawn = {
-        "fig3a": fig3a.draw({key: slab.summary for key, slab in lost.items()}, CONFIG),
+        "fig3a": fig3a.draw({key: slab.summary for key, slab in lost.items()}, spec_of("fig3a")),
         "figS8": figS8.draw(
             *(at_thickest(lost, name) for name in ("dipole", "cumulative", "autocorrelation")),
-            CONFIG,
+            spec_of("figS8"),
         ),
-        "density": density.draw(at_thickest(lost, "density"), CONFIG),
+        "density": density.draw(at_thickest(lost, "density"), spec_of("density")),
     }
     for name, (figure, table) in drawn.items():
-        assert figure.get_supxlabel() == "no data, runs broke down: SR-MACE 37.3 Å"
+        assert figure.get_supxlabel() == "no data, all runs failed: SR-MACE 37.3 Å"
         style.save_figure(figure, table, tmp_path / name, stamp=STAMP)
         assert table["potential"].isin(["long"]).any()
 
@@ -143,11 +143,11 @@ def test_figures_show_what_is_missing(slabs, tmp_path):
 def test_figures_of_nothing_but_broken_runs_are_drawn(slabs, tmp_path):
     lost = {key: BrokenSlab(slab) for key, slab in slabs.items()}
     for name, (figure, table) in {
-        "fig3a": fig3a.draw({key: slab.summary for key, slab in lost.items()}, CONFIG),
+        "fig3a": fig3a.draw({key: slab.summary for key, slab in lost.items()}, spec_of("fig3a")),
         "figS8": figS8.draw(
             *(at_thickest(lost, part) for part in ("dipole", "cumulative", "autocorrelation")),
-            CONFIG,
+            spec_of("figS8"),
         ),
-        "density": density.draw(at_thickest(lost, "density"), CONFIG),
+        "density": density.draw(at_thickest(lost, "density"), spec_of("density")),
     }.items():
         assert style.save_figure(figure, table, tmp_path / name, stamp=STAMP)

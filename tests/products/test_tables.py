@@ -1,9 +1,13 @@
 import pandas as pd
 from synthetic import SyntheticSlab, synthetic_config
 
-from falsemetal.products.tables import save_table, table_errors, table_runs, to_markdown
+from falsemetal.config.plan import Plan
+from falsemetal.products import table_errors, table_runs
+from falsemetal.products.saving import save_table, to_markdown
 
 CONFIG = synthetic_config()
+PLAN = Plan(CONFIG, {})
+SIZES_A = CONFIG.campaigns["slabs"].sizes_A
 
 
 def test_errors_name_architecture_and_put_all_frames_first():
@@ -15,7 +19,7 @@ def test_errors_name_architecture_and_put_all_frames_first():
             "rmse_force_meV_per_A": [27.4, 28.0],
         }
     )
-    table = table_errors({"short": errors, "long": errors}, CONFIG)
+    table = table_errors.tabulate({"short": errors, "long": errors}, PLAN.product("table_errors"))
     assert list(table["model"]) == ["SR-MACE", "SR-MACE", "LR-MACE", "LR-MACE"]
     assert list(table["config_type"]) == ["all", "bulk"] * 2
     assert {"r_cut_A", "l_max", "channels", "layers", "dataset"} <= set(table.columns)
@@ -25,13 +29,13 @@ def test_runs_of_all_potentials(tmp_path):
     summaries = {
         (name, thickness): SyntheticSlab(CONFIG, name, thickness).summary
         for name in CONFIG.potentials
-        for thickness in CONFIG.slabs.thicknesses_A
+        for thickness in SIZES_A
     }
-    table = table_runs({"slabs": summaries}, CONFIG)
-    assert len(table) == len(CONFIG.potentials) * len(CONFIG.slabs.thicknesses_A)
+    table = table_runs.tabulate({"slabs": summaries}, PLAN.product("table_runs"))
+    assert len(table) == len(CONFIG.potentials) * len(SIZES_A)
     thickest = table[(table["model"] == "SR-MACE") & (table["size_A"] == 37.3)].iloc[0]
     assert thickest["cell_A"] == "12.42 × 12.42 × 80"
-    assert thickest["n_atoms"] == 3 * CONFIG.slabs.n_molecules(37.3)
+    assert thickest["n_atoms"] == 3 * CONFIG.campaigns["slabs"].n_molecules(37.3)
     assert thickest["time_ps"] == 160.0
     assert list(table["n_runs_failed"].unique()) == [0]
     csv, markdown = save_table(table, tmp_path / "runs")

@@ -8,9 +8,9 @@ import psutil
 import pytest
 from checkouts import with_cp2k
 
+from falsemetal.interruption import InterruptedRunError
 from falsemetal.programs.cp2k import LOG, Cp2k, Cp2kError, cp2k_data, find_cp2k
 from falsemetal.programs.cp2k_input import format_input
-from falsemetal.simulation.interruption import InterruptedRunError
 
 CP2K = find_cp2k()
 

@@ -12,15 +12,22 @@ from falsemetal.simulation import recording
 from falsemetal.simulation.checkpoint import Checkpoint
 from falsemetal.simulation.recording import TrajectoryWriter
 from falsemetal.simulation.trajectory import Trajectory
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.system import System
 
 ATOMS = water_layer()
+START = System(
+    ATOMS,
+    np.where(np.arange(len(ATOMS)) < 3, "oxide", "water"),
+    np.arange(len(ATOMS)) < 1,
+)
 STATE = Checkpoint(20, ATOMS.positions, np.ones((len(ATOMS), 3)), {"state": 2**70})
 
 
 def open_writer(path, **parameters) -> TrajectoryWriter:
     return TrajectoryWriter(
         path,
-        ATOMS,
+        START,
         timestep_fs=0.5,
         frame_interval_steps=10,
         creator="test",
@@ -47,6 +54,9 @@ def test_frames_come_back(tmp_path) -> None:
         np.testing.assert_array_equal(trajectory.numbers, ATOMS.numbers)
         np.testing.assert_array_equal(trajectory.cell, ATOMS.cell.array)
         np.testing.assert_array_equal(trajectory.pbc, [True, True, False])
+        assert trajectory.boundary is Boundary.FILM
+        np.testing.assert_array_equal(trajectory.region, START.region)
+        np.testing.assert_array_equal(trajectory.fixed, START.fixed)
         assert trajectory.parameters["potential"] == "test"
         chunks = list(trajectory.position_chunks(start_frame=1, chunk_frames=1))
         assert [chunk.shape for chunk in chunks] == [(1, len(ATOMS), 3)] * 2
@@ -145,6 +155,43 @@ def test_a_run_with_other_settings_starts_anew(tmp_path) -> None:
     assert not (tmp_path / "run.part.h5").exists()
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        System(START.atoms, np.full(len(ATOMS), "water"), START.fixed),
+        System(START.atoms, START.region, ~START.fixed),
+        System(water_layer(seed=1), START.region, START.fixed),
+    ],
+)
+def test_a_run_of_another_start_starts_anew(tmp_path, monkeypatch, changed) -> None:
+    writer = open_writer(tmp_path / "run.h5")
+    append_frames(writer, range(0, 30, 10))
+    writer.save(STATE)
+    writer.close()
+    monkeypatch.setattr("test_trajectory.START", changed)
+    writer = open_writer(tmp_path / "run.h5")
+    assert writer.checkpoint is None
+    writer.close()
+
+
+def test_a_run_told_to_end_between_frames_continues_where_its_frames_were_put_aside(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(recording, "FRAMES_PER_PART", 2)
+    writer = open_writer(tmp_path / "run.h5")
+    append_frames(writer, range(0, 30, 10))
+    writer.save(STATE)
+    writer.save(Checkpoint(23, STATE.positions, STATE.momenta, None))
+    writer.close()
+    writer = open_writer(tmp_path / "run.h5")
+    assert writer.checkpoint.step == 23
+    append_frames(writer, range(30, 40, 10))
+    writer.save(Checkpoint(30, STATE.positions, STATE.momenta, None))
+    writer.finish(30)
+    with Trajectory(tmp_path / "run.h5") as trajectory:
+        np.testing.assert_array_equal(trajectory.steps, [0, 10, 20, 30])
+
+
 def test_a_run_whose_beginning_is_missing_is_not_continued(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(recording, "FRAMES_PER_PART", 2)
     writer = open_writer(tmp_path / "run.h5")
@@ -183,7 +230,9 @@ def save_on_a_full_disk(path, before: bytes) -> None:
     append_frames(writer, range(30, 3000, 10))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10_000, limit[1]))
-    with pytest.raises(OSError, match=r"(?s)run\.h5: could not be written .* goes on from step 20"):
+    with pytest.raises(
+        OSError, match=r"(?s)run\.h5: could not be written .* continues from step 20"
+    ):
         writer.save(Checkpoint(3000, STATE.positions, STATE.momenta, None))
 
 

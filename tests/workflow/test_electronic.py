@@ -35,11 +35,12 @@ def configuration(checkout: Path) -> str:
                 "runs": {"slabs": {"duration_ps": 20.0}},
             }
         },
-        "slabs": smoke["slabs"] | {"thicknesses_A": [6.3]},
+        "campaigns": {"slabs": smoke["campaigns"]["slabs"] | {"sizes_A": [6.3]}},
         "dynamics": smoke["dynamics"],
         "analysis": smoke["analysis"],
         "electronic": {
-            "cp2k": {
+            "engine": {
+                "kind": "cp2k",
                 "basis": "SZV-MOLOPT-SR-GTH",
                 "basis_file": "BASIS_MOLOPT",
                 "cutoff_Ry": 100.0,
@@ -47,6 +48,7 @@ def configuration(checkout: Path) -> str:
             "frames": {
                 "polarised": {
                     "potential": "spce",
+                    "campaign": "slabs",
                     "size_A": 6.3,
                     "targets_V": [-100.0, 100.0],
                     "field_V_per_A": 0.02,
@@ -86,7 +88,7 @@ def test_without_the_engine_jobs_are_written_and_listed(written, checkout) -> No
 def test_frames_are_the_extremes_and_carry_their_origin(written, checkout) -> None:
     assert written.returncode == 0, written.stderr
     frames = read(checkout / RESULTS / "electronic/polarised/frames.extxyz", index=":")
-    dipole = pd.read_csv(checkout / RESULTS / "observables/spce/slabs/6.3A/dipole.csv")
+    dipole = pd.read_csv(checkout / RESULTS / "observables/spce/slabs/6.3A/voltage.csv")
     difference = dipole["delta_V_V"]
     assert [atoms.info["delta_V_V"] for atoms in frames] == pytest.approx(
         [difference.min(), difference.max()]

@@ -38,7 +38,7 @@ def configuration(checkout: Path) -> str:
     """Write the smoke configuration's slabs with one run long enough to be caught at work."""
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     for campaign in ("elongated", "cubic"):
-        del config[campaign]
+        del config["campaigns"][campaign]
         for potential in config["potentials"].values():
             potential["runs"].pop(campaign, None)
     config["potentials"]["sr-mace"]["runs"]["slabs"]["duration_ps"] = [0.4, N_STEPS / 1000]
@@ -54,7 +54,7 @@ def profile(checkout: Path) -> str:
     profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
     # one minute, Slurm's least, for the run that is halted, at its first attempt
     potential, campaign, size = RUN.split("/")[1:4]
-    profile["set-resources"]["simulate_model"]["runtime"] = (
+    profile["set-resources"]["simulate_ase"]["runtime"] = (
         f"1 if attempt == 1 and wildcards.potential == {potential!r} "
         f"and wildcards.campaign == {campaign!r} "
         f"and wildcards.size == {size.removesuffix('A')!r} else 30"
@@ -106,7 +106,7 @@ def test_a_run_that_its_walltime_ended_is_whole(results) -> None:
     query = ["squeue", "--states=TIMEOUT", "--noheader"]
     ended = subprocess.run(query, capture_output=True, text=True, check=True).stdout
     assert len(ended.splitlines()) == 1
-    assert "goes on from step" in (results / "logs/simulate/sr-mace/slabs/9.3A-0.log").read_text()
+    assert "continues from step" in (results / "logs/simulate/sr-mace/slabs/9.3A-0.log").read_text()
     with Trajectory(results / f"{RUN}.h5") as trajectory:
         expected = np.arange(0, N_STEPS + 1, FRAME_INTERVAL)
         np.testing.assert_array_equal(trajectory.steps, expected)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ import yaml
 from checkouts import BIN, PATIENCE_S, ROOT, snakemake
 
 from falsemetal.config import load_config
+from falsemetal.products.registry import PRODUCTS
 from falsemetal.simulation.trajectory import Trajectory
 
 FIG3A_COLUMNS = [
@@ -97,7 +99,7 @@ def test_figure_3a_holds_every_potential_and_thickness(smoke) -> None:
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     for name in config["potentials"]:
         rows = table[table["potential"] == name]
-        assert list(rows["thickness_A"]) == config["slabs"]["thicknesses_A"]
+        assert list(rows["thickness_A"]) == config["campaigns"]["slabs"]["sizes_A"]
         assert (rows["sigma_P_low"] < rows["sigma_P_high"]).all()
 
 
@@ -153,6 +155,121 @@ def test_a_second_run_does_nothing(smoke, checkout) -> None:
     assert "Nothing to be done" in output
 
 
+BULK_TABLES = {"observe_cubic_voltage": 3, "observe_cubic_rdf": 2, "observe_elongated_voltage": 4}
+TABLES = BULK_TABLES | {"observe_slabs_voltage": 6}
+OF_MODELS = {
+    **{"observe_cubic_voltage": 1, "observe_cubic_rdf": 1},
+    **{"observe_elongated_voltage": 2, "observe_slabs_voltage": 4},
+}
+OF_SPCE = {
+    **{"observe_cubic_voltage": 2, "observe_cubic_rdf": 1},
+    **{"observe_elongated_voltage": 2, "observe_slabs_voltage": 2},
+}
+MODELS = {"train": 2, "evaluate": 2, "simulate_ase": 10, **OF_MODELS}
+RUNS = {"simulate_lammps": 8, "simulate_ase": 10, **TABLES}
+FILMS, BOXES, CUBES = (
+    {name: 1 for name, product in PRODUCTS.items() if kind in product.campaigns}
+    for kind in ("water_slab", "water_box", "water_cube")
+)
+BULK = {**BOXES, **CUBES}
+REST = dict.fromkeys(["table_runs", "report", "all"], 1)
+EVERYTHING_SHOWN = {**FILMS, **BULK, **REST}
+ERRORS = {"table_errors": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "jobs"),
+    [
+        ("training.device", "cpu", {}),
+        ("dynamics.compile", "never", {}),
+        ("potentials.sr-mace.label", "SR", {**FILMS, **BOXES, **ERRORS, **REST}),
+        ("analysis.rdf_bin_A", 0.1, {"observe_cubic_rdf": 2, "figS7": 1, "report": 1, "all": 1}),
+        (
+            "potentials.spce.charge_e",
+            -0.9,
+            {**OF_SPCE, "observe_cubic_rdf": 0, **EVERYTHING_SHOWN, "figS7": 0},
+        ),
+        ("dynamics.discard_ps", 0.12, {**TABLES, **EVERYTHING_SHOWN}),
+        ("dynamics.limits.temperature_K", 1e5, {**RUNS, **EVERYTHING_SHOWN}),
+        (
+            "liquid.bonds",
+            [{"element": "H", "count": 2, "cutoff_A": 1.3}],
+            {**RUNS, **EVERYTHING_SHOWN},
+        ),
+        (
+            "potentials.spce.runs.slabs.duration_ps",
+            80.0,
+            {"simulate_lammps": 2, "observe_slabs_voltage": 2, **FILMS, **REST},
+        ),
+        (
+            "campaigns.slabs.equilibration_ps",
+            1.5,
+            {
+                **{"equilibrate": 4, "simulate_lammps": 2, "simulate_ase": 6},
+                **{"observe_slabs_voltage": 6, **FILMS, **REST},
+            },
+        ),
+        ("start_force_field.angle_deg", 105.0, {"equilibrate": 10, **RUNS, **EVERYTHING_SHOWN}),
+        (
+            "datasets.spce.force_field.angle_deg",
+            105.0,
+            {"sample": 3, "curate": 1, **MODELS, **RUNS, **ERRORS, **EVERYTHING_SHOWN},
+        ),
+        (
+            "datasets.spce.split.test",
+            0.25,
+            {"curate": 1, **MODELS, **ERRORS, **EVERYTHING_SHOWN},
+        ),
+        ("potentials.spce.dataset", "other", {"simulate_lammps": 8, **OF_SPCE, **EVERYTHING_SHOWN}),
+        ("training.epochs", 3, {**MODELS, **ERRORS, **EVERYTHING_SHOWN}),
+        (
+            "potentials.lr-mace.r_cut_A",
+            3.5,
+            {
+                **{"train": 1, "evaluate": 1, "simulate_ase": 6, "observe_slabs_voltage": 2},
+                **{"observe_cubic_voltage": 1, "observe_cubic_rdf": 1},
+                **{**FILMS, **CUBES, **ERRORS, **REST},
+            },
+        ),
+    ],
+)
+def test_a_changed_key_makes_exactly_what_depends_on_it_again(
+    smoke, checkout, key, value, jobs
+) -> None:
+    shipped = ROOT / "config/smoke.yaml"
+    config = yaml.safe_load(shipped.read_text())
+    # by itself no change: nothing is trained on it
+    warmer = {"force_field": {"angle_deg": 105.0}}
+    config["datasets"]["other"] = config["datasets"]["spce"] | warmer
+    *parents, last = key.split(".")
+    section = config
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    section[last] = value
+    copy = checkout / "config/smoke.yaml"
+    copy.write_text(yaml.safe_dump(config, sort_keys=False))
+    try:
+        run = snakemake(checkout, "--dry-run", "--configfile", "config/smoke.yaml")
+    finally:
+        copy.write_text(shipped.read_text())
+    assert run.returncode == 0, run.stderr
+    listed = re.findall(r"^([\w-]+) +(\d+)$", run.stdout, re.MULTILINE)
+    found = {name: int(count) for name, count in listed if name != "total"}
+    # the report shows the configuration, of which the further dataset is new
+    expected = {name: count for name, count in jobs.items() if count} | {"report": 1, "all": 1}
+    assert found == expected
+
+
+def test_a_folder_that_is_moved_makes_nothing_again(smoke, checkout) -> None:
+    moved = checkout.with_name("moved")
+    checkout.rename(moved)
+    try:
+        run = snakemake(moved, "--dry-run", "--configfile", "config/smoke.yaml")
+    finally:
+        moved.rename(checkout)
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
 def test_one_figure_needs_only_its_own_jobs(checkout) -> None:
     command = ("--dry-run", "figS8", "--forceall", "--configfile", "config/smoke.yaml")
     run = snakemake(checkout, *command)
@@ -166,16 +283,17 @@ def test_one_figure_needs_only_its_own_jobs(checkout) -> None:
 def test_every_configuration_builds_its_jobs(checkout, name) -> None:
     run = snakemake(checkout, "--dry-run", "--configfile", f"config/{name}.yaml")
     assert run.returncode == 0, run.stderr
-    assert "simulate_model" in run.stdout + run.stderr
+    assert "simulate_ase" in run.stdout + run.stderr
 
 
 def test_a_faulty_configuration_stops_before_anything_runs(checkout) -> None:
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
-    config["slabs"]["cell_hight_A"] = config["slabs"].pop("cell_height_A")
+    slabs = config["campaigns"]["slabs"]
+    slabs["cell_hight_A"] = slabs.pop("cell_height_A")
     (checkout / "faulty.yaml").write_text(yaml.safe_dump(config))
     run = snakemake(checkout, "--cores", "1", "--configfile", "faulty.yaml")
     assert run.returncode != 0
-    assert "faulty.yaml: slabs.cell_hight_A: unknown key" in run.stderr
+    assert "campaigns.slabs.cell_hight_A: unknown key" in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -11,11 +11,7 @@ rule sample:
     resources:
         mem_mb=1000,
     params:
-        settings=settings(
-            "datasets/{dataset}/force_field",
-            "datasets/{dataset}/sampling/{run}",
-            "seed",
-        ),
+        **specified(PLAN.sample, "dataset", "run"),
     script:
         "../scripts/sample.py"
 
@@ -28,13 +24,13 @@ rule read_labelled:
         "<results>/datasets/{dataset}/labelled.extxyz",
     log:
         "<logs>/read_labelled/{dataset}.log",
+    # a network that is missing shows first
+    priority: 100
     localrule: True
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings(
-            "datasets/{dataset}", exclude={"checks", "split", "dipole_charge_O_e"}
-        ),
+        **specified(PLAN.read, "dataset"),
     script:
         "../scripts/read_labelled.py"
 
@@ -42,7 +38,7 @@ rule read_labelled:
 rule curate:
     """Check labelled frames, split them by time, write the dataset card."""
     input:
-        labelled_frames,
+        lambda w: PLAN.labelled_frames(w.dataset),
     output:
         train="<results>/datasets/{dataset}/train.extxyz",
         validation="<results>/datasets/{dataset}/validation.extxyz",
@@ -54,8 +50,6 @@ rule curate:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings(
-            "datasets/{dataset}/checks", "datasets/{dataset}/split", "seed"
-        ),
+        **specified(PLAN.curate, "dataset"),
     script:
         "../scripts/curate.py"

@@ -1,4 +1,4 @@
-# NVT of slabs and boxes: campaigns × sizes × potentials × replicas (paper, S1.2.1 and S1.2.3).
+# NVT of all campaigns: sizes × potentials × replicas (paper, S1.2.1 and S1.2.3).
 rule equilibrate:
     """Build a system and equilibrate it with the force field: one start for all potentials."""
     output:
@@ -11,102 +11,39 @@ rule equilibrate:
     resources:
         mem_mb=1000,
     params:
-        settings=settings(
-            "{campaign}",
-            "dynamics/temperature_K",
-            "start_force_field",
-            "seed",
-            exclude={"thicknesses_A", "lengths_A"},
-        ),
+        **specified(PLAN.start, "campaign", "size", "replica"),
     script:
         "../scripts/equilibrate.py"
 
 
-rule simulate_force_field:
-    """Run the force field by LAMMPS; a killed run resumes."""
-    input:
-        start="<results>/starts/{campaign}/{size}A/{replica}.extxyz",
-    output:
-        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
-    log:
-        "<logs>/simulate/{potential}/{campaign}/{size}A-{replica}.log",
-    benchmark:
-        "<benchmarks>/simulate/{potential}/{campaign}/{size}A-{replica}.tsv"
-    wildcard_constraints:
-        potential=one_of(FORCE_FIELDS),
-    conda:
-        "../../envs/falsemetal.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    params:
-        settings=settings(
-            "dynamics",
-            "seed",
-            exclude={"dtype", "device", "discard_ps", "neighbour_skin_A", "compile"},
-        ),
-        n_steps=n_steps,
-    script:
-        "../scripts/simulate_force_field.py"
+# by program: threads, memory
+for program, threads_each, memory_mb in (
+    ("lammps", 1, 1000),
+    ("ase", 1, 2500),
+    ("cp2k", 2, 4000),
+):
 
-
-rule simulate_model:
-    """Run a trained model or a committee through ASE; a killed run resumes."""
-    input:
-        start="<results>/starts/{campaign}/{size}A/{replica}.extxyz",
-        description="<results>/models/{potential}/model.json",
-    output:
-        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
-    log:
-        "<logs>/simulate/{potential}/{campaign}/{size}A-{replica}.log",
-    benchmark:
-        "<benchmarks>/simulate/{potential}/{campaign}/{size}A-{replica}.tsv"
-    wildcard_constraints:
-        potential=one_of(BY_MODEL),
-    conda:
-        "../../envs/falsemetal.yaml"
-    threads: 1
-    resources:
-        mem_mb=2500,
-    params:
-        settings=settings("dynamics", "seed", exclude={"discard_ps"}),
-        n_steps=n_steps,
-    script:
-        "../scripts/simulate_model.py"
-
-
-rule simulate_cp2k:
-    """Run a committee by CP2K with the CSVR thermostat, as in the paper; a killed run resumes."""
-    input:
-        start="<results>/starts/{campaign}/{size}A/{replica}.extxyz",
-        description="<results>/models/{potential}/model.json",
-    output:
-        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
-    log:
-        "<logs>/simulate/{potential}/{campaign}/{size}A-{replica}.log",
-    benchmark:
-        "<benchmarks>/simulate/{potential}/{campaign}/{size}A-{replica}.tsv"
-    wildcard_constraints:
-        potential=one_of(BY_CP2K),
-    conda:
-        "../../envs/falsemetal.yaml"
-    threads: 2
-    resources:
-        mem_mb=4000,
-    params:
-        settings=settings(
-            "dynamics",
-            "seed",
-            exclude={
-                "dtype",
-                "device",
-                "discard_ps",
-                "neighbour_skin_A",
-                "compile",
-                "friction_per_fs",
-            },
-        ),
-        csvr_time_fs=lambda w: CONFIG.potentials[w.potential].csvr_time_fs,
-        n_steps=n_steps,
-    script:
-        "../scripts/simulate_cp2k.py"
+    rule:
+        name:
+            f"simulate_{program}"
+        input:
+            start="<results>/starts/{campaign}/{size}A/{replica}.extxyz",
+            model=lambda w: PLAN.model(w.potential),
+        output:
+            "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
+        log:
+            "<logs>/simulate/{potential}/{campaign}/{size}A-{replica}.log",
+        benchmark:
+            "<benchmarks>/simulate/{potential}/{campaign}/{size}A-{replica}.tsv"
+        wildcard_constraints:
+            potential=one_of(PLAN.run_by(program)),
+        conda:
+            "../../envs/falsemetal.yaml"
+        threads: threads_each
+        resources:
+            mem_mb=memory_mb,
+        params:
+            **specified(PLAN.run, "potential", "campaign", "size", "replica"),
+            models=str(RESULTS / "models"),
+        script:
+            "../scripts/simulate.py"

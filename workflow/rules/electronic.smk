@@ -1,10 +1,22 @@
 # Electronic structure of chosen frames: jobs written, run where the engine is, and read (S1.0.5).
+if FAULT_OF_ENGINE and workflow.is_main_process:
+    print(
+        f"{FAULT_OF_ENGINE}. Electronic-structure jobs are written and not run: run them elsewhere by "
+        "the README.md in each folder and copy their outputs back. table_jobs lists them.",
+        file=sys.stderr,
+    )
+
+
+ENGINE = [type(PLAN.electronic.engine).__module__] if PLAN.frame_sets else []
+CODE_OF_READERS = code_of(["falsemetal.electronic.summary", *ENGINE])
+
+
 rule choose_frames:
     """Choose frames by their ΔV, apart in time; their origin travels with them."""
     input:
-        trajectories=runs_of_frames,
-        table=differences_of_frames,
-        code=code("electronic/selection.py"),
+        trajectories=lambda w: PLAN.chosen_from(w.frames)[0],
+        table=lambda w: PLAN.chosen_from(w.frames)[1],
+        code=code_of(["falsemetal.electronic.selection"]),
     output:
         frames="<results>/electronic/{frames}/frames.extxyz",
         table="<results>/electronic/{frames}/frames.csv",
@@ -13,10 +25,7 @@ rule choose_frames:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        settings=settings(
-            "electronic/frames/{frames}", exclude={"functionals", "field_V_per_A"}
-        ),
-        charge=lambda w: dipole_charge(FRAME_SETS[w.frames].potential),
+        **specified(PLAN.select, "frames"),
     script:
         "../scripts/choose_frames.py"
 
@@ -33,20 +42,13 @@ rule write_job:
     conda:
         "../../envs/falsemetal.yaml"
     params:
-        functional=lambda w: job_of(w)[1],
-        field=lambda w: job_of(w)[2],
-        settings=settings(
-            "electronic/engine",
-            "electronic/vacuum_A",
-            *SETTINGS_OF_ENGINE,
-            exclude={"command"},
-        ),
+        **specified(PLAN.write_job, "frames", "frame", "job"),
     script:
         "../scripts/write_job.py"
 
 
 rule run_job:
-    """Run a job; a killed one goes on from its orbitals."""
+    """Run a job; a killed one continues from its orbitals."""
     input:
         manifest="<results>/electronic/{frames}/{frame}/{job}/manifest.json",
     output:
@@ -60,6 +62,8 @@ rule run_job:
     threads: 2
     resources:
         mem_mb=4000,
+    params:
+        **specified(PLAN.run_job),
     script:
         "../scripts/run_job.py"
 
@@ -68,8 +72,12 @@ rule read_job:
     """Levels, gap, dipole and projected density of states of a job."""
     input:
         manifest="<results>/electronic/{frames}/{frame}/{job}/manifest.json",
-        record=record_of_job,
-        code=code("electronic/*.py"),
+        record=(
+            []
+            if FAULT_OF_ENGINE
+            else "<results>/electronic/{frames}/{frame}/{job}/run.json"
+        ),
+        code=CODE_OF_READERS,
     output:
         summary="<results>/electronic/{frames}/{frame}/{job}/summary.csv",
         density="<results>/electronic/{frames}/{frame}/{job}/density.csv",
@@ -78,12 +86,8 @@ rule read_job:
     conda:
         "../../envs/falsemetal.yaml"
     params:
+        **specified(PLAN.read_job, "frames"),
         copied=copied_outputs,
-        settings=settings(
-            "electronic/density_of_states",
-            "electronic/band_search",
-            "electronic/charge_O_e",
-        ),
     script:
         "../scripts/read_job.py"
 
@@ -93,12 +97,14 @@ rule read_response:
     input:
         with_field="<results>/electronic/{frames}/{frame}/{functional}-{field}/summary.csv",
         without_field="<results>/electronic/{frames}/{frame}/{functional}-0/summary.csv",
-        code=code("electronic/*.py"),
+        code=CODE_OF_READERS,
     output:
         "<results>/electronic/{frames}/{frame}/{functional}-{field}/response.csv",
     log:
         "<logs>/electronic/{frames}/{frame}/{functional}-{field}/response.log",
     conda:
         "../../envs/falsemetal.yaml"
+    params:
+        **specified(PLAN.run_job),
     script:
         "../scripts/read_response.py"

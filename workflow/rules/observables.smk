@@ -1,70 +1,31 @@
 # What is read off the trajectories of one system, all replicas together.
-rule observe_slab:
-    """Dipole, potential drop, correlation and density of a slab (paper, S1.0.3, S1.0.4)."""
-    input:
-        trajectories=replicas,
-        code=code("estimators/*.py", "observables/*.py"),
-    output:
-        summary="<results>/observables/{potential}/{campaign}/{size}A/summary.csv",
-        dipole="<results>/observables/{potential}/{campaign}/{size}A/dipole.csv",
-        cumulative="<results>/observables/{potential}/{campaign}/{size}A/cumulative.csv",
-        density="<results>/observables/{potential}/{campaign}/{size}A/density.csv",
-        autocorrelation="<results>/observables/{potential}/{campaign}/{size}A/autocorrelation.csv",
-    log:
-        "<logs>/observe/{potential}/{campaign}/{size}A.log",
-    wildcard_constraints:
-        campaign="slabs",
-    conda:
-        "../../envs/falsemetal.yaml"
-    params:
-        settings=settings("analysis", "dynamics/discard_ps"),
-        charge=lambda w: dipole_charge(w.potential),
-    script:
-        "../scripts/observe_slab.py"
+from functools import partial
 
+from falsemetal.observables.registry import OBSERVABLES, needed
 
-# where the potential of a cell is computed
-COULOMB = [
-    "electrostatics/*.py",
-]
+for campaign, names in PLAN.observe_jobs:
 
-
-rule observe_bulk:
-    """ΔV of a periodic cell and its correlation (paper, S1.2.3)."""
-    input:
-        trajectories=replicas,
-        code=code("estimators/*.py", "observables/*.py", *COULOMB),
-    output:
-        summary="<results>/observables/{potential}/{campaign}/{size}A/summary.csv",
-        potential="<results>/observables/{potential}/{campaign}/{size}A/potential.csv",
-        autocorrelation="<results>/observables/{potential}/{campaign}/{size}A/autocorrelation.csv",
-    log:
-        "<logs>/observe/{potential}/{campaign}/{size}A.log",
-    wildcard_constraints:
-        campaign="elongated|cubic",
-    conda:
-        "../../envs/falsemetal.yaml"
-    params:
-        settings=settings("analysis", "dynamics/discard_ps"),
-        charge=lambda w: dipole_charge(w.potential),
-    script:
-        "../scripts/observe_bulk.py"
-
-
-rule observe_rdf:
-    """Radial distributions of a periodic cell (paper, Fig. S7)."""
-    input:
-        trajectories=replicas,
-        code=code("estimators/*.py", "observables/*.py"),
-    output:
-        "<results>/observables/{potential}/{campaign}/{size}A/rdf.csv",
-    log:
-        "<logs>/observe/{potential}/{campaign}/{size}A-rdf.log",
-    wildcard_constraints:
-        campaign="elongated|cubic",
-    conda:
-        "../../envs/falsemetal.yaml"
-    params:
-        settings=settings("analysis", "dynamics/discard_ps"),
-    script:
-        "../scripts/observe_rdf.py"
+    rule:
+        name:
+            "_".join(["observe", campaign, *names[:1]])
+        input:
+            trajectories=lambda w: PLAN.trajectories(w.potential, w.campaign, w.size),
+            code=code_of(OBSERVABLES[name].module for name in needed(names)),
+        output:
+            **{
+                name: f"<results>/observables/{{potential}}/{{campaign}}/{{size}}A/{name}.csv"
+                for name in names
+            },
+        log:
+            f"<logs>/observe/{{potential}}/{{campaign}}/{{size}}A-{names[0]}.log",
+        wildcard_constraints:
+            campaign=re.escape(campaign),
+        conda:
+            "../../envs/falsemetal.yaml"
+        resources:
+            # a sum over k for each frame of a periodic cell
+            runtime=720 if CONFIG.campaigns[campaign].boundary == "bulk" else 180,
+        params:
+            **specified(partial(PLAN.observe, names=names), "potential", "campaign"),
+        script:
+            "../scripts/observe.py"

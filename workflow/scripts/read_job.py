@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-from falsemetal.config import parse_config
 from falsemetal.electronic.job import read_job
+from falsemetal.electronic.specs import ReadJobSpec
 from falsemetal.electronic.summary import summarise_job, tabulate_density
 from falsemetal.progress import log_to, logger
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    config = parse_config(snakemake.config, source="config")
+    spec = snakemake.params.spec.unpack(ReadJobSpec)
     folder = Path(snakemake.input.manifest).parent
-    outcome = read_job(folder, config.electronic)
+    outcome = read_job(folder, spec)
     logger.info("%s: %s %s", folder, outcome.status, outcome.reason)
-    table = summarise_job(folder, outcome, config.electronic)
-    table.to_csv(snakemake.output.summary, index=False)
+    summarise_job(folder, outcome, spec).to_csv(snakemake.output.summary, index=False)
     tabulate_density(outcome).to_csv(snakemake.output.density, index=False, float_format="%.6g")

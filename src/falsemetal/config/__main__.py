@@ -1,5 +1,26 @@
-"""Print the JSON schema."""
+"""Print the JSON schema, or check the files that a command line of Snakemake names.
+
+``python -m falsemetal.config --configfile FILE…`` ignores Snakemake's other arguments.
+"""
+
+import argparse
+import sys
+from pathlib import Path
 
 from falsemetal.config import schema
+from falsemetal.config.reading import ReadingError, read_configuration
 
-print(schema(), end="")
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--schema"]:
+        print(schema(), end="")
+        sys.exit()
+    # no abbreviations: Snakemake's --config is an option of its own
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--configfile", "--configfiles", nargs="+", default=[])
+    files = parser.parse_known_args()[0].configfile
+    try:
+        read_configuration(files)
+    except ReadingError as error:
+        lost = [file for file in files[1:] if not Path(file).suffix and not Path(file).exists()]
+        hint = f"\nif {lost[0]} is a target, name it before --configfile" if lost else ""
+        sys.exit(f"{error}{hint}")

@@ -1,6 +1,5 @@
 """The dataset card: what is in a dataset, where it comes from and what was left out."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,62 +8,40 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from falsemetal.config import Checks
 from falsemetal.datasets.checks import Rejection
 from falsemetal.datasets.io import ENERGY, FORCES
+from falsemetal.datasets.settings import CurateSpec
+from falsemetal.files import file_sha256
 
 UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "time": "ps"}
 
 
 def dataset_card(
+    spec: CurateSpec,
     parts: Mapping[str, Sequence[Atoms]],
     rejections: Sequence[Rejection],
-    *,
-    name: str,
-    source: Mapping[str, Any],
-    checks: Checks,
-    files: Sequence[str | Path] = (),
+    files: Sequence[Path],
 ) -> dict[str, Any]:
-    """Describe a dataset.
+    """Describe a dataset, ready for JSON, with the checksums of its files.
 
-    Parameters
-    ----------
-    parts
-        Frames of each part.
-    rejections
-        Frames that failed a check.
-    name
-        Of the dataset.
-    source
-        Where the frames come from, ready for JSON.
-    checks
-        Limits that the frames kept.
-    files
-        Files of the dataset, for their checksums.
-
-    Returns
-    -------
-    dict
-        Ready for JSON. Energies are per atom, by `config_type`; forces are components.
+    Energies are per atom, by `config_type`; forces are components.
     """
     frames = [frame for part in parts.values() for frame in part]
     return {
-        "name": name,
-        "source": dict(source),
+        "name": spec.name,
+        "source": spec.source,
         "units": UNITS,
         "n_frames": len(frames),
         "counts": {part: _counts(members) for part, members in parts.items()},
         "n_atoms": {"minimum": min(map(len, frames)), "maximum": max(map(len, frames))},
         "elements": sorted({symbol for frame in frames for symbol in set(frame.symbols)}),
         "statistics": {kind: _statistics(group) for kind, group in _by_type(frames).items()},
-        "checks": checks.model_dump(mode="json"),
+        "checks": spec.checks.model_dump(mode="json"),
         "rejected": {
             "n_frames": len(rejections),
             "by_check": dict(Counter(rejection.check for rejection in rejections).most_common()),
         },
-        "sha256": {
-            Path(file).name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files
-        },
+        "sha256": {file.name: file_sha256(file) for file in files},
     }
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from ase import Atoms
 from matscipy.neighbours import neighbour_list
 
-from falsemetal.config import Checks
 from falsemetal.datasets.io import ENERGY, FORCES
+from falsemetal.datasets.settings import Checks
 
 DUPLICATE_TOLERANCE_A = 1e-3
 """Frames whose atoms all agree within this distance are one frame."""
@@ -22,21 +22,18 @@ MINIMUM_SIGMA_EV = 1e-4
 
 MAD_TO_SIGMA = 1.4826
 
+Fault = tuple[str, str]
+"""Name of a check and the reason, as in :class:`Rejection`."""
+
+Indexed = list[tuple[int, Atoms]]
+
 
 @dataclass(frozen=True)
 class Rejection:
-    """A frame left out, and why.
+    """A frame left out, by its index and where it comes from, if it says so, and why.
 
-    Attributes
-    ----------
-    frame
-        Index in the frames that were checked.
-    trajectory, time_ps
-        Where the frame comes from, if it says so.
-    check
-        Short name of the check, to count by.
-    reason
-        For people: the number and the limit that it breaks.
+    `check` is a short name to count by; `reason`, for people, the number and the limit that it
+    breaks.
     """
 
     frame: int
@@ -50,48 +47,24 @@ def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], 
     """Part frames that can be learned from from those that cannot.
 
     A frame is rejected for the first check that it fails: labels present, of the right shape and
-    finite; atoms not closer than their pair's limit; force magnitudes and net force plausible;
-    no duplicate of an earlier frame; energy per atom not an outlier among the frames of the same
-    `config_type` and composition.
-
-    Parameters
-    ----------
-    frames
-        Labelled frames.
-    checks
-        Limits.
-
-    Returns
-    -------
-    accepted : list of Atoms
-        In their order.
-    rejections : list of Rejection
-        In the order of frames.
+    finite; atoms not closer than their pair's limit; force magnitudes and net force plausible; no
+    duplicate of an earlier frame; energy per atom not an outlier among the frames of the same
+    `config_type` and composition. Accepted frames and rejections keep their order.
     """
-    faults: dict[int, tuple[str, str]] = {}
+    faults: dict[int, Fault] = {}
     for index, frame in enumerate(frames):
         fault = _label_fault(frame) or _distance_fault(frame, checks) or _force_fault(frame, checks)
         if fault is not None:
             faults[index] = fault
     for find in (_duplicates, _energy_outliers):
-        sound = [(index, frame) for index, frame in enumerate(frames) if index not in faults]
-        faults.update(find(sound, checks))
+        passed = [(index, frame) for index, frame in enumerate(frames) if index not in faults]
+        faults.update(find(passed, checks))
     accepted = [frame for index, frame in enumerate(frames) if index not in faults]
-    rejections = [
-        Rejection(
-            frame=index,
-            trajectory=frames[index].info.get("trajectory"),
-            time_ps=frames[index].info.get("time_ps"),
-            check=faults[index][0],
-            reason=faults[index][1],
-        )
-        for index in sorted(faults)
+    origins = {index: frames[index].info for index in sorted(faults)}
+    return accepted, [
+        Rejection(index, info.get("trajectory"), info.get("time_ps"), *faults[index])
+        for index, info in origins.items()
     ]
-    return accepted, rejections
-
-
-Fault = tuple[str, str]
-Indexed = list[tuple[int, Atoms]]
 
 
 def _label_fault(frame: Atoms) -> Fault | None:

@@ -16,17 +16,9 @@ TYPES = ("bulk", "slab", "wire", "cluster")
 def find_config_type(frame: Atoms) -> str:
     """Tell `bulk`, `slab`, `wire` and `cluster` apart by the vacuum in the cell.
 
-    Parameters
-    ----------
-    frame
-        Atoms anywhere: they are wrapped for this purpose where the frame is periodic.
-
-    Returns
-    -------
-    str
-        By the number of lattice directions that are open: not periodic, or crossed by a layer
-        wider than `VACUUM_A` in which there is no atom. `bulk` fills its cell, be it a liquid, a
-        crystal or an interface of both.
+    They differ in the number of lattice directions that are open: not periodic, or crossed by a
+    layer wider than `VACUUM_A` in which there is no atom. `bulk` fills its cell, be it a liquid, a
+    crystal or an interface of both. For this purpose atoms are wrapped where the frame is periodic.
     """
     n_open = sum(not periodic for periodic in frame.pbc)
     if frame.pbc.any():

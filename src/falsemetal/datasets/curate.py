@@ -10,11 +10,11 @@ from typing import Any
 
 from ase import Atoms
 
-from falsemetal.config import ForceFieldDataset
 from falsemetal.datasets.card import dataset_card
 from falsemetal.datasets.checks import Rejection, check_frames
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.io import write_frames
+from falsemetal.datasets.settings import CurateSpec
 from falsemetal.datasets.split import split_frames
 from falsemetal.progress import logger
 
@@ -22,46 +22,17 @@ REJECTION_COLUMNS = ("frame", "trajectory", "time_ps", "reason")
 
 
 def curate(
-    frames: Sequence[Atoms],
-    dataset: ForceFieldDataset,
-    *,
-    name: str,
-    seed: int,
-    directory: str | Path,
-    stamp: Mapping[str, Any] | None = None,
+    spec: CurateSpec, frames: Sequence[Atoms], directory: str | Path, *, stamp: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Check frames, split them and write the dataset.
+    """Check labelled frames, split them, write the dataset and return its card.
 
-    Writes `train.extxyz`, `validation.extxyz`, `test.extxyz`, `card.json` and `rejected.csv`.
-
-    Parameters
-    ----------
-    frames
-        Labelled frames.
-    dataset
-        Its `checks` and `split`; the rest is recorded as the source.
-    name
-        Of the dataset.
-    seed
-        Of the split.
-    directory
-        Made if need be.
-    stamp
-        Provenance, kept in the card.
-
-    Returns
-    -------
-    dict
-        The card.
-
-    Raises
-    ------
-    DatasetError
-        If no frame passes the checks, or a part would be empty.
+    Written are `train.extxyz`, `validation.extxyz`, `test.extxyz`, `card.json`, which keeps the
+    provenance (`stamp`), and `rejected.csv`. DatasetError if no frame passes the checks, or a part
+    would be empty.
     """
-    directory = Path(directory)
+    directory, name = Path(directory), spec.name
     directory.mkdir(parents=True, exist_ok=True)
-    accepted, rejections = check_frames(frames, dataset.checks)
+    accepted, rejections = check_frames(frames, spec.checks)
     _write_rejections(directory / "rejected.csv", rejections)
     reasons = Counter(rejection.check for rejection in rejections)
     logger.info("dataset %s: %d frames pass the checks", name, len(accepted))
@@ -70,18 +41,11 @@ def curate(
         logger.info("dataset %s: %d rejected for %s, e.g. %s", name, count, check, example)
     if not accepted:
         raise DatasetError(_nothing_left(name, len(frames), rejections))
-    parts = split_frames(accepted, dataset.split, seed=seed)
+    parts = split_frames(accepted, spec.split, seed=spec.seed)
     files = {part: directory / f"{part}.extxyz" for part in parts}
     for part, members in parts.items():
         write_frames(files[part], members)
-    card = dataset_card(
-        parts,
-        rejections,
-        name=name,
-        source=dataset.model_dump(mode="json", exclude={"checks"}),
-        checks=dataset.checks,
-        files=list(files.values()),
-    ) | {"provenance": stamp}
+    card = dataset_card(spec, parts, rejections, list(files.values())) | {"provenance": stamp}
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (directory / "card.json").write_text(text + "\n", encoding="utf-8")
     return card

@@ -1,5 +1,5 @@
-"""What can go wrong with a dataset."""
+"""Errors of datasets."""
 
 
 class DatasetError(ValueError):
-    """Data that cannot be used; the message names the culprit and the mend."""
+    """Data that cannot be used; the message says what is wrong and how to fix it."""

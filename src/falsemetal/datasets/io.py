@@ -17,15 +17,7 @@ ORIGIN = ("config_type", "trajectory", "time_ps")
 
 
 def write_frames(path: str | Path, frames: Sequence[Atoms]) -> None:
-    """Write frames with their labels, periodicity and `info`.
-
-    Parameters
-    ----------
-    path
-        Ends in `.extxyz`; its folder is made if need be.
-    frames
-        At least one.
-    """
+    """Write frames, at least one, with their labels, periodicity and `info` into an `.extxyz`."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     ase.io.write(path, list(frames), format="extxyz")
@@ -35,12 +27,8 @@ def read_frames(path: str | Path) -> list[Atoms]:
     """Read labelled frames.
 
     Labels stay where they are, in `info` and `arrays`: ASE turns keys named `energy` and `forces`
-    into calculators, which is why ours have other names.
-
-    Raises
-    ------
-    DatasetError
-        If the file cannot be read, is empty, or a frame has no labels.
+    into calculators, which is why ours have other names. DatasetError if the file cannot be read,
+    is empty, or a frame has no labels.
     """
     path = Path(path)
     frames = _read(path)
@@ -54,27 +42,12 @@ def read_frames(path: str | Path) -> list[Atoms]:
 
 
 def read_labelled(path: str | Path, *, energy_key: str, forces_key: str) -> list[Atoms]:
-    """Read frames that others have labelled, under whatever names.
+    """Read frames in extended xyz that others have labelled, under whatever names.
 
-    Parameters
-    ----------
-    path
-        Extended xyz.
-    energy_key
-        Name of the total energy, in eV.
-    forces_key
-        Name of the forces, in eV/Å.
-
-    Returns
-    -------
-    list of Atoms
-        Labels are called `REF_energy` and `REF_forces`. `trajectory`, `time_ps` and `config_type`
-        are kept, the last found from the geometry where the file has none; all else is left out.
-
-    Raises
-    ------
-    DatasetError
-        If the file cannot be read, is empty, or a frame lacks a label; tells what there is.
+    Labels, in eV and eV/Å, become `REF_energy` and `REF_forces`. `trajectory`, `time_ps` and
+    `config_type` are kept, the last found from the geometry where the file has none; all else is
+    left out. DatasetError if the file cannot be read, is empty, or a frame lacks a label; it tells
+    what there is.
     """
     path = Path(path)
     frames = []
@@ -83,9 +56,9 @@ def read_labelled(path: str | Path, *, energy_key: str, forces_key: str) -> list
         results = found.calc.results if found.calc else {}
         energy = found.info.get(energy_key, results.get(energy_key))
         forces = found.arrays.get(forces_key, results.get(forces_key))
-        labels = {energy_key: energy, forces_key: forces}
-        missing = [key for key, label in labels.items() if label is None]
-        if missing:
+        if energy is None or forces is None:
+            missing = [energy_key] if energy is None else []
+            missing += [forces_key] if forces is None else []
             mend = "name its labels by energy_key and forces_key"
             raise DatasetError(_describe(f"{path}: frame {index}", found, missing, mend))
         frame = Atoms(found.numbers, found.positions, cell=found.cell, pbc=found.pbc)
@@ -98,7 +71,7 @@ def read_labelled(path: str | Path, *, energy_key: str, forces_key: str) -> list
 
 def _read(path: Path) -> list[Atoms]:
     try:
-        frames = ase.io.read(path, index=":", format="extxyz")
+        frames = list(ase.io.iread(path, index=":", format="extxyz"))
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such file") from None
     except Exception as error:

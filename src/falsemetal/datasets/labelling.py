@@ -4,30 +4,17 @@ from collections.abc import Iterable
 
 from ase import Atoms
 
-from falsemetal.config import WaterForceField
 from falsemetal.potentials.force_field.engine import LABEL_ELECTROSTATICS, LammpsEngine
+from falsemetal.potentials.force_field.settings import WaterForceField
 
 
-def label_frames(
-    frames: Iterable[Atoms],
-    force_field: WaterForceField,
-) -> list[Atoms]:
+def label_frames(frames: Iterable[Atoms], force_field: WaterForceField) -> list[Atoms]:
     """Label copies of frames with energies and forces of the bare force field.
 
-    Each frame is evaluated by an engine of its own, without thermostat or barostat: a label
-    depends on its frame alone.
-
-    Parameters
-    ----------
-    frames
-        Order O, H, H by molecule, ions anywhere between; each may have its own cell.
-    force_field
-        Reference that labels.
-
-    Raises
-    ------
-    UnsupportedStructureError
-        For frames that the force field cannot treat.
+    Each frame is evaluated by an engine of its own, without thermostat or barostat: a label depends
+    on its frame alone. Atoms are in the order O, H, H by molecule, ions anywhere between; each
+    frame may have its own cell. Those that the force field cannot treat raise
+    UnsupportedStructureError.
     """
     labelled = []
     for frame in frames:

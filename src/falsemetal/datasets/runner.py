@@ -32,35 +32,22 @@ def read_runner(path: str | Path, *, step_fs: float | None = None) -> list[Atoms
     """Read labelled frames; bohr, Ha and Ha/bohr become Å, eV and eV/Å.
 
     A frame with a lattice is periodic in all directions, slabs too: its labels were calculated so,
-    and contain what its images across the vacuum do to each other. `config_type` tells slabs
-    apart by their vacuum (`find_config_type`).
+    and contain what its images across the vacuum do to each other. `config_type` tells slabs apart
+    by their vacuum (`find_config_type`).
 
     Comments that i-PI wrote hold `Traj`, `Step` and `Bead`, kept in `info` as `trajectory`, `step`
     and `bead`. `Traj` names the quantity written, not the run: several runs share it, and count as
-    one trajectory. The split then keeps together more than it must and never less, and all beads
-    of a step are in one block. A step is no time by itself: `time_ps` is there if `step_fs` is
-    given. Active learning picks frames in no order of time and often some steps apart, so without
-    times neighbours may fall into different parts of a split. Frames come sorted by trajectory
-    and step, behind those that tell neither, so that equal pieces of the list, which is what the
-    split then makes, are pieces of time at least.
+    one trajectory. The split then keeps together more than it must and never less, and all beads of
+    a step are in one block. A step is no time by itself: `time_ps` is there if `step_fs` is given.
+    Active learning picks frames in no order of time and often some steps apart, so without times
+    neighbours may fall into different parts of a split. Frames come sorted by trajectory and step,
+    behind those that tell neither, so that equal pieces of the list, which is what the split then
+    makes, are pieces of time at least.
 
-    Parameters
-    ----------
-    path
-        File in RuNNer's format. Charges and energies of single atoms are not read.
-    step_fs
-        Time between two steps of i-PI's comments.
-
-    Returns
-    -------
-    list of Atoms
-        Positions as they are in the file: molecules that have left the cell stay outside.
-
-    Raises
-    ------
-    DatasetError
-        If the file cannot be read or holds no frame; if a line or frame is not as the format has
-        it; if a frame is charged, or its comment names another cell than its lattice.
+    `step_fs` is the time between two steps of i-PI's comments. Charges and energies of single atoms
+    are not read, and molecules that have left the cell stay outside. DatasetError if the file
+    cannot be read or holds no frame; if a line or frame is not as the format has it; if a frame is
+    charged, or its comment names another cell than its lattice.
     """
     path = Path(path)
     frames = [_frame(record, path, start, step_fs) for start, record in _records(path)]
@@ -80,7 +67,8 @@ def read_runner(path: str | Path, *, step_fs: float | None = None) -> list[Atoms
 
 def _records(path: Path) -> Iterator[tuple[int, Record]]:
     """Lines of each frame by keyword, and the number of the line on which it begins."""
-    record, start = None, 0
+    record: Record | None = None
+    start = 0
     for number, line in enumerate(_lines(path), 1):
         where = f"{path}: line {number}"
         keyword, *fields = line.split() or [""]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
-from falsemetal.config import Split
 from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.settings import Split
 
 PARTS = ("train", "validation", "test")
 
@@ -28,27 +28,10 @@ def split_frames(frames: Sequence[Atoms], split: Split, *, seed: int) -> dict[st
     `trajectory` count as one for as long as `config_type` and composition do not change in the
     file; frames without `time_ps` are cut into contiguous pieces of equal number. Every
     `config_type` with three blocks or more is dealt to all parts, by the shares asked for; with
-    fewer it is training data only. Validation and test frames closer than `split.gap_ps` to a
-    frame of another part, at the border of two blocks, are left out.
-
-    Parameters
-    ----------
-    frames
-        Accepted frames, in the order of their file.
-    split
-        Shares and length of blocks.
-    seed
-        Of the deal, and of the subset if `split.maximum_frames` is set.
-
-    Returns
-    -------
-    dict
-        `train`, `validation` and `test`, each in the order of `frames`.
-
-    Raises
-    ------
-    DatasetError
-        If a part would be empty.
+    fewer it is training data only. Validation and test frames closer than `split.gap_ps` to a frame
+    of another part, at the border of two blocks, are left out. The seed is of the deal, and of the
+    subset if `split.maximum_frames` is set. Returns `train`, `validation` and `test`, each in the
+    order of `frames`, which is that of their file; DatasetError if a part would be empty.
     """
     rng = np.random.default_rng(seed)
     # blocks are cut from all frames: a subset would hide how far apart they are
@@ -76,7 +59,7 @@ def _apart(
     held_out: list[int], others: list[int], frames: Sequence[Atoms], gap_ps: float
 ) -> list[int]:
     """Held-out frames at least `gap_ps` away from the others of their trajectory."""
-    times: dict[str, list[float]] = defaultdict(list)
+    times: dict[str | None, list[float]] = defaultdict(list)
     for index in others:
         info = frames[index].info
         if "trajectory" in info and "time_ps" in info:
@@ -87,7 +70,7 @@ def _apart(
         near = times.get(info.get("trajectory"), [])
         if "time_ps" not in info or not near:
             return True
-        return np.abs(np.array(near) - info["time_ps"]).min() >= gap_ps - ROUNDING
+        return bool(np.abs(np.array(near) - info["time_ps"]).min() >= gap_ps - ROUNDING)
 
     return [index for index in held_out if is_apart(index)]
 

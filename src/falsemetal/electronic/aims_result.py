@@ -1,21 +1,20 @@
 """Outputs of FHI-aims: convergence, Fermi level, dipole, atom-projected densities of states."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
-from falsemetal.electronic.aims_job import CONTROL, GEOMETRY, OUTPUT
+from falsemetal.arrays import FloatArray
+from falsemetal.electronic.aims import CONTROL, GEOMETRY, OUTPUT
+from falsemetal.electronic.aims_input import FIELD
 from falsemetal.electronic.errors import ResultError
+from falsemetal.electronic.outputs import last_number, read_output, read_table, require_finished
 from falsemetal.electronic.result import ElectronicStructure
-from falsemetal.electronic.structure import Layer
+from falsemetal.electronic.structure import Layers
 from falsemetal.units import EPSILON_0
-
-FloatArray = NDArray[np.float64]
 
 FINISHED = "Have a nice day."
 CONVERGED = "Self-consistency cycle converged."
@@ -26,63 +25,28 @@ HOMO = re.compile(r"Highest occupied state \(VBM\) at\s+(\S+) eV")
 LUMO = re.compile(r"Lowest unoccupied state \(CBM\) at\s+(\S+) eV")
 REFERENCE = re.compile(r"energy reference for this output is the (.+?)(?:, mu)?\s*=\s+(\S+) eV")
 
-FIELD = "homogeneous_field"
-
 
 def dipole_per_area(gradient_eV_per_A: float, height_A: float) -> float:
-    r"""Dipole per area from the gradient of the dipole correction (eq. S6 over the area).
+    r"""Dipole per area in e/Å from the gradient of the dipole correction (eq. S6 over the area).
 
     .. math:: P_z = \epsilon_0\, L_z\, \partial_z \phi_{corr}
-
-    Parameters
-    ----------
-    gradient_eV_per_A
-        As FHI-aims prints it.
-    height_A
-        Edge of the cell along z.
-
-    Returns
-    -------
-    float
-        In e/Å.
     """
-    return EPSILON_0 * height_A * gradient_eV_per_A
+    return float(EPSILON_0 * height_A * gradient_eV_per_A)
 
 
 def read_text(path: str | Path) -> str:
-    """Text of a finished run.
-
-    Raises
-    ------
-    ResultError
-        If it is missing, cut short, or no output of FHI-aims.
-    """
+    """Text of a finished run; ResultError if it is missing, cut short, or no output of FHI-aims."""
     path = Path(path)
-    try:
-        text = path.read_text(errors="replace")
-    except OSError as error:
-        raise ResultError(f"{path}: {error.strerror}; run the job") from None
-    if NAME not in text:
-        raise ResultError(f"{path}: no output of FHI-aims")
-    if FINISHED not in text:
-        raise ResultError(f"{path}: cut short; run the job again")
+    text = read_output(path, NAME, mark=NAME)
+    require_finished(path, text, mark=FINISHED)
     return text
 
 
 @dataclass(frozen=True)
 class AtomProjected:
-    """One `atom_proj_dos_*.dat`.
+    """One `atom_proj_dos_*.dat`: states/eV over energies from the reference, shape (n_energies,).
 
-    Attributes
-    ----------
-    reference_eV
-        Energy that it counts from: the chemical potential μ, or 0 for the vacuum level.
-    from_vacuum
-        Whether that is the vacuum level (`_raw`).
-    energies_eV
-        From the reference, shape (n_energies,).
-    density
-        In states/eV, shape (n_energies,).
+    The reference is the chemical potential μ, or 0 for the vacuum level (`_raw`).
     """
 
     reference_eV: float
@@ -99,20 +63,10 @@ def is_converged(path: str | Path) -> bool:
 def read_atom_projected(path: str | Path) -> AtomProjected:
     """Read the density of states on one atom, of one spin or without spin.
 
-    Raises
-    ------
-    ResultError
-        If it is missing, cut short or none of FHI-aims'.
+    ResultError if it is missing, cut short or none of FHI-aims'.
     """
-    path = Path(path)
-    try:
-        header = "".join(line for line in path.open() if line.startswith("#"))
-        table = np.loadtxt(path, ndmin=2)
-    except (OSError, ValueError) as error:
-        raise ResultError(f"{path}: no readable density of states ({error})") from None
-    reference = REFERENCE.search(header)
-    if reference is None or table.shape[1] < 2:
-        raise ResultError(f"{path}: no projected density of states of FHI-aims")
+    what = f"density of states of {NAME}"
+    reference, table = read_table(Path(path), what, header=REFERENCE, n_columns=2)
     return AtomProjected(
         reference_eV=float(reference[2]),
         from_vacuum=reference[1] == "vacuum level",
@@ -121,22 +75,10 @@ def read_atom_projected(path: str | Path) -> AtomProjected:
     )
 
 
-def read_aims(folder: str | Path, structure: Atoms, layers: Sequence[Layer]) -> ElectronicStructure:
-    """Read a job that converged.
+def read_aims(folder: str | Path, structure: Atoms, layers: Layers) -> ElectronicStructure:
+    """Read a job that converged from its inputs, `aims.out` and the `atom_proj_dos_*.dat`.
 
-    Parameters
-    ----------
-    folder
-        With the inputs, `aims.out` and the `atom_proj_dos_*.dat`.
-    structure
-        That the job was written for.
-    layers
-        By which atoms are summed.
-
-    Raises
-    ------
-    ResultError
-        If a file is missing, cut short, of another program or of another input.
+    As :meth:`falsemetal.electronic.engine.EngineKind.read`; atoms are summed by layers.
     """
     folder = Path(folder)
     text = read_text(folder / OUTPUT)
@@ -145,9 +87,9 @@ def read_aims(folder: str | Path, structure: Atoms, layers: Sequence[Layer]) -> 
         _both_spins(folder, f"{symbol}{number:04d}")
         for number, symbol in enumerate(structure.symbols, 1)
     ]
-    homo, lumo = (_last(pattern, text, folder / OUTPUT) for pattern in (HOMO, LUMO))
+    homo, lumo = (_level(pattern, text, folder / OUTPUT) for pattern in (HOMO, LUMO))
     fermi = 0.5 * (homo + lumo)
-    gradient = GRADIENT.findall(text)
+    gradient = last_number(GRADIENT, text)
     version = VERSION.search(text)
     height = float(structure.cell.lengths()[2])
     return ElectronicStructure(
@@ -159,8 +101,8 @@ def read_aims(folder: str | Path, structure: Atoms, layers: Sequence[Layer]) -> 
         density=np.array(
             [sum(projected[index].density for index in layer.atoms) for layer in layers]
         ),
-        heights_A=np.array([layer.height_A for layer in layers]),
-        dipole_e_per_A=dipole_per_area(float(gradient[-1]), height) if gradient else np.nan,
+        layers=layers,
+        dipole_e_per_A=None if gradient is None else dipole_per_area(gradient, height),
     )
 
 
@@ -171,14 +113,14 @@ def _both_spins(folder: Path, atom: str) -> AtomProjected:
     if not paths:
         raise ResultError(f"{folder}: no atom_proj_dos_*{atom}.dat; copy back all files of the job")
     parts = [read_atom_projected(path) for path in paths]
-    return replace(parts[0], density=sum(part.density for part in parts))
+    return replace(parts[0], density=np.sum([part.density for part in parts], axis=0))
 
 
-def _last(pattern: re.Pattern, text: str, path: Path) -> float:
-    found = pattern.findall(text)
-    if not found:
+def _level(pattern: re.Pattern[str], text: str, path: Path) -> float:
+    level = last_number(pattern, text)
+    if level is None:
         raise ResultError(f"{path}: holds no line like “{pattern.pattern}”; run the job again")
-    return float(found[-1])
+    return level
 
 
 def _require_same_input(folder: Path, text: str) -> None:

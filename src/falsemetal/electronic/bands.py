@@ -1,26 +1,19 @@
-"""Edges of water's bands, read off a density of states (paper, S1.0.5)."""
+"""Edges of a liquid's bands, read off a density of states (paper, S1.0.5)."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-
+from falsemetal.arrays import BoolArray, FloatArray
 
 OVERLAP = "the search begins within a band"
 
 
 @dataclass(frozen=True)
 class BandEdges:
-    """Valence band maximum and conduction band minimum.
+    """Valence band maximum and conduction band minimum from the Fermi level; NaN where not found.
 
-    Attributes
-    ----------
-    vbm_eV, cbm_eV
-        Relative to the Fermi level; NaN where not found.
-    flag
-        What is amiss with the search, or None.
+    `flag` tells what is amiss with the search.
     """
 
     vbm_eV: float
@@ -47,29 +40,14 @@ def find_band_edges(
     A negative dipole tilts the bands upward: the search for the VBM goes down from `overlap_eV`
     above the Fermi level, so that a band which crosses it is still found by its edge, and the CBM
     is the first energy with states from `separation_eV` above the VBM on. A positive dipole tilts
-    them downward, and the search is mirrored: first the CBM, up from below, then the VBM.
+    them downward, and the search is mirrored: first the CBM, up from below, then the VBM. From the
+    first edge to the search for the second `separation_eV` are passed over, so that the smeared
+    tail of the first band is not taken for the second.
 
-    Parameters
-    ----------
-    energies_eV
-        Increasing and relative to the Fermi level, shape (n_energies,).
-    density
-        Of the water's states alone, states/eV, shape (n_energies,).
-    dipole_e_per_A
-        P_z, whose sign decides on the order.
-    threshold_per_eV
-        Density from which on there are states.
-    overlap_eV
-        How far beyond the Fermi level the search begins.
-    separation_eV
-        Passed over from the first edge to the search for the second, so that the smeared tail of
-        the first band is not taken for the second.
-
-    Returns
-    -------
-    BandEdges
-        Flagged where the window ends before an edge is found, and where the search begins within a
-        band: then the bands overlap, and both edges are where it began.
+    Energies increase and are relative to the Fermi level; the density is of the liquid's states
+    alone, in states/eV, and `threshold_per_eV` that from which on there are states. Flagged is
+    where the window ends before an edge is found, and where the search begins within a band: then
+    the bands overlap, and both edges are where it began.
     """
     energies, occupied = np.asarray(energies_eV), np.asarray(density) > threshold_per_eV
     if dipole_e_per_A > 0.0:
@@ -79,7 +57,7 @@ def find_band_edges(
 
 
 def _search(
-    energies: FloatArray, occupied: NDArray[np.bool_], overlap: float, separation: float
+    energies: FloatArray, occupied: BoolArray, overlap: float, separation: float
 ) -> BandEdges:
     start = int(np.searchsorted(energies, overlap, side="right")) - 1
     if start < 0 or start == len(energies) - 1:

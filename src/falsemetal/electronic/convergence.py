@@ -6,28 +6,16 @@ from pathlib import Path
 
 from falsemetal.progress import logger
 
-CHANGE = {
-    "cp2k": re.compile(r"^ +\d+ \S+/Diag\. +\S+ +\S+ +(\S+)\s", re.MULTILINE),
-    "fhi-aims": re.compile(r"Change of charge density +: +(\S+)\s"),
-}
-"""How an engine writes the change of the density that a step of self-consistency ends with."""
-
 
 class ConvergenceReport:
-    """Report now and then how far self-consistency has come; to be called while an engine runs.
+    """Report how far self-consistency has come, `interval_s` apart at least, while an engine runs.
 
-    Parameters
-    ----------
-    output
-        What the engine writes.
-    engine
-        Key of :data:`CHANGE`.
-    interval_s
-        Least time between two lines.
+    `output` is what the engine writes, `change` as of
+    :class:`falsemetal.electronic.engine.EngineKind`.
     """
 
-    def __init__(self, output: Path, engine: str, *, interval_s: float = 60.0) -> None:
-        self.output, self.change, self.interval_s = output, CHANGE[engine], interval_s
+    def __init__(self, output: Path, change: re.Pattern[str], *, interval_s: float = 60.0) -> None:
+        self.output, self.change, self.interval_s = output, change, interval_s
         self._reported, self._steps = time.monotonic(), 0
 
     def __call__(self) -> None:

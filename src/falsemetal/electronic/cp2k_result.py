@@ -1,31 +1,29 @@
 """Outputs of CP2K: convergence, Fermi level, dipole, projected densities of states, cubes."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.io.cube import read_cube
-from numpy.typing import NDArray
 
-from falsemetal.config import DensityOfStates
-from falsemetal.electronic.cp2k_job import PROJECT
-from falsemetal.electronic.density_of_states import smear_levels
+from falsemetal.arrays import FloatArray
+from falsemetal.electronic.cp2k import NOT_CONVERGED
+from falsemetal.electronic.cp2k_input import PROJECT
+from falsemetal.electronic.density_of_states import DensityOfStates, smear_levels
 from falsemetal.electronic.errors import ResultError
+from falsemetal.electronic.outputs import last_number, read_output, read_table, require_finished
 from falsemetal.electronic.profiles import Grid
 from falsemetal.electronic.result import ElectronicStructure
-from falsemetal.electronic.structure import Layer
+from falsemetal.electronic.structure import Layers
 from falsemetal.estimators.dipole import lateral_area
 from falsemetal.programs.cp2k import ABORTED, INPUT, LOG, essence
 from falsemetal.units import BOHR, HARTREE
 
-FloatArray = NDArray[np.float64]
-
+NAME = "CP2K"
 FINISHED = "PROGRAM ENDED"
 CONVERGED = re.compile(r"SCF run converged in\s+(\d+) steps")
-NOT_CONVERGED = "SCF run NOT converged"
 PROJECT_NAME = re.compile(r"GLOBAL\| Project name\s+(\S+)")
 VERSION = re.compile(r"CP2K\| version string:\s+CP2K version (\S+)")
 SLAB_DIPOLE = re.compile(
@@ -47,16 +45,9 @@ FIRST_PROJECTION = 3
 
 @dataclass(frozen=True)
 class Pdos:
-    """One `.pdos` file.
+    """One `.pdos` file: arrays over its orbitals, shape (n_levels,).
 
-    Attributes
-    ----------
-    fermi_eV
-        Fermi level.
-    levels_eV, occupations
-        Of the orbitals, shape (n_levels,).
-    projections
-        Onto the atoms that the file is of, all their functions together, shape (n_levels,).
+    Projections are onto the atoms that the file is of, all their functions together.
     """
 
     fermi_eV: float
@@ -66,22 +57,10 @@ class Pdos:
 
 
 def read_pdos(path: str | Path) -> Pdos:
-    """Read a `.pdos` file.
-
-    Raises
-    ------
-    ResultError
-        If it is missing, cut short or none of CP2K's.
-    """
-    path = Path(path)
-    try:
-        header = path.open().readline()
-        table = np.loadtxt(path, ndmin=2)
-    except (OSError, ValueError) as error:
-        raise ResultError(f"{path}: no readable .pdos file ({error}); run the job again") from None
-    fermi = PDOS_FERMI.search(header)
-    if fermi is None or table.shape[1] <= FIRST_PROJECTION:
-        raise ResultError(f"{path}: not a .pdos file of CP2K; it begins with {header.strip()!r}")
+    """Read a `.pdos` file; ResultError if it is missing, cut short or none of CP2K's."""
+    fermi, table = read_table(
+        Path(path), ".pdos file of CP2K", header=PDOS_FERMI, n_columns=FIRST_PROJECTION + 1
+    )
     return Pdos(
         fermi_eV=float(fermi[1]) * HARTREE,
         levels_eV=table[:, 1] * HARTREE,
@@ -93,53 +72,29 @@ def read_pdos(path: str | Path) -> Pdos:
 def is_converged(log: str | Path) -> bool:
     """Tell whether a finished run reached self-consistency.
 
-    Raises
-    ------
-    ResultError
-        If the output is missing, cut short, or not that of a single point of CP2K.
+    ResultError if the output is missing, cut short, or not that of a single point of CP2K.
     """
     log = Path(log)
-    try:
-        text = log.read_text(errors="replace")
-    except OSError as error:
-        raise ResultError(f"{log}: {error.strerror}; run the job") from None
+    text = read_output(log, NAME, mark="CP2K|")
     # since 2024 CP2K ends with an error where it did not converge
     if NOT_CONVERGED in text:
         return False
-    if "CP2K|" not in text:
-        raise ResultError(f"{log}: no output of CP2K")
     if ABORTED in text:
         raise ResultError(
             f"{log}: CP2K ended by itself and says: {' '.join(essence(text).split())}"
         )
-    if FINISHED not in text:
-        raise ResultError(f"{log}: cut short; run the job again, which goes on from its orbitals")
+    require_finished(log, text, mark=FINISHED)
     if CONVERGED.search(text) is None:
         raise ResultError(f"{log}: holds no self-consistent calculation")
     return True
 
 
 def read_cp2k(
-    folder: str | Path, structure: Atoms, layers: Sequence[Layer], settings: DensityOfStates
+    folder: str | Path, structure: Atoms, layers: Layers, states: DensityOfStates
 ) -> ElectronicStructure:
-    """Read a job that converged.
-
-    Parameters
-    ----------
-    folder
-        Where CP2K ran.
-    structure, layers
-        Those that its input was written for.
-    settings
-        Energies and smearing of the density of states.
-
-    Raises
-    ------
-    ResultError
-        If a file is missing, cut short, of another program or of another structure.
-    """
+    """Read a job that converged, as :meth:`falsemetal.electronic.engine.EngineKind.read`."""
     folder = Path(folder)
-    text = (folder / LOG).read_text(errors="replace")
+    text = read_output(folder / LOG, NAME, mark="CP2K|")
     _require_same(folder / LOG, text, structure)
     project = _project(folder)
     if project not in PROJECT_NAME.findall(text):
@@ -156,27 +111,27 @@ def read_cp2k(
     if not 0 < n_occupied < len(first.levels_eV):
         raise ResultError(
             f"{folder}: {n_occupied} of {len(first.levels_eV)} orbitals are occupied, which tells "
-            "no gap; raise electronic.cp2k.empty_share"
+            "no gap; raise electronic.engine.empty_share"
         )
     fermi = float(first.levels_eV[n_occupied - 1 : n_occupied + 1].mean())
     levels = first.levels_eV - fermi
-    dipole = SLAB_DIPOLE.findall(text)
+    dipole = last_number(SLAB_DIPOLE, text)
     version = VERSION.search(text)
-    energies = settings.energies_eV
+    energies = states.energies_eV
     projections = np.array([file.projections for file in files])
     area = lateral_area(structure.cell.array)
     return ElectronicStructure(
-        engine=f"CP2K {version[1]}" if version else "CP2K",
+        engine=f"{NAME} {version[1]}" if version else NAME,
         fermi_eV=fermi,
         homo_eV=float(levels[n_occupied - 1]),
         lumo_eV=float(levels[n_occupied]),
         energies_eV=energies,
         density=smear_levels(
-            levels, spin_states * projections, energies, smearing_eV=settings.smearing_eV
+            levels, spin_states * projections, energies, smearing_eV=states.smearing_eV
         ),
-        heights_A=np.array([layer.height_A for layer in layers]),
+        layers=layers,
         # CP2K counts electrons as positive here
-        dipole_e_per_A=-float(dipole[-1]) / area if dipole else np.nan,
+        dipole_e_per_A=None if dipole is None else -dipole / area,
     )
 
 
@@ -204,19 +159,10 @@ def _require_same(path: Path, text: str, expected: Atoms) -> None:
 
 
 def read_grid(path: str | Path, *, unit: float) -> Grid:
-    """Read a cube file of an orthorhombic cell.
+    """Read a cube file (Gaussian's, in bohr) of an orthorhombic cell.
 
-    Parameters
-    ----------
-    path
-        Gaussian's format, lengths in bohr.
-    unit
-        By which the values are multiplied, such as hartree in eV.
-
-    Raises
-    ------
-    ResultError
-        If it is missing or cut short.
+    Values are multiplied by `unit`, such as hartree in eV; ResultError if it is missing or cut
+    short.
     """
     path = Path(path)
     try:
@@ -231,23 +177,19 @@ def read_grid(path: str | Path, *, unit: float) -> Grid:
     )
 
 
-def electron_potential(folder: str | Path, *, field_V_per_A: float) -> Grid:
-    """Potential energy of an electron in eV, Hartree's and the field's (of S7, times −e)."""
-    [path] = _cubes(folder, "v_hartree")
-    hartree = read_grid(path, unit=HARTREE)
-    return Grid(
-        hartree.values + field_V_per_A * hartree.heights_A, hartree.lengths_A, hartree.origin_A
-    )
+def response_grids(folder: str | Path, *, field_V_per_A: float) -> tuple[Grid, Grid]:
+    """Read the potential energy of an electron in eV and the density of electrons in 1/Å³.
+
+    The former is Hartree's and the field's (of S7, times −e); errors as of :func:`read_grid`.
+    """
+    hartree = read_grid(_cube(folder, "v_hartree"), unit=HARTREE)
+    values = hartree.values + field_V_per_A * hartree.heights_A
+    density = read_grid(_cube(folder, "ELECTRON_DENSITY"), unit=BOHR**-3)
+    return replace(hartree, values=values), density
 
 
-def electron_density(folder: str | Path) -> Grid:
-    """Density of electrons in 1/Å³."""
-    [path] = _cubes(folder, "ELECTRON_DENSITY")
-    return read_grid(path, unit=BOHR**-3)
-
-
-def _cubes(folder: str | Path, name: str) -> list[Path]:
+def _cube(folder: str | Path, name: str) -> Path:
     found = sorted(Path(folder).glob(f"{_project(folder)}-{name}-*.cube"))
     if len(found) != 1:
         raise ResultError(f"{folder}: {len(found)} cubes {name} instead of one; run the job again")
-    return found
+    return found[0]

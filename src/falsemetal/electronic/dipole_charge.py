@@ -3,29 +3,22 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from falsemetal.arrays import FloatArray
 from falsemetal.estimators.statistics import CONFIDENCE
-
-FloatArray = NDArray[np.float64]
 
 LEAST_FRAMES = 3
 
 
 @dataclass(frozen=True)
 class ChargeFit:
-    """Fitted charge of oxygen.
+    """Fitted charge of the liquid's centre, of water of oxygen, from so many frames.
 
-    Attributes
-    ----------
-    charge_O_e, low_e, high_e
-        q_O in e with its 95 % interval, Student's t over the frames' residuals.
-    n_frames
-        Frames in the fit.
+    Its 95 % interval is Student's t over the frames' residuals.
     """
 
-    charge_O_e: float
+    charge_e: float
     low_e: float
     high_e: float
     n_frames: int
@@ -34,25 +27,12 @@ class ChargeFit:
 def fit_dipole_charge(
     unit_dipole_per_A: FloatArray, dipole_e_per_A: FloatArray, *, limit_per_A: float
 ) -> ChargeFit:
-    """Fit q_O in P_z = q_O·X through the origin to small dipoles.
+    """Fit q in P_z = q·X through the origin to small dipoles, those with abs(X) up to the limit.
 
-    Dipoles beyond the limit are left out: where electrons have flowed across the slab, fixed
-    charges describe it no longer. They are told by X: to choose by the P_z that is fitted would
-    pull the charge towards zero.
-
-    Parameters
-    ----------
-    unit_dipole_per_A
-        X, eq. 1 for q_O = 1 e, shape (n_frames,), 1/Å: P_z over the charge it was computed with.
-    dipole_e_per_A
-        P_z from electronic structure, shape (n_frames,), e/Å.
-    limit_per_A
-        Largest abs(X) that is fitted.
-
-    Raises
-    ------
-    ValueError
-        If fewer than three frames lie within the limit.
+    X is eq. 1 for q = 1 e, in 1/Å: P_z over the charge it was computed with; P_z, in e/Å, is from
+    electronic structure. Beyond the limit, where electrons have flowed across the slab, fixed
+    charges describe it no longer; it is one of X, as to choose by the P_z that is fitted would pull
+    the charge towards zero. Fewer than three frames within it raise ValueError.
     """
     small = np.abs(unit_dipole_per_A) <= limit_per_A
     x, y = np.asarray(unit_dipole_per_A)[small], np.asarray(dipole_e_per_A)[small]
@@ -65,7 +45,7 @@ def fit_dipole_charge(
     variance = np.sum((y - charge * x) ** 2) / (len(x) - 1) / (x @ x)
     half_width = stats.t.ppf(0.5 * (1.0 + CONFIDENCE), len(x) - 1) * np.sqrt(variance)
     return ChargeFit(
-        charge_O_e=float(charge),
+        charge_e=float(charge),
         low_e=float(charge - half_width),
         high_e=float(charge + half_width),
         n_frames=len(x),

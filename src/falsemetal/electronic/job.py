@@ -1,7 +1,6 @@
 """Jobs: folders that stand alone, with inputs, manifest, and how to run them."""
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -10,114 +9,74 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.io import read, write
+from ase.io import iread, write
 
-from falsemetal.config import Electronic, Functional
-from falsemetal.electronic import aims_job, aims_result, cp2k_job, cp2k_result
 from falsemetal.electronic.convergence import ConvergenceReport
+from falsemetal.electronic.engine import ENGINES
 from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.result import ElectronicStructure
-from falsemetal.electronic.selection import structure_checksum
-from falsemetal.electronic.structure import Layer, divide_into_layers, with_vacuum
-from falsemetal.programs import cp2k
-from falsemetal.programs.process import run_program
+from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, WriteJobSpec
+from falsemetal.electronic.structure import (
+    Layer,
+    Layers,
+    divide_into_layers,
+    structure_checksum,
+    with_vacuum,
+)
 from falsemetal.progress import logger
+from falsemetal.systems.boundary import boundary_of
 
 MANIFEST, STRUCTURE, GUIDE = "manifest.json", "structure.extxyz", "README.md"
-
-OUTPUTS = {"cp2k": cp2k.LOG, "fhi-aims": aims_job.OUTPUT}
-"""The file by which a job is seen to have been run."""
 
 BEGUN = "begun"
 """A file that is there while a job runs here, and where it was interrupted."""
 
 READY, NOT_CONVERGED, UNREADABLE, DONE = "ready to run", "not converged", "unreadable", "done"
 
-GUIDES = {
-    "cp2k": (
-        "mpirun -np 8 cp2k.psmp -i cp2k.inp > cp2k.log",
-        "`cp2k.log` says “SCF run converged” and “PROGRAM ENDED”",
-        "`cp2k.log`, all `job-*.pdos` and, where there are any, the cubes",
-    ),
-    "fhi-aims": (
-        "mpirun -np 8 aims.x > aims.out",
-        "`aims.out` says “Self-consistency cycle converged.” and “Have a nice day.”",
-        "`aims.out`, all `atom_proj_dos_*.dat` and, where there are any, the cubes",
-    ),
-}
-
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
-
-    Attributes
-    ----------
-    status
-        `done`, `not converged`, `unreadable` or `ready to run`.
-    reason
-        Why it is unreadable, else empty.
-    electrons
-        Of a job that is done.
-    """
+    """What became of a job: its status, why it is unreadable, the electrons of one that is done."""
 
     status: str
     reason: str = ""
     electrons: ElectronicStructure | None = None
 
 
-def write_job(
-    folder: str | Path,
-    frame: Atoms,
-    electronic: Electronic,
-    *,
-    functional: Functional,
-    field_V_per_A: float | None,
-) -> None:
-    """Write inputs, structure, manifest and guide of one job.
+def write_job(folder: str | Path, frame: Atoms, spec: WriteJobSpec) -> None:
+    """Write inputs, structure, manifest and guide of one job into a folder, made if need be.
 
-    Parameters
-    ----------
-    folder
-        Made if it is not there.
-    frame
-        With the manifest of :func:`falsemetal.electronic.selection.extract_frames` in `info`.
-    electronic
-        Engine and settings.
-    functional, field_V_per_A
-        As :func:`falsemetal.electronic.cp2k_job.cp2k_input` takes them.
-
-    Raises
-    ------
-    JobError
-        For what the engine cannot do.
+    The frame is one of :func:`falsemetal.electronic.selection.extract_frames`; what the engine
+    cannot do raises JobError.
     """
+    states, point = spec.density_of_states, spec.point
+    if fault := spec.engine.find_fault_of([point.functional]):
+        raise JobError(fault)
+    if point.field_V_per_A and frame.pbc[2]:
+        raise JobError("a field along z needs vacuum where its potential jumps; choose a slab")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    structure = with_vacuum(frame, electronic.vacuum_A)
-    layers = divide_into_layers(structure, thickness_A=electronic.density_of_states.layer_A)
-    choice: dict[str, Any] = {"functional": functional, "field_V_per_A": field_V_per_A}
-    if electronic.engine == "cp2k":
-        files = {cp2k.INPUT: cp2k_job.cp2k_input(structure, layers, electronic.cp2k, **choice)}
-    else:
-        files = aims_job.aims_input(
-            structure, electronic.fhi_aims, electronic.density_of_states, **choice
-        )
+    structure = with_vacuum(frame, spec.vacuum_A)
+    layers = divide_into_layers(structure, thickness_A=states.layer_A, liquid=spec.liquid)
+    files = spec.engine.write(structure, layers, states, point)
     _set_aside_results_of_other_inputs(folder, files)
     for name, text in files.items():
         (folder / name).write_text(text)
     info, structure.info = frame.info.items(), {}
     write(folder / STRUCTURE, structure)
-    manifest = {
-        "engine": electronic.engine,
-        **choice,
+    manifest: dict[str, Any] = {
+        "engine": spec.engine.kind,
+        "functional": point.functional,
+        "field_V_per_A": point.field_V_per_A,
+        "cubes": point.cubes,
+        "boundary": boundary_of(frame.pbc),
         # numbers as Python's own, whatever a reader made of them
         "frame": {key: getattr(value, "tolist", lambda v=value: v)() for key, value in info},
         "job_structure_sha256": structure_checksum(structure),
-        "layers": [{"height_A": layer.height_A, "atoms": layer.atoms.tolist()} for layer in layers],
+        "layers": [vars(layer) | {"atoms": layer.atoms.tolist()} for layer in layers],
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-    (folder / GUIDE).write_text(_guide(electronic.engine, manifest))
+    (folder / GUIDE).write_text(_guide(spec, manifest["frame"]))
 
 
 def _set_aside_results_of_other_inputs(folder: Path, files: Mapping[str, str]) -> None:
@@ -126,7 +85,7 @@ def _set_aside_results_of_other_inputs(folder: Path, files: Mapping[str, str]) -
         (folder / name).exists() and (folder / name).read_text() == text
         for name, text in files.items()
     )
-    if same or not any((folder / name).exists() for name in OUTPUTS.values()):
+    if same or not any((folder / engine.output).exists() for engine in ENGINES.values()):
         return
     aside = next(
         folder / f"superseded-{number}"
@@ -140,110 +99,72 @@ def _set_aside_results_of_other_inputs(folder: Path, files: Mapping[str, str]) -
     logger.warning("%s: its inputs changed; what was computed is kept in %s", folder, aside.name)
 
 
-def _guide(engine: str, manifest: dict[str, Any]) -> str:
-    command, success, back = GUIDES[engine]
-    frame = manifest["frame"]
-    field = manifest["field_V_per_A"]
+def _guide(spec: WriteJobSpec, frame: Mapping[str, Any]) -> str:
+    command, success, copy_back = spec.engine.guide
+    field = spec.point.field_V_per_A
     return (
         f"One frame of {frame['trajectory']}, step {frame['step']}, "
-        f"ΔV = {frame['delta_V_V']:.2f} V by {frame['charge_O_e']:g} e on oxygen: "
-        f"{manifest['functional']}"
-        f"{'' if not field else f' in a field of {field:g} V/Å along z'}.\n\n"
+        f"ΔV = {frame['delta_V_V']:.2f} V by {frame['charge_e']:g} e on {spec.liquid.centres[0]}: "
+        f"{spec.point.functional}"
+        f"{f' in a field of {field:g} V/Å along z' if field else ''}.\n\n"
         f"Run it in this folder by\n\n    {command}\n\n"
-        f"It succeeded where {success}. Computed elsewhere, copy back {back}.\n"
+        f"It succeeded where {success}. Computed elsewhere, copy back {copy_back}.\n"
     )
 
 
-def run_job(folder: str | Path, electronic: Electronic, *, n_cores: int) -> None:
+def run_job(folder: str | Path, spec: RunJobSpec, n_cores: int) -> None:
     """Run a job unless outputs are there; what an interrupted run left is used.
 
-    A run that does not converge, or that CP2K ends by its own decision, is none that fails:
-    :func:`read_job` tells. Outputs that were copied here are not run over, be they complete or not.
-
-    Raises
-    ------
-    JobError
-        Where the engine is not there, or FHI-aims fails.
-    Cp2kError
-        If CP2K is interrupted.
+    A run that does not converge, or that CP2K ends by its own decision, has not failed:
+    :func:`read_job` tells. Outputs that were copied here are never overwritten, be they complete or
+    not. An engine that cannot be run, or fails, raises JobError.
     """
     folder = Path(folder)
-    begun = folder / BEGUN
-    if (folder / OUTPUTS[electronic.engine]).exists() and not begun.exists():
+    output, begun = folder / spec.engine.output, folder / BEGUN
+    if output.exists() and not begun.exists():
         logger.info("%s: outputs are there", folder)
         return
     begun.touch()
-    _run(folder, electronic, n_cores)
+    report = ConvergenceReport(output, spec.engine.change)
+    spec.engine.run(folder, n_cores=n_cores, watch=report)
     begun.unlink()
 
 
-def _run(folder: Path, electronic: Electronic, n_cores: int) -> None:
-    log = folder / OUTPUTS[electronic.engine]
-    report = ConvergenceReport(log, electronic.engine)
-    if electronic.engine == "cp2k":
-        text = (folder / cp2k.INPUT).read_text()
-        try:
-            cp2k.require_cp2k().run(text, folder, n_ranks=n_cores, watch=report)
-        except cp2k.Cp2kError:
-            said = log.read_text(errors="replace") if log.exists() else ""
-            # since 2024 CP2K ends with an error where it does not converge
-            if cp2k_result.NOT_CONVERGED not in said and cp2k.ABORTED not in said:
-                raise
-        return
-    if electronic.fhi_aims.command is None:
-        raise JobError("electronic.fhi_aims.command: required to run FHI-aims here; give it")
-    command = electronic.fhi_aims.command.format(cores=n_cores)
-    status = run_program(shlex.split(command), folder, log, watch=report)
-    if status != 0:
-        raise JobError(f"{command}: ended with status {status}; {log} tells why")
-
-
-def read_job(folder: str | Path, electronic: Electronic) -> Outcome:
-    """Read what a job gave, here or elsewhere.
-
-    Parameters
-    ----------
-    folder
-        As :func:`write_job` left it, with the engine's files.
-    electronic
-        Settings of the density of states.
-    """
+def read_job(folder: str | Path, spec: ReadJobSpec) -> Outcome:
+    """Read what a job of :func:`write_job` gave, here or elsewhere."""
     folder = Path(folder)
-    output = folder / OUTPUTS[electronic.engine]
+    output = folder / spec.engine.output
     if not output.exists():
         return Outcome(READY)
     try:
         structure, layers = read_written(folder)
-        if electronic.engine == "cp2k":
-            if not cp2k_result.is_converged(output):
-                return Outcome(NOT_CONVERGED)
-            settings = electronic.density_of_states
-            return Outcome(DONE, "", cp2k_result.read_cp2k(folder, structure, layers, settings))
-        if not aims_result.is_converged(output):
+        if not spec.engine.is_converged(output):
             return Outcome(NOT_CONVERGED)
-        return Outcome(DONE, "", aims_result.read_aims(folder, structure, layers))
+        electrons = spec.engine.read(folder, structure, layers, spec.density_of_states)
     except ResultError as error:
         return Outcome(UNREADABLE, str(error))
+    return Outcome(DONE, "", electrons)
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
     """Read what is known of a job."""
-    return json.loads((Path(folder) / MANIFEST).read_text())
+    manifest: dict[str, Any] = json.loads((Path(folder) / MANIFEST).read_text())
+    return manifest
 
 
-def read_written(folder: str | Path) -> tuple[Atoms, list[Layer]]:
+def read_written(folder: str | Path) -> tuple[Atoms, Layers]:
     """Structure and layers that a job was written for.
 
-    Raises
-    ------
-    ResultError
-        If the structure is no longer that of the manifest.
+    ResultError if the structure is no longer that of the manifest.
     """
     folder, manifest = Path(folder), read_manifest(folder)
-    structure = read(folder / STRUCTURE)
+    structure: Atoms = next(iread(folder / STRUCTURE))
     if structure_checksum(structure) != manifest["job_structure_sha256"]:
         raise ResultError(
             f"{folder / STRUCTURE}: changed since it was written; delete the folder and run again"
         )
-    layers = [Layer(layer["height_A"], np.array(layer["atoms"])) for layer in manifest["layers"]]
+    layers = [
+        Layer(layer["height_A"], layer["region"], np.array(layer["atoms"]))
+        for layer in manifest["layers"]
+    ]
     return structure, layers

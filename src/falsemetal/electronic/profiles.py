@@ -3,23 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from falsemetal.arrays import FloatArray
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Values on the regular grid of an orthorhombic cell.
+    """Values, shape (n_x, n_y, n_z), on the regular grid of an orthorhombic cell.
 
-    Attributes
-    ----------
-    values
-        Shape (n_x, n_y, n_z).
-    lengths_A
-        Edges of the cell, shape (3,).
-    origin_A
-        Of the first point, shape (3,).
+    Edges of the cell and origin, of the first point, have shape (3,).
     """
 
     values: FloatArray
@@ -30,12 +22,12 @@ class Grid:
     def heights_A(self) -> FloatArray:
         """Z of the planes, shape (n_z,)."""
         n_planes = self.values.shape[2]
-        return self.origin_A[2] + self.lengths_A[2] / n_planes * np.arange(n_planes)
+        return np.asarray(self.origin_A[2] + self.lengths_A[2] / n_planes * np.arange(n_planes))
 
 
 def planar_average(grid: Grid) -> FloatArray:
     """Average over x and y at each height, shape (n_z,), in the grid's unit."""
-    return grid.values.mean(axis=(0, 1))
+    return np.asarray(grid.values.mean(axis=(0, 1)))
 
 
 def response(with_field: Grid, without_field: Grid) -> FloatArray:
@@ -45,22 +37,8 @@ def response(with_field: Grid, without_field: Grid) -> FloatArray:
         \Delta\phi(z) = \langle \phi_E \rangle_{xy} - \langle \phi_0 \rangle_{xy}, \qquad
         \Delta\rho(z) = \langle \rho_E \rangle_{xy} - \langle \rho_0 \rangle_{xy}
 
-    For the potential both must hold the external one, φ = φ_ext + φ_Hartree.
-
-    Parameters
-    ----------
-    with_field, without_field
-        On the same grid.
-
-    Returns
-    -------
-    ndarray of shape (n_z,)
-        In the grids' unit.
-
-    Raises
-    ------
-    ValueError
-        If the grids differ.
+    For the potential both must hold the external one, φ = φ_ext + φ_Hartree. Returned in the grids'
+    unit, shape (n_z,); grids that differ raise ValueError.
     """
     same = (
         with_field.values.shape == without_field.values.shape

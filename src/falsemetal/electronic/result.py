@@ -2,34 +2,20 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatArray = NDArray[np.float64]
+from falsemetal.arrays import FloatArray
+from falsemetal.electronic.structure import Layers
 
 
 @dataclass(frozen=True)
 class ElectronicStructure:
     """Levels and projected densities of states of a converged calculation, from the Fermi level.
 
-    Attributes
-    ----------
-    engine
-        Program and version.
-    fermi_eV
-        In the engine's own reference: the middle between the highest occupied level and the next.
-        An engine's own level lies anywhere in a gap: smeared occupations put it near the band with
-        fewer states.
-    homo_eV, lumo_eV
-        Highest level that is occupied at zero temperature, and the next.
-    energies_eV
-        Shape (n_energies,).
-    density
-        Projected on each layer, states/eV, shape (n_layers, n_energies).
-    heights_A
-        Of the layers, shape (n_layers,).
-    dipole_e_per_A
-        P_z of a slab, positive when positive charge lies higher; NaN in bulk.
+    That is `fermi_eV` in the engine's own reference: the middle between the highest level that is
+    occupied at zero temperature and the next, `homo_eV` and `lumo_eV`. An engine's own level lies
+    anywhere in a gap: smeared occupations put it near the band with fewer states.
+
+    `engine` is program and version; `density` in states/eV has a row per layer, from below. The
+    dipole per area is positive when positive charge lies higher; None in bulk, which has none.
     """
 
     engine: str
@@ -38,8 +24,8 @@ class ElectronicStructure:
     lumo_eV: float
     energies_eV: FloatArray
     density: FloatArray
-    heights_A: FloatArray
-    dipole_e_per_A: float
+    layers: Layers
+    dipole_e_per_A: float | None
 
     @property
     def gap_eV(self) -> float:

@@ -1,22 +1,50 @@
 """Choosing frames of trajectories for electronic structure, and what is remembered of them."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from ase.io import write
 
+from falsemetal.electronic.specs import SelectSpec
+from falsemetal.electronic.structure import DECIMALS, structure_checksum
+from falsemetal.progress import logger
 from falsemetal.simulation.trajectory import Trajectory
+from falsemetal.systems.system import REGION
 from falsemetal.units import EPSILON_0
-
-DECIMALS = 6
-"""Of positions in Å: those that every engine's input and output keeps."""
 
 
 class SelectionError(ValueError):
     """Frames that cannot be chosen; the message says what to change."""
+
+
+def select(
+    spec: SelectSpec,
+    table_path: str | Path,
+    trajectory_paths: Sequence[str | Path],
+    frames_path: str | Path,
+    table_out: str | Path,
+) -> None:
+    """Choose frames of the runs of one size, and write them with a table of them.
+
+    The table of all frames has the columns `replica`, `time_ps`, `delta_V_V` and `fraction_broken`;
+    trajectories are by number of replica. Written are extended xyz as of :func:`extract_frames` and
+    the rows that were chosen. Too few frames raise SelectionError.
+    """
+    choice, frames = spec.choice, pd.read_csv(table_path)
+    if choice.intact:
+        frames = intact_frames(frames)
+    targets = choice.targets_V or quantiles_to_targets(
+        frames, choice.quantiles or (), magnitude=choice.magnitude
+    )
+    chosen = choose_frames(
+        frames, targets, separation_ps=choice.separation_ps, magnitude=choice.magnitude
+    )
+    write(frames_path, extract_frames(chosen, trajectory_paths, charge_e=spec.charge_e))
+    chosen.to_csv(table_out, index=False)
+    logger.info("ΔV of the chosen frames: %s V", ", ".join(f"{v:.2f}" for v in chosen["delta_V_V"]))
 
 
 def choose_frames(
@@ -28,30 +56,14 @@ def choose_frames(
 ) -> pd.DataFrame:
     """For each target in turn, take the frame nearest to it that is apart from those taken before.
 
-    Parameters
-    ----------
-    frames
-        Columns `replica`, `time_ps` and `delta_V_V`, as the observables of slabs and cells have.
-    targets_V
-        Values of ΔV; one beyond all frames takes the extreme.
-    separation_ps
-        Least time between two frames of one replica, so that they are not the same structure.
-    magnitude
-        Whether targets are values of abs(ΔV).
-
-    Returns
-    -------
-    DataFrame
-        A row per target, in the targets' order, with its `target_V`.
-
-    Raises
-    ------
-    SelectionError
-        If no frame is left for a target.
+    Targets are values of ΔV, or of abs(ΔV) (`magnitude`); one beyond all frames takes the extreme.
+    Frames of one replica within `separation_ps` count as the same structure. Returns a row of
+    `frames` (columns `replica`, `time_ps`, `delta_V_V`) per target, in the targets' order, with its
+    `target_V`; SelectionError where no frame is left for one.
     """
     if frames.empty:
-        raise SelectionError("all runs broke down: no frame to choose; table_runs tells why")
-    left = frames.reset_index(drop=True)
+        raise SelectionError("all runs failed: no frame to choose; table_runs tells why")
+    left = frames
     rows = []
     for number, target in enumerate(targets_V, 1):
         if left.empty:
@@ -60,7 +72,7 @@ def choose_frames(
                 f"lies within {separation_ps:g} ps of those chosen before; lower separation_ps or "
                 "run longer"
             )
-        row = left.loc[(_quantity(left, magnitude=magnitude) - target).abs().idxmin()]
+        row = left.iloc[(_quantity(left, magnitude=magnitude) - target).abs().argmin()]
         rows.append(row.to_dict() | {"target_V": target})
         near = (left["time_ps"] - row["time_ps"]).abs() < separation_ps
         left = left[~((left["replica"] == row["replica"]) & near)]
@@ -70,17 +82,9 @@ def choose_frames(
 def intact_frames(frames: pd.DataFrame) -> pd.DataFrame:
     """Leave out frames with a broken molecule: fixed charges do not describe their ions (S1.0.4).
 
-    Parameters
-    ----------
-    frames
-        With the column `fraction_dissociated_O`.
-
-    Raises
-    ------
-    SelectionError
-        If none is left.
+    They are told by the column `fraction_broken`; SelectionError if no frame is left.
     """
-    intact = frames[frames["fraction_dissociated_O"] == 0.0]
+    intact = frames[frames["fraction_broken"] == 0.0]
     if len(frames) and intact.empty:
         raise SelectionError(
             "every frame has a broken molecule, for which ΔV by fixed charges means little; give "
@@ -101,25 +105,14 @@ def _quantity(frames: pd.DataFrame, *, magnitude: bool) -> pd.Series:
 
 
 def extract_frames(
-    chosen: pd.DataFrame, trajectories: Sequence[Path], *, charge_O_e: float
+    chosen: pd.DataFrame, trajectories: Sequence[str | Path], *, charge_e: float
 ) -> list[Atoms]:
-    """Read chosen frames, each with the manifest that travels with its jobs.
+    """Read frames of :func:`choose_frames`, each with the manifest that travels with its jobs.
 
-    Parameters
-    ----------
-    chosen
-        From :func:`choose_frames`.
-    trajectories
-        H5MD files by number of replica.
-    charge_O_e
-        Charge of oxygen by which ΔV was computed.
-
-    Returns
-    -------
-    list of Atoms
-        `info` holds where the frame comes from: `trajectory`, `step`, `time_ps`, `delta_V_V`,
-        `charge_O_e`, of a slab `P_z_e_per_A`, and `structure_sha256`, which
-        :func:`structure_checksum` gives.
+    Trajectories are H5MD files by number of replica; `charge_e` is that of the liquid's centre by
+    which ΔV was computed. Frames have the array `region`; `info` holds where each comes from:
+    `trajectory`, `step`, `time_ps`, `delta_V_V`, `charge_e`, of a slab `P_z_e_per_A`, and
+    `structure_sha256`, which :func:`structure_checksum` gives.
     """
     structures = []
     for row in chosen.to_dict("records"):
@@ -137,6 +130,7 @@ def extract_frames(
                 cell=trajectory.cell,
                 pbc=trajectory.pbc,
             )
+            atoms.set_array(REGION, trajectory.region)
             atoms.info = {
                 "trajectory": str(path),
                 "replica": int(row["replica"]),
@@ -144,17 +138,10 @@ def extract_frames(
                 "time_ps": float(trajectory.times_ps[frame]),
                 "target_V": float(row["target_V"]),
                 "delta_V_V": float(row["delta_V_V"]),
-                "charge_O_e": charge_O_e,
+                "charge_e": charge_e,
             }
         if not atoms.pbc[2]:
             atoms.info["P_z_e_per_A"] = float(row["delta_V_V"]) * EPSILON_0
         atoms.info["structure_sha256"] = structure_checksum(atoms)
         structures.append(atoms)
     return structures
-
-
-def structure_checksum(atoms: Atoms) -> str:
-    """SHA-256 of species, cell and positions to 10⁻⁶ Å, to which these must be rounded."""
-    parts = (atoms.numbers, *(10**DECIMALS * a for a in (atoms.cell.array, atoms.positions)))
-    content = b"".join(np.round(part).astype("<i8").tobytes() for part in parts)
-    return hashlib.sha256(content).hexdigest()

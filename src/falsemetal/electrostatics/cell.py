@@ -19,14 +19,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.special import erfcinv
 
+from falsemetal.arrays import FloatArray
 from falsemetal.electrostatics.coulomb import coulomb_response
 from falsemetal.electrostatics.reciprocal import ElectrostaticsError
 from falsemetal.units import COULOMB
-
-FloatArray = NDArray[np.float64]
 
 TRUNCATION_V = 2e-7
 """What a Gaussian's own potential may lose by the cutoff; with all others it is below 1e-6 V."""
@@ -48,7 +46,7 @@ def potential_difference(
     Parameters and errors are those of :func:`atomic_potentials`. ΔV is proportional to the charges.
     """
     potentials = atomic_potentials(positions, charges, cell, width_A=width_A, pbc=pbc)
-    return np.ptp(potentials, axis=1)
+    return np.asarray(np.ptp(potentials, axis=1))
 
 
 def atomic_potentials(
@@ -62,47 +60,29 @@ def atomic_potentials(
     r"""Potential of Gaussian charges at every atom, nothing excluded.
 
     Each atom's own Gaussian adds the constant of :func:`own_potential`, negative at O and positive
-    at H. Excluding it subtracts one number per species, which brings O above H, because the rest
-    of a molecule is positive at O and negative at H. Excluding the own molecule subtracts in
-    addition :math:`q_j\,\mathrm{erf}(r/\sqrt 2\sigma)/4\pi\varepsilon_0 r` of the two partners,
-    which leaves the field of the other molecules.
+    at H. Excluding it subtracts one number per species, which brings O above H, because the rest of
+    a molecule is positive at O and negative at H. Excluding the own molecule subtracts in addition
+    :math:`q_j\,\mathrm{erf}(r/\sqrt 2\sigma)/4\pi\varepsilon_0 r` of the two partners, which leaves
+    the field of the other molecules.
 
-    Parameters
-    ----------
-    positions
-        Shape (n_frames, n_atoms, 3), Å; wrapping does not matter.
-    charges
-        Shape (n_atoms,), e.
-    cell
-        Shape (3, 3), Å; row i is the i-th lattice vector. It may be triclinic.
-    width_A
-        Width σ of the charge :math:`q\,(2\pi\sigma^2)^{-3/2} e^{-r^2/2\sigma^2}`.
-    pbc
-        Periodicity, which must be that of bulk.
-
-    Returns
-    -------
-    ndarray of shape (n_frames, n_atoms)
-        In V, to 1e-6 V; zero on average over the cell.
-
-    Raises
-    ------
-    ElectrostaticsError
-        If the cell is charged, is not periodic in all directions or has no volume, or if the width
-        is not positive.
+    Positions have the shape (n_frames, n_atoms, 3); wrapping does not matter. Row i of the cell,
+    which may be triclinic, is the i-th lattice vector. σ is the width of the charge
+    :math:`q\,(2\pi\sigma^2)^{-3/2} e^{-r^2/2\sigma^2}`. Returned in V, to 1e-6 V, shape (n_frames,
+    n_atoms), zero on average over the cell. ElectrostaticsError if the cell is charged, is not
+    periodic in all directions or has no volume, or if the width is not positive.
     """
     charges = np.asarray(charges, dtype=float)
     _check(charges, pbc, width_A)
     cutoff_per_A = _cutoff_per_A(charges, width_A)
-    charges, cell = (torch.tensor(array, dtype=torch.float64) for array in (charges, cell))
+    sources, lattice = (torch.tensor(array, dtype=torch.float64) for array in (charges, cell))
     potentials = np.empty(positions.shape[:2])
     for frame, sites in enumerate(positions):
         # dE/dq is the potential; source and probe of width s are a source of √2·s and a point
         potentials[frame] = coulomb_response(
-            charges,
+            sources,
             None,
             torch.tensor(sites, dtype=torch.float64),
-            cell,
+            lattice,
             smearing_A=width_A / math.sqrt(2.0),
             cutoff_per_A=cutoff_per_A,
         ).by_charges
@@ -113,15 +93,8 @@ def own_potential(charges: FloatArray, *, width_A: float) -> FloatArray:
     """Potential of each Gaussian at its own centre, √(2/π)·q/(4πε0·σ) in V.
 
     It is 11.5 V for one e and σ = 1 Å.
-
-    Parameters
-    ----------
-    charges
-        In e, any shape.
-    width_A
-        Width σ.
     """
-    return COULOMB * math.sqrt(2.0 / math.pi) / width_A * np.asarray(charges, dtype=float)
+    return np.asarray(COULOMB * math.sqrt(2.0 / math.pi) / width_A * np.asarray(charges, float))
 
 
 def _cutoff_per_A(charges: FloatArray, width_A: float) -> float:

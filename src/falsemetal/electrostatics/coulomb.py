@@ -16,7 +16,7 @@ so one evaluation of potential, field and field gradient at the atoms gives all.
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,20 +51,10 @@ def coulomb_response(
 ) -> Response:
     """Energy of a density that is periodic in all directions, with its gradients.
 
-    Parameters
-    ----------
-    charges, dipoles
-        Shapes (n,) in e and (n, 3) in e·Å, or None; their dtype decides the precision.
-    positions
-        Shape (n, 3), Å, float64.
-    cell
-        Shape (3, 3), Å; row i is the i-th lattice vector.
-    smearing_A
-        Width of the Gaussians.
-    cutoff_per_A
-        Largest k.
-    mesh
-        Which way to take; by default the faster one.
+    Charges, shape (n,), are in e, dipoles, shape (n, 3), in e·Å; their dtype decides the precision.
+    Positions, shape (n, 3), Å, are float64; row i of the cell is the i-th lattice vector. Gaussians
+    have the width `smearing_A`, and `cutoff_per_A` is the largest k. By default the faster way is
+    taken, by mesh or not.
     """
     key = tuple(map(tuple, cell.tolist()))
     if mesh is None:
@@ -74,10 +64,9 @@ def coulomb_response(
         charges, dipoles, positions, key, smearing_A=smearing_A, cutoff_per_A=cutoff_per_A
     )
     energy = 0.5 * (charges.double() @ field.potential.double())
+    by_dipoles = charges.new_empty(len(charges), 0)
     by_positions = charges[:, None] * field.gradient
-    if dipoles is None:
-        by_dipoles = charges.new_empty(len(charges), 0)
-    else:
+    if dipoles is not None and field.along_dipole is not None:
         by_dipoles = field.gradient
         by_positions = by_positions + field.along_dipole
         energy = energy + 0.5 * (dipoles.double() * by_dipoles.double()).sum()
@@ -110,11 +99,12 @@ def _coulomb(
         cutoff_per_A=cutoff_per_A,
         mesh=mesh,
     )
-    return found.energy, *(gradient.clone() for gradient in found[1:])
+    by_charges, by_dipoles, by_positions = (gradient.clone() for gradient in found[1:])
+    return found.energy, by_charges, by_dipoles, by_positions
 
 
 @_coulomb.register_fake
-def _(charges, dipoles, positions, *_):
+def _(charges: Tensor, dipoles: Tensor, positions: Tensor, *_: Any) -> tuple[Tensor, ...]:
     return (
         charges.new_empty((), dtype=torch.float64),
         torch.empty_like(charges),
@@ -123,11 +113,11 @@ def _(charges, dipoles, positions, *_):
     )
 
 
-def _keep_gradients(ctx, inputs, output) -> None:
+def _keep_gradients(ctx: Any, inputs: Any, output: tuple[Tensor, ...]) -> None:
     ctx.save_for_backward(*output[1:])
 
 
-def _apply_gradients(ctx, gradient: Tensor, *_):
+def _apply_gradients(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
     return *((gradient * saved).to(saved) for saved in ctx.saved_tensors), *[None] * 4
 
 
@@ -149,7 +139,7 @@ def coulomb_energy(
     Arguments as in :func:`coulomb_response`; a slab is periodic in x and y only, and its positions
     are unwrapped along z.
     """
-    periodic = _coulomb(
+    periodic: Tensor = _coulomb(
         charges,
         charges.new_empty(len(charges), 0) if dipoles is None else dipoles,
         positions,

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from falsemetal.electrostatics.field import Field
 from falsemetal.electrostatics.reciprocal import phases, reciprocal_grid
-from falsemetal.potentials.fast.field import Field
 
 TURN = -2j * math.pi
 """∂/∂s of a phase multiplies it by this times its integers."""
@@ -17,16 +17,10 @@ TURN = -2j * math.pi
 class Waves(NamedTuple):
     """The grid of a cell in the form and precision in which it is used.
 
-    Attributes
-    ----------
-    inverse_cell
-        Shape (3, 3), 1/Å, float64.
-    wavevectors
-        Columns, then heights, in turns per Å, shape (3, n_columns + n_heights), float64.
-    columns, heights
-        Integers times :data:`TURN`, complex, shapes (n_columns, 2) and (n_heights,).
-    weights
-        Derivative of the energy by |ρ|², doubled, shape (n_columns, n_heights).
+    The inverse cell (1/Å) and wavevectors are float64; the latter are columns, then heights, in
+    turns per Å, shape (3, n_columns + n_heights). `columns`, shape (n_columns, 2), and `heights`
+    are integers times :data:`TURN`, complex. Weights, shape (n_columns, n_heights), are the
+    derivative of the energy by |ρ|², doubled.
     """
 
     inverse_cell: Tensor

@@ -12,8 +12,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from falsemetal.electrostatics.field import Field
 from falsemetal.electrostatics.reciprocal import cell_volume, gaussian_kernel
-from falsemetal.potentials.fast.field import Field
 from falsemetal.units import EPSILON_0
 
 SPLINE_ORDER = 8
@@ -23,16 +23,10 @@ OVERSAMPLING = 1.8
 
 @dataclass(frozen=True)
 class Mesh:
-    """A cell's mesh.
+    """A cell's mesh of so many points along each lattice vector.
 
-    Attributes
-    ----------
-    inverse_cell
-        Shape (3, 3), 1/Å, float64.
-    shape
-        Points along each lattice vector.
-    kernel
-        Potential of the mesh's charges in Fourier space, V/e; shape of `rfftn`'s result.
+    The inverse cell is in 1/Å, float64; the kernel is the potential of the mesh's charges in
+    Fourier space, V/e, in the shape of `rfftn`'s result.
     """
 
     inverse_cell: Tensor
@@ -58,7 +52,8 @@ def coulomb_mesh(
     inverse = torch.linalg.inv(vectors)
     # k·a_i = 2π n_i bounds n_i within the sphere, in skewed cells too
     n_max = [cutoff_per_A * float(v.norm()) / (2.0 * math.pi) for v in vectors]
-    shape = tuple(_fast_size(max(2.0 * OVERSAMPLING * n, SPLINE_ORDER + 1)) for n in n_max)
+    a, b, c = (_fast_size(max(2.0 * OVERSAMPLING * n, SPLINE_ORDER + 1)) for n in n_max)
+    shape = (a, b, c)
     orders = [torch.fft.fftfreq(k, 1.0 / k, dtype=torch.float64, device=device) for k in shape]
     orders[2] = torch.fft.rfftfreq(shape[2], 1.0 / shape[2], dtype=torch.float64, device=device)
     n_1, n_2, n_3 = torch.meshgrid(*orders, indexing="ij")
@@ -94,15 +89,8 @@ def _fast_size(least: float) -> int:
 def _spline_values(t: Tensor, order: int = SPLINE_ORDER) -> tuple[Tensor, Tensor, Tensor]:
     """Cardinal B-spline at the mesh points around an atom, and two derivatives by its position.
 
-    Parameters
-    ----------
-    t
-        Distance to the mesh point below, in spacings, shape (n,).
-
-    Returns
-    -------
-    tuple of Tensor
-        Values, first and second derivatives at the points −order/2 + 1 … order/2, shape (n, order).
+    `t`, shape (n,), is the distance to the mesh point below in spacings; points are −order/2 + 1 …
+    order/2.
     """
     rows = [torch.stack([1.0 - t, t], 1)]
     for degree in range(3, order + 1):

@@ -20,6 +20,7 @@ of sizes (columns n₁n₂ × atoms) and (atoms × n₃): no array of all k by a
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -40,22 +41,10 @@ def check_slab(
 ) -> None:
     """Refuse a slab for which the dipole correction has no meaning; for setup, not every step.
 
-    Parameters
-    ----------
-    charges
-        Shape (n_atoms,), e; formal ones do in a split-charge model, as transfers keep their sum.
-    cell
-        Shape (3, 3), Å; row i is the i-th lattice vector.
-    slab
-        Whether the system is periodic in x and y only; any other passes.
-    tolerance_e
-        Largest total charge taken for rounding.
-
-    Raises
-    ------
-    ElectrostaticsError
-        If the slab is charged, as P_z would depend on the origin, or if the third lattice vector
-        is not along z and normal to the other two.
+    ElectrostaticsError if it is charged, as P_z would depend on the origin, or if the third lattice
+    vector, by rows of the cell, is not along z and normal to the other two. Formal charges (e) do
+    in a split-charge model, as transfers keep their sum; up to `tolerance_e` in total is taken for
+    rounding.
     """
     if not slab:
         return
@@ -76,20 +65,12 @@ def check_slab(
 class MultipoleElectrostatics(torch.nn.Module):
     """Coulomb energy of Gaussian charges and dipoles; has no trainable parameters.
 
-    Parameters
-    ----------
-    smearing_A
-        Width σ of the Gaussians in Å.
-    multipole_l_max
-        0 for charges, 1 for charges and dipoles; sets the cutoff.
-    kspace_cutoff_factor
-        Factor on :func:`kspace_cutoff`.
-    self_interaction
-        Whether each Gaussian's energy in its own field is kept. Without it (the default) two
-        distant charges have the energy of points.
-    max_elements
-        Largest (columns × atoms) array held at once. Beyond it the sum runs in parts that are
-        computed again in the backward pass, so that memory stays bounded in large cells.
+    Gaussians have the width σ `smearing_A`; `multipole_l_max`, 0 for charges, 1 for charges and
+    dipoles, sets the cutoff, with a factor on :func:`kspace_cutoff`. Without `self_interaction`,
+    each Gaussian's energy in its own field, two distant charges have the energy of points.
+
+    Beyond `max_elements`, of a (columns × atoms) array, the sum runs in parts that are computed
+    again in the backward pass, so that memory stays bounded in large cells.
     """
 
     def __init__(
@@ -116,34 +97,16 @@ class MultipoleElectrostatics(torch.nn.Module):
         slab: Tensor,
         batch: Tensor,
     ) -> Tensor:
-        """Energies of a batch of systems, twice differentiable in all but the cells.
+        """Energies of a batch of systems in eV, float64, twice differentiable in all but the cells.
 
-        Parameters
-        ----------
-        charges
-            Shape (n_atoms,), e.
-        dipoles
-            Shape (n_atoms, 3), e·Å, as x, y, z; pointing from − to +. None for charges alone.
-        positions
-            Shape (n_atoms, 3), Å; unwrapped along z in slabs. float32 or float64.
-        cells
-            Shape (n_graphs, 3, 3), Å; ``cells[g, i]`` is the i-th lattice vector. In slabs the
-            third holds the vacuum; see :func:`check_slab`.
-        slab
-            Shape (n_graphs,), bool: periodic in x and y only.
-        batch
-            Shape (n_atoms,): the graph of each atom, in increasing order.
+        Charges are in e; dipoles, shape (n_atoms, 3), e·Å, as x, y, z, point from − to +, None for
+        charges alone. Positions in Å, float32 or float64, are unwrapped along z in slabs.
+        ``cells[g, i]`` is the i-th lattice vector; in slabs, periodic in x and y only, the third
+        holds the vacuum; see :func:`check_slab`. `batch` is the graph of each atom, in increasing
+        order.
 
-        Returns
-        -------
-        Tensor
-            Shape (n_graphs,), eV, always float64.
-
-        Raises
-        ------
-        ElectrostaticsError
-            If a gradient by the cell is asked for (there is no stress), if a cell has no volume,
-            or if the atoms of a graph do not stand together.
+        ElectrostaticsError if a gradient by the cell is asked for (there is no stress), if a cell
+        has no volume, or if the atoms of a graph do not stand together.
         """
         if cells.requires_grad:
             raise ElectrostaticsError("the Coulomb term has no stress; detach the cells")
@@ -201,10 +164,10 @@ class MultipoleElectrostatics(torch.nn.Module):
         parts = list(zip(grid.columns.split(size), grid.weights.split(size), strict=True))
         arguments = grid, charges, dipoles, positions
         if len(parts) == 1:
-            return _columns_energy(*parts[0], *arguments)
-        return sum(
-            checkpoint(_columns_energy, *part, *arguments, use_reentrant=False) for part in parts
-        )
+            ((columns, weights),) = parts
+            return _columns_energy(columns, weights, *arguments)
+        energies = (checkpoint(_columns_energy, *p, *arguments, use_reentrant=False) for p in parts)
+        return cast(Tensor, sum(energies))
 
 
 def _columns_energy(
@@ -246,21 +209,9 @@ def slab_correction(
 def gaussian_self_energy(charges: Tensor, dipoles: Tensor | None, smearing_A: float) -> Tensor:
     """Energy of each Gaussian in its own field, summed: Σ (q² + μ²/(6σ²)) / (8 π^{3/2} ε0 σ).
 
-    Parameters
-    ----------
-    charges
-        Shape (n_atoms,), e.
-    dipoles
-        Shape (n_atoms, 3), e·Å, or None.
-    smearing_A
-        Width σ of the Gaussians in Å.
-
-    Returns
-    -------
-    Tensor
-        Scalar, eV, float64.
+    Charges are in e, dipoles, shape (n_atoms, 3), in e·Å; the energy is in eV, float64.
     """
     squares = charges.double().square().sum()
     if dipoles is not None:
         squares = squares + dipoles.double().square().sum() / (6.0 * smearing_A**2)
-    return squares / (8.0 * math.pi**1.5 * EPSILON_0 * smearing_A)
+    return squares / (8.0 * math.pow(math.pi, 1.5) * EPSILON_0 * smearing_A)

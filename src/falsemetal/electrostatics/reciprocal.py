@@ -12,25 +12,20 @@ from falsemetal.units import EPSILON_0
 
 
 class ElectrostaticsError(ValueError):
-    """A system whose Coulomb energy is not defined; the message names the mend."""
+    """A system whose Coulomb energy is not defined; the message says how to fix it."""
 
 
 @dataclass(frozen=True)
 class ReciprocalGrid:
     """Half of reciprocal space as columns of integer triples, weighted for the energy.
 
-    Attributes
-    ----------
-    inverse_cell
-        Shape (3, 3), 1/Å; ``positions @ inverse_cell`` are fractional coordinates, axes already
-        in the grid's order: the one with the most k-vectors comes last.
-    columns
-        Shape (n_columns, 2), the pairs (n₁, n₂).
-    heights
-        Shape (n_heights,), the n₃ of every column, positive and negative.
-    weights
-        Shape (n_columns, n_heights), eV/e²; energy = Σ weights·|Σ_i (q_i − i k·μ_i) e^{−ik·r_i}|².
-        Zero beyond the cutoff and at k = 0; double where the column stands for its mirror too.
+    ``positions @ inverse_cell`` are fractional coordinates, axes already in the grid's order: the
+    one with the most k-vectors comes last. Columns, shape (n_columns, 2), are the pairs (n₁, n₂),
+    heights the n₃ of every column, positive and negative.
+
+    Weights, shape (n_columns, n_heights), are in eV/e²; energy = Σ weights·|Σ_i (q_i − i k·μ_i)
+    e^{−ik·r_i}|². They are zero beyond the cutoff and at k = 0; double where the column stands for
+    its mirror too.
     """
 
     inverse_cell: Tensor
@@ -40,18 +35,12 @@ class ReciprocalGrid:
 
 
 def kspace_cutoff(smearing_A: float, multipole_l_max: int, factor: float = 1.25) -> float:
-    """Return the largest k in 1/Å that the density of Gaussians of this width needs.
+    """Return the largest k in 1/Å that the density of Gaussians of this width σ needs.
 
-    Parameters
-    ----------
-    smearing_A
-        Width σ of the Gaussians.
-    multipole_l_max
-        0 for charges, 1 for charges and dipoles.
-    factor
-        Safety margin; 1.25 in the paper.
+    `multipole_l_max` is 0 for charges, 1 for charges and dipoles; the factor is a safety margin,
+    1.25 in the paper.
     """
-    return factor * 3.0 * (0.75 / smearing_A) * (multipole_l_max + 1) ** 0.3
+    return factor * 3.0 * (0.75 / smearing_A) * math.pow(multipole_l_max + 1, 0.3)
 
 
 @lru_cache(maxsize=512)
@@ -64,19 +53,8 @@ def reciprocal_grid(
 ) -> ReciprocalGrid:
     """List all k with 0 < k ≤ cutoff, up to sign, with their Coulomb and Gaussian weights.
 
-    Parameters
-    ----------
-    cell
-        Lattice vectors in Å as rows; plain numbers, so that a cell met before costs nothing.
-    cutoff_per_A, smearing_A
-        Reciprocal cutoff in 1/Å, and Gaussian width σ in Å.
-    device
-        Where the grid's float64 tensors live.
-
-    Raises
-    ------
-    ElectrostaticsError
-        If the cell has no volume.
+    Rows of the cell are lattice vectors in Å; they are plain numbers, so that a cell met before
+    costs nothing. ElectrostaticsError if it has no volume.
     """
     vectors = torch.tensor(cell, dtype=torch.float64)
     volume = cell_volume(cell)

@@ -3,18 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
-FloatArray = NDArray[np.float64]
+from falsemetal.arrays import FloatArray
 
 SOKAL_WINDOW = 5.0
 """The sum over lags stops at the first lag beyond this many correlation times."""
-
-
-def pooled_mean(replicas: Sequence[FloatArray]) -> float:
-    """Mean over all frames of all replicas, each of shape (n_frames,)."""
-    return float(np.concatenate(replicas).mean())
 
 
 def autocorrelation(replicas: Sequence[FloatArray], n_lags: int | None = None) -> FloatArray:
@@ -24,26 +18,17 @@ def autocorrelation(replicas: Sequence[FloatArray], n_lags: int | None = None) -
         C(\tau) = \frac{1}{(N - \tau)\,\sigma^2}
                   \sum_{t=1}^{N-\tau} (x_t - \bar x)(x_{t+\tau} - \bar x)
 
-    Replicas share one mean and one variance, so that a replica stuck away from the others counts
-    as slow decay; at each lag a replica weighs as many pairs of frames as it holds, and no pair
-    spans two replicas.
+    Replicas share one mean and one variance, so that a replica stuck away from the others counts as
+    slow decay; at each lag a replica weighs as many pairs of frames as it holds, and no pair spans
+    two replicas.
 
-    Parameters
-    ----------
-    replicas
-        Time series of one observable, each of shape (n_frames,), sampled at one interval.
-    n_lags
-        Number of lags returned, zero included; default: the length of the longest replica.
-
-    Returns
-    -------
-    ndarray of shape (n_lags,)
-        Dimensionless, 1 at lag zero. A constant observable gives 1 at lag zero and 0 beyond;
-        lags beyond all replicas give NaN.
+    Replicas, each of shape (n_frames,), are sampled at one interval; lags, zero included, are by
+    default as many as the longest has. A constant observable gives 1 at lag zero and 0 beyond; lags
+    beyond all replicas give NaN.
     """
     longest = max(len(series) for series in replicas)
     n_lags = longest if n_lags is None else n_lags
-    mean = pooled_mean(replicas)
+    mean = float(np.concatenate(replicas).mean())
     products = np.zeros(n_lags)
     pairs = np.zeros(n_lags)
     for series in replicas:
@@ -54,7 +39,7 @@ def autocorrelation(replicas: Sequence[FloatArray], n_lags: int | None = None) -
         covariance = products / np.where(pairs > 0, pairs, np.nan)
     if is_constant(replicas):
         return np.where(pairs > 0, np.arange(n_lags) == 0, np.nan).astype(float)
-    return covariance / covariance[0]
+    return np.asarray(covariance / covariance[0])
 
 
 def is_constant(replicas: Sequence[FloatArray]) -> bool:
@@ -68,19 +53,9 @@ def integrated_correlation_frames(replicas: Sequence[FloatArray]) -> float:
 
     The variance of a mean over N frames is 2τσ²/N, hence N/(2τ) frames are independent. The sum
     stops at Sokal's self-consistent window, the smallest W ≥ 5τ(W) (Madras and Sokal, J. Stat.
-    Phys. 50, 109 (1988)), and is corrected for the bias of an estimated mean by the factor
-    1 + (2W + 1)/N (Wolff, Comput. Phys. Commun. 156, 143 (2004), eq. 49).
-
-    Parameters
-    ----------
-    replicas
-        Time series, each of shape (n_frames,).
-
-    Returns
-    -------
-    float
-        At least ½, the value of independent frames; multiply by the frame interval for a time.
-        A run shorter than the window gives a lower bound.
+    Phys. 50, 109 (1988)), and is corrected for the bias of an estimated mean by the factor 1 + (2W
+    + 1)/N (Wolff, Comput. Phys. Commun. 156, 143 (2004), eq. 49). It is at least ½, the value of
+    independent frames; a run shorter than the window gives a lower bound.
     """
     correlation = autocorrelation(replicas)
     window = sokal_window(correlation)
@@ -105,20 +80,8 @@ def autocorrelation_error(correlation: FloatArray, n_frames: int, n_lags: int) -
         \mathrm{var}\, C(t) = \frac{1}{N} \sum_{m \ge 1}
             \left[ C(m + t) + C(|m - t|) - 2 C(m) C(t) \right]^2
 
-    with C taken as zero beyond Sokal's window, where it is noise.
-
-    Parameters
-    ----------
-    correlation
-        All lags that are known, 1 at lag zero.
-    n_frames
-        Frames of all replicas together.
-    n_lags
-        Number of lags for which the error is wanted.
-
-    Returns
-    -------
-    ndarray of shape (n_lags,)
+    with C taken as zero beyond Sokal's window, where it is noise. All lags that are known are
+    given, 1 at lag zero; `n_frames` counts those of all replicas together.
     """
     window = sokal_window(correlation)
     truncated = np.zeros(2 * n_lags + window + 1)
@@ -135,4 +98,4 @@ def _lagged_products(deviations: FloatArray) -> FloatArray:
     n_frames = len(deviations)
     padded = fft.next_fast_len(2 * n_frames, real=True)
     spectrum = fft.rfft(deviations, padded)
-    return fft.irfft(np.abs(spectrum) ** 2, padded)[:n_frames]
+    return np.asarray(fft.irfft(np.abs(spectrum) ** 2, padded)[:n_frames])

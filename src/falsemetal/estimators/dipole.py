@@ -1,74 +1,47 @@
 """Dipole of a slab from fixed charges on its molecules (paper, eq. 1 and S1.0.4)."""
 
+from collections.abc import Mapping
+
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from falsemetal.arrays import FloatArray
+from falsemetal.systems.molecules import Molecules
 
 
-def molecular_dipoles(bond_sum: FloatArray, *, charge_O_e: float) -> FloatArray:
+def molecular_dipoles(molecules: Molecules, charges: Mapping[str, float]) -> FloatArray:
     r"""Dipole of each molecule, eq. 1.
 
     .. math::
-        \mu_i = q_H \sum_{j \in i} (r_{H_j} - r_{O_i}), \qquad q_H = -q_O / 2
+        \mu_i = \sum_{j \in i} q_j (r_j - r_i)
 
-    With q_O < 0 it points from O to H, from negative to positive charge. Measured from its own
-    oxygen, an intact molecule's dipole does not depend on the origin.
-
-    Parameters
-    ----------
-    bond_sum
-        Sum of the O→H vectors of each molecule in Å, any shape.
-    charge_O_e
-        Fixed charge q_O of oxygen in e, negative.
-
-    Returns
-    -------
-    ndarray
-        In e·Å, the shape of `bond_sum`.
+    over the satellites j of a centre i; of water :math:`q_H = -q_O / 2`, and it points from O to H,
+    from negative to positive charge. Measured from its own centre, the dipole of a neutral molecule
+    does not depend on the origin. Returned in e·Å, shape (n_frames, n_molecules, 3), by fixed
+    charges of the elements in e.
     """
-    if charge_O_e >= 0:
-        raise ValueError(f"charge_O_e is the charge of oxygen, which is negative: {charge_O_e:g}")
-    return -0.5 * charge_O_e * bond_sum
+    # of plain layout, whatever that of the centres is
+    dipoles = np.zeros(molecules.centres.shape)
+    for element, total in molecules.displacements.items():
+        dipoles += charges[element] * total
+    return dipoles
 
 
 def dipole_per_area(dipoles_z: FloatArray, area_A2: float) -> FloatArray:
-    """Total dipole per area P_z in e/Å of each frame.
+    """Total dipole per area P_z of each frame, shape (n_frames,), e/Å.
 
-    Parameters
-    ----------
-    dipoles_z
-        z components of the molecular dipoles, shape (n_frames, n_molecules), e·Å.
-    area_A2
-        Cross-section of the cell in Å².
-
-    Returns
-    -------
-    ndarray of shape (n_frames,)
+    `dipoles_z` are z components of the molecular dipoles, shape (n_frames, n_molecules), e·Å.
     """
-    return dipoles_z.sum(axis=1) / area_A2
+    return np.asarray(dipoles_z.sum(axis=1) / area_A2)
 
 
 def cumulative_dipole(
     dipoles_z: FloatArray, z: FloatArray, grid_A: FloatArray, area_A2: float
 ) -> FloatArray:
-    r"""Cumulative dipole per area, P_z(z) = (1/A) Σ_{i: z_i < z} μ_{z,i}.
+    r"""Cumulative dipole per area, P_z(z) = (1/A) Σ_{i: z_i < z} μ_{z,i}, in e/Å.
 
-    Parameters
-    ----------
-    dipoles_z
-        z components of the molecular dipoles, shape (n_frames, n_molecules), e·Å.
-    z
-        Heights of their oxygens in Å, same shape, from the same origin as the grid.
-    grid_A
-        Increasing heights at which the profile is wanted, shape (n_points,), Å.
-    area_A2
-        Cross-section of the cell in Å².
-
-    Returns
-    -------
-    ndarray of shape (n_frames, n_points)
-        In e/Å; equals :func:`dipole_per_area` at points above all molecules.
+    `dipoles_z` are as of :func:`dipole_per_area`, which it equals at points above all molecules;
+    `z`, of the same shape, are the heights of their centres from the same origin as the grid, which
+    increases. Returned shape (n_frames, n_points).
     """
     n_frames, n_points = len(z), len(grid_A)
     slot = np.searchsorted(grid_A, z, side="right")
@@ -77,16 +50,13 @@ def cumulative_dipole(
     return layers.reshape(n_frames, n_points + 1)[:, :-1].cumsum(axis=1) / area_A2
 
 
-def heights_above_centre(oxygen_positions: FloatArray) -> FloatArray:
-    """Heights of oxygens above their centre of mass in Å, shape (n_frames, n_oxygen).
+def heights_above_centre(positions: FloatArray) -> FloatArray:
+    """Heights of like atoms above their centre of mass in Å, shape (n_frames, n_atoms).
 
-    Parameters
-    ----------
-    oxygen_positions
-        Unwrapped along z, shape (n_frames, n_oxygen, 3), Å.
+    Positions, shape (n_frames, n_atoms, 3), Å, are unwrapped along z.
     """
-    z = oxygen_positions[..., 2]
-    return z - z.mean(axis=1, keepdims=True)
+    z = positions[..., 2]
+    return np.asarray(z - z.mean(axis=1, keepdims=True))
 
 
 def lateral_area(cell: FloatArray) -> float:

@@ -1,12 +1,10 @@
 """Radial distribution functions (paper, Fig. S7)."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from falsemetal.systems.molecules import orthorhombic_box
-
-FloatArray = NDArray[np.float64]
+from falsemetal.arrays import FloatArray
+from falsemetal.systems.molecules import orthorhombic_box, wrap
 
 
 def radial_distribution(
@@ -18,29 +16,12 @@ def radial_distribution(
         g(r) = \frac{V}{N M}\, \frac{n(r)}{\tfrac{4\pi}{3}(r_>^3 - r_<^3)}
 
     with n(r) pairs at distances above r_< and up to r_>. All pairs count, those within a molecule
-    too.
+    too. Positions have the shape (n_frames, N, 3), Å, those of the other kind (n_frames, M, 3);
+    None is for pairs among `positions`, of which there are N(N − 1). Wrapping does not matter.
 
-    Parameters
-    ----------
-    positions
-        Shape (n_frames, N, 3), Å; wrapping does not matter.
-    others
-        Sites of the other kind, shape (n_frames, M, 3), Å; or None for pairs among `positions`, of
-        which there are N(N − 1).
-    cell
-        Orthorhombic cell, periodic in all directions, shape (3, 3), Å.
-    edges_A
-        Increasing edges of the shells, shape (n_bins + 1,), from 0 on to half the shortest cell
-        edge at most, beyond which a shell does not fit into the cell.
-
-    Returns
-    -------
-    ndarray of shape (n_bins,)
-
-    Raises
-    ------
-    ValueError
-        For edges beyond that, another cell, or too few sites for a pair.
+    The cell is orthorhombic and periodic in all directions; edges of the n_bins shells increase
+    from 0 on to half the shortest cell edge at most, beyond which a shell does not fit into the
+    cell. ValueError for edges beyond that, another cell, or too few sites for a pair.
     """
     box = orthorhombic_box(cell, np.ones(3, dtype=bool))
     edges = np.asarray(edges_A, dtype=float)
@@ -58,12 +39,11 @@ def radial_distribution(
         # each site also finds itself, at a distance of 0, which the first count takes away
         counts += tree.count_neighbors(partners, edges, cumulative=False)[1:]
     shells_A3 = 4.0 * np.pi / 3.0 * np.diff(edges**3)
-    return counts / (n_frames * n_pairs * shells_A3 / box.prod())
+    return np.asarray(counts / (n_frames * n_pairs * shells_A3 / box.prod()))
 
 
 def _tree(sites: FloatArray, box: FloatArray) -> cKDTree:
-    # a tiny negative coordinate is rounded up to the edge itself, hence twice
-    return cKDTree(np.asarray(sites, dtype=float) % box % box, boxsize=box)
+    return cKDTree(wrap(np.asarray(sites, dtype=float), box), boxsize=box)
 
 
 def _check_edges(edges_A: FloatArray, box: FloatArray) -> None:

@@ -13,16 +13,19 @@ mean, Student's t                       88 %  90 %  93 %  94 %
 fraction beyond 1.5 σ, Wilson           99 %  99 %  99 %  99 %
 ======================================  ====  ====  ====  ====
 
-`tests/analysis/test_coverage.py` repeats the measurement.
+`tests/estimators/test_coverage.py` repeats the measurement. Replicas are time series of one
+observable, each of shape (n_frames,).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from falsemetal.arrays import FloatArray
 from falsemetal.estimators.autocorrelation import (
     autocorrelation,
     integrated_correlation_frames,
@@ -30,30 +33,19 @@ from falsemetal.estimators.autocorrelation import (
     sokal_window,
 )
 
-FloatArray = NDArray[np.float64]
-
 CONFIDENCE = 0.95
+
+Spread = TypeVar("Spread", float, FloatArray)
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its 95 % confidence interval.
-
-    Attributes
-    ----------
-    value, low, high
-        In the unit of the observable.
-    n_independent
-        Effective number of independent samples that the interval rests on.
-    method
-        Distribution that the interval comes from.
-    """
+    """An estimate and its 95 % confidence interval, resting on effectively so many samples."""
 
     value: float
     low: float
     high: float
     n_independent: float
-    method: str
 
     def as_columns(self, name: str) -> dict[str, float]:
         """Three columns of a table: `name`, `name_low` and `name_high`."""
@@ -61,32 +53,20 @@ class Interval:
 
 
 def independent_frames(replicas: Sequence[FloatArray]) -> float:
-    """Effective number of independent frames N/(2τ), at least 1.
-
-    Parameters
-    ----------
-    replicas
-        Time series of one observable, each of shape (n_frames,).
-    """
+    """Effective number of independent frames N/(2τ), at least 1."""
     n_frames = sum(len(series) for series in replicas)
     return max(1.0, n_frames / (2.0 * integrated_correlation_frames(replicas)))
 
 
 def mean_interval(replicas: Sequence[FloatArray]) -> Interval:
-    """Mean over all frames with Student's t for N/(2τ) independent ones.
-
-    Parameters
-    ----------
-    replicas
-        Time series of one observable, each of shape (n_frames,).
-    """
+    """Mean over all frames with Student's t for N/(2τ) independent ones."""
     joined = np.concatenate(replicas)
     value = float(joined.mean())
     if is_constant(replicas):
-        return Interval(value, value, value, 1.0, "constant")
+        return Interval(value, value, value, 1.0)
     n_independent = independent_frames(replicas)
     half_width = mean_half_width(float(joined.std()), n_independent)
-    return Interval(value, value - half_width, value + half_width, n_independent, "student-t")
+    return Interval(value, value - half_width, value + half_width, n_independent)
 
 
 def mean_over_runs(replicas: Sequence[FloatArray]) -> Interval:
@@ -94,28 +74,23 @@ def mean_over_runs(replicas: Sequence[FloatArray]) -> Interval:
 
     It needs no correlation time, and holds for runs that are shorter than their memory. One run
     alone has the interval of :func:`mean_interval`.
-
-    Parameters
-    ----------
-    replicas
-        Time series of one observable of independent runs, each of shape (n_frames,).
     """
     if len(replicas) == 1:
         return mean_interval(replicas)
     value = float(np.concatenate(replicas).mean())
     means = np.array([series.mean() for series in replicas])
     half_width = mean_half_width(float(means.std()), len(means))
-    return Interval(value, value - half_width, value + half_width, len(means), "student-t")
+    return Interval(value, value - half_width, value + half_width, len(means))
 
 
-def mean_half_width(std: FloatArray | float, n_independent: float) -> FloatArray | float:
+def mean_half_width(std: Spread, n_independent: float) -> Spread:
     """Half the 95 % interval of a mean of `n_independent` samples.
 
     `std` is the standard deviation about the sample mean with divisor N, of any shape. Fewer than
     two independent samples are treated as two.
     """
     degrees = max(1.0, n_independent - 1.0)
-    return _two_sided(stats.t, degrees)[1] * std / np.sqrt(degrees)
+    return _two_sided(stats.t, degrees)[1] * std / math.sqrt(degrees)
 
 
 def std_interval(replicas: Sequence[FloatArray]) -> Interval:
@@ -125,16 +100,11 @@ def std_interval(replicas: Sequence[FloatArray]) -> Interval:
     τ₂ = ½ + Σ C(t)² is the correlation time of its square. Excess kurtosis κ > 0 reduces ν by
     2/(2 + κ), so that rare excursions widen the interval. The interval's centre is corrected for
     the variance that the estimated mean takes away, the reported value is not.
-
-    Parameters
-    ----------
-    replicas
-        Time series of one observable, each of shape (n_frames,).
     """
     joined = np.concatenate(replicas)
     value = float(joined.std())
     if is_constant(replicas):
-        return Interval(value, value, value, 1.0, "constant")
+        return Interval(value, value, value, 1.0)
     n_independent = independent_frames(replicas)
     excess = max(0.0, float(stats.kurtosis(joined)))
     degrees = max(1.0, (_independent_squares(replicas) - 1.0) * 2.0 / (2.0 + excess))
@@ -145,7 +115,6 @@ def std_interval(replicas: Sequence[FloatArray]) -> Interval:
         float(np.sqrt(degrees * unbiased / upper)),
         float(np.sqrt(degrees * unbiased / lower)),
         n_independent,
-        "chi-squared",
     )
 
 
@@ -155,13 +124,6 @@ def fraction_interval(fraction: float, n_independent: float) -> Interval:
     It needs no spread of outcomes: of none in n trials it says 0 … 3.8/(n + 3.8), a little above
     the rule of three. With `n_independent` taken from the observable that the outcome is decided
     by, it covers too often rather than too seldom, since threshold crossings decorrelate faster.
-
-    Parameters
-    ----------
-    fraction
-        Observed fraction, 0 to 1.
-    n_independent
-        Effective number of independent trials.
     """
     z = stats.norm.ppf(0.5 * (1.0 + CONFIDENCE))
     shrink = 1.0 / (1.0 + z**2 / n_independent)
@@ -170,21 +132,14 @@ def fraction_interval(fraction: float, n_independent: float) -> Interval:
     half_width = shrink * z * np.sqrt(variance)
     low = 0.0 if fraction == 0.0 else float(centre - half_width)
     high = 1.0 if fraction == 1.0 else float(centre + half_width)
-    return Interval(fraction, max(0.0, low), min(1.0, high), n_independent, "wilson")
+    return Interval(fraction, max(0.0, low), min(1.0, high), n_independent)
 
 
 def share_interval(replicas: Sequence[FloatArray], n_trials: float) -> Interval:
     """Mean of a share that each frame takes over many trials, such as dissociated oxygens.
 
     Student's t, cut to 0 … 1; a share that never changes has no spread to judge by and gets
-    Wilson's interval.
-
-    Parameters
-    ----------
-    replicas
-        Share in each frame, each of shape (n_frames,).
-    n_trials
-        Independent trials in all frames together, used where the share never changes.
+    Wilson's interval of `n_trials`, the independent trials in all frames together.
     """
     if is_constant(replicas):
         return fraction_interval(float(replicas[0][0]), n_trials)

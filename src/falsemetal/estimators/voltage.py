@@ -1,46 +1,17 @@
-"""Electrostatic potential across a slab (paper, S1.0.3)."""
+"""Voltage across a slab (paper, S1.0.3)."""
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.integrate import cumulative_trapezoid
 
+from falsemetal.arrays import BoolArray, FloatArray
 from falsemetal.units import EPSILON_0
-
-FloatArray = NDArray[np.float64]
 
 
 def potential_drop(dipole_e_per_A: FloatArray) -> FloatArray:
     """Potential above a slab minus the potential below it, ΔV = P_z/ε0, in V.
 
-    Parameters
-    ----------
-    dipole_e_per_A
-        Dipole per area in e/Å, any shape; positive when positive charge lies higher.
+    P_z, of any shape, is positive when positive charge lies higher.
     """
     return np.asarray(dipole_e_per_A) / EPSILON_0
-
-
-def potential_profile(charge_density_e_per_A3: FloatArray, z_A: FloatArray) -> FloatArray:
-    r"""Planar-averaged potential of a slab with field-free vacuum below it.
-
-    Integrates Poisson's equation twice from below by the trapezoidal rule,
-
-    .. math:: V(z) = -\frac{1}{\epsilon_0} \int_{-\infty}^z dz' \int_{-\infty}^{z'} dz'' \rho(z'')
-
-    Parameters
-    ----------
-    charge_density_e_per_A3
-        Averaged over x and y, shape (n_points,), e/Å³; its integral vanishes in a neutral slab.
-    z_A
-        Increasing heights, shape (n_points,), Å.
-
-    Returns
-    -------
-    ndarray of shape (n_points,)
-        In V, zero at the lowest point.
-    """
-    field = cumulative_trapezoid(charge_density_e_per_A3, z_A, initial=0.0) / EPSILON_0
-    return -cumulative_trapezoid(field, z_A, initial=0.0)
 
 
 def metallic_dipole(band_gap_eV: float) -> float:
@@ -52,6 +23,6 @@ def metallic_dipole(band_gap_eV: float) -> float:
     return band_gap_eV * EPSILON_0
 
 
-def is_metallic(dipole_e_per_A: FloatArray, band_gap_eV: float) -> NDArray[np.bool_]:
+def is_metallic(dipole_e_per_A: FloatArray, band_gap_eV: float) -> BoolArray:
     """Whether abs(P_z) closes the gap, elementwise."""
     return np.abs(dipole_e_per_A) > metallic_dipole(band_gap_eV)

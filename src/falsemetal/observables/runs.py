@@ -1,73 +1,216 @@
-"""What all campaigns share: sound runs, their sampling, and how an observable forgets."""
+"""Runs of one system, read block by block."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import stats
+from ase.data import atomic_numbers, chemical_symbols
 
-from falsemetal.estimators.autocorrelation import autocorrelation, autocorrelation_error
-from falsemetal.estimators.statistics import CONFIDENCE
+from falsemetal.arrays import BoolArray, FloatArray, IntArray
+from falsemetal.estimators.dipole import lateral_area, molecular_dipoles
+from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, needed
 from falsemetal.simulation.trajectory import Trajectory
-from falsemetal.systems.molecules import OXYGEN
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.molecule import Molecule
+from falsemetal.systems.molecules import Molecules, find_molecules, is_centre
 
-FloatArray = NDArray[np.float64]
-Replica = TypeVar("Replica")
-
-MAXIMUM_STRETCH = 200
+MAXIMUM_BLOCK = 200
 """Frames held in memory at once."""
 
+BLOCKS = {Boundary.FILM: 64, Boundary.BULK: 40}
+"""Blocks of a run, at least, if it has the frames."""
 
-def read_runs(
-    paths: Sequence[Path], read: Callable[[Trajectory], Replica]
-) -> tuple[dict[Path, Replica], list[str], int]:
-    """Read the trajectories of runs that reached their end.
 
-    Parameters
-    ----------
-    paths
-        H5MD files of independent runs of one system.
-    read
-        Makes of a trajectory what is analysed.
+@dataclass(frozen=True)
+class Block:
+    """Consecutive frames of a run, with what the observables need of its system.
 
-    Returns
-    -------
-    sound, failures, n_molecules
-        What was read by path, why the other runs broke down, and the number of oxygens.
+    Positions are of the liquid's atoms, unwrapped, shape (n_frames, n_atoms, 3), Å; numbers are
+    their atomic numbers, charges fixed ones in e by element.
     """
-    sound: dict[Path, Replica] = {}
+
+    positions: FloatArray
+    numbers: IntArray
+    cell: FloatArray
+    pbc: BoolArray
+    liquid: Molecule
+    charges: Mapping[str, float]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @cached_property
+    def molecules(self) -> Molecules:
+        """Molecules of each frame."""
+        return find_molecules(
+            self.positions, self.numbers, self.cell, self.pbc, molecule=self.liquid
+        )
+
+    @cached_property
+    def dipoles_z(self) -> FloatArray:
+        """Components of the molecular dipoles along z, shape (n_frames, n_molecules), e·Å.
+
+        A charged molecule, such as an ion, adds its charge times its height; only the sum over a
+        neutral liquid has a meaning then.
+        """
+        molecules = self.molecules
+        dipoles = molecular_dipoles(molecules, self.charges)[..., 2]
+        of_centres = self.numbers[is_centre(self.numbers, self.liquid)]
+        bound = sum(n * self.charges[e] for e, n in self.liquid.satellites.items())
+        net = np.array([self.charges[chemical_symbols[z]] for z in of_centres]) + bound
+        return dipoles + net * molecules.centres[..., 2] if np.abs(net).max() > 1e-9 else dipoles
+
+    def of_element(self, symbol: str) -> FloatArray:
+        """Positions of the liquid's atoms of an element, shape (n_frames, n, 3), Å."""
+        return self.positions[:, self.numbers == atomic_numbers[symbol]]
+
+    @property
+    def n_molecules(self) -> int:
+        """Molecules of the liquid."""
+        return int(np.count_nonzero(is_centre(self.numbers, self.liquid)))
+
+    @property
+    def area_A2(self) -> float:
+        """Cross-section of the cell."""
+        return lateral_area(self.cell)
+
+
+@dataclass(frozen=True)
+class CompletedRun:
+    """What was collected of a run that reached its end, the number-th of the system's.
+
+    `collected` holds by observable what its `collect` returned for each block, of `block_frames`.
+    """
+
+    number: int
+    times_ps: FloatArray
+    temperature_K: FloatArray
+    block_frames: IntArray
+    n_molecules: int
+    area_A2: float
+    collected: Mapping[str, list[Any]]
+
+    def series(self, observable: str, key: str) -> FloatArray:
+        """Values of every frame, which an observable collected by name, shape (n_frames, …)."""
+        return np.concatenate([block[key] for block in self.collected[observable]])
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All runs of one system: those that reached their end, and why each of the others failed."""
+
+    completed: Sequence[CompletedRun]
+    failures: Sequence[str]
+    n_molecules: int
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of all completed runs."""
+        return sum(len(run.times_ps) for run in self.completed)
+
+    @property
+    def interval_ps(self) -> float:
+        """Time between two frames."""
+        return float(np.diff(self.completed[0].times_ps).mean())
+
+    def series(self, observable: str, key: str) -> list[FloatArray]:
+        """Values of every frame of each completed run."""
+        return [run.series(observable, key) for run in self.completed]
+
+    def frames(self, **columns: Sequence[FloatArray]) -> pd.DataFrame:
+        """Table with a row per frame: `replica`, `time_ps` and columns by run."""
+        tables = [
+            pd.DataFrame(
+                {"replica": run.number, "time_ps": run.times_ps}
+                | {name: values[index] for name, values in columns.items()}
+            )
+            for index, run in enumerate(self.completed)
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+
+def observe(spec: ObserveSpec, paths: Sequence[str | Path]) -> dict[str, pd.DataFrame]:
+    """Tabulate the observables of a system by name; runs that failed are only counted.
+
+    Paths are of H5MD files of independent runs. But for `summary` tables are empty if all runs
+    failed. ValueError if a run holds fewer than two frames after `discard_ps`, or runs differ in
+    frame interval or in their atoms.
+    """
+    runs = read_runs(spec, [Path(path) for path in paths])
+    tables = {}
+    for name in spec.observables:
+        module = OBSERVABLES[name].load()
+        if runs.completed or hasattr(module, "tabulate_nothing"):
+            make = module.tabulate if runs.completed else module.tabulate_nothing
+            tables[name] = make(runs, spec)
+        else:
+            tables[name] = pd.DataFrame(columns=list(OBSERVABLES[name].columns))
+    return tables
+
+
+def read_runs(spec: ObserveSpec, paths: Sequence[Path]) -> Runs:
+    """Collect what the observables need of each run; arguments and errors as :func:`observe`."""
+    completed: list[CompletedRun] = []
     failures = []
-    for path in map(Path, paths):
+    n_molecules = 0
+    for number, path in enumerate(paths):
         with Trajectory(path) as trajectory:
-            n_molecules = int(np.count_nonzero(trajectory.numbers == OXYGEN))
+            if trajectory.boundary != spec.boundary:
+                raise ValueError(f"{path}: a {trajectory.boundary} cell, not {spec.boundary}")
+            liquid = trajectory.region == spec.liquid.region
+            centre = is_centre(trajectory.numbers, spec.liquid)
+            n_molecules = int(np.count_nonzero(liquid & centre))
             if trajectory.failure:
                 failures.append(f"{path.name}: {trajectory.failure}")
-            else:
-                sound[path] = read(trajectory)
-    return sound, failures, n_molecules
+                continue
+            run = _collect(spec, trajectory, number)
+            if completed:
+                _require_same(paths, completed[0], run)
+            completed.append(run)
+    return Runs(completed, failures, n_molecules)
 
 
-def replica_numbers(paths: Sequence[Path], sound: Mapping[Path, Replica]) -> list[int]:
-    """Places among all runs of those that reached their end."""
-    return [number for number, path in enumerate(map(Path, paths)) if path in sound]
-
-
-def failure_columns(failures: Sequence[str]) -> dict[str, int | str]:
-    """Columns of a summary that tell of the runs that broke down."""
-    return {"n_failed": len(failures), "failures": "; ".join(failures)}
+def _collect(spec: ObserveSpec, trajectory: Trajectory, number: int) -> CompletedRun:
+    start = first_frame(trajectory, spec.discard_ps)
+    liquid = trajectory.region == spec.liquid.region
+    collectors = {
+        name: module.collect
+        for name in needed(spec.observables)
+        if hasattr(module := OBSERVABLES[name].load(), "collect")
+    }
+    collected: dict[str, list[Any]] = {name: [] for name in collectors}
+    lengths = []
+    n_frames = trajectory.n_frames - start
+    size = max(1, min(n_frames // BLOCKS[spec.boundary], MAXIMUM_BLOCK))
+    for positions in trajectory.position_chunks(start, size):
+        block = Block(
+            positions[:, liquid],
+            trajectory.numbers[liquid],
+            trajectory.cell,
+            trajectory.pbc,
+            spec.liquid,
+            spec.charges,
+        )
+        for name, collect in collectors.items():
+            collected[name].append(collect(block, spec))
+        lengths.append(len(block))
+    return CompletedRun(
+        number=number,
+        times_ps=trajectory.times_ps[start:],
+        temperature_K=trajectory.temperature_K[start:],
+        block_frames=np.array(lengths),
+        n_molecules=block.n_molecules,
+        area_A2=block.area_A2,
+        collected=collected,
+    )
 
 
 def first_frame(trajectory: Trajectory, discard_ps: float) -> int:
-    """Index of the first frame that is analysed.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two frames remain.
-    """
+    """Index of the first frame that is analysed; ValueError if fewer than two frames remain."""
     start = int(np.searchsorted(trajectory.times_ps, discard_ps))
     n_frames = trajectory.n_frames - start
     if n_frames < 2:
@@ -78,58 +221,12 @@ def first_frame(trajectory: Trajectory, discard_ps: float) -> int:
     return start
 
 
-def common_frame_interval(times_ps: Mapping[Path, FloatArray]) -> float:
-    """Interval of all runs' frames in ps, from the times of each, shape (n_frames,).
-
-    Raises
-    ------
-    ValueError
-        If a run has another interval than the first.
-    """
-    intervals = {path: float(np.diff(times).mean()) for path, times in times_ps.items()}
-    first, expected = next(iter(intervals.items()))
-    for path, interval in intervals.items():
-        if not np.isclose(interval, expected, rtol=1e-6):
-            raise ValueError(
-                f"{path}: frames every {interval:g} ps, but {expected:g} ps in {first}"
-            )
-    return expected
-
-
-def tabulate_autocorrelation(
-    replicas: Sequence[FloatArray], interval_ps: float, maximum_lag_ps: float
-) -> pd.DataFrame:
-    """Eq. S9 of an observable with 95 % intervals: `lag_ps`, `acf`, `acf_low`, `acf_high`.
-
-    It ends at half of the longest replica: beyond, few pairs of frames are left, all of the same
-    ends of the run, for which the interval does not hold.
-
-    Parameters
-    ----------
-    replicas
-        Time series, each of shape (n_frames,).
-    interval_ps, maximum_lag_ps
-        Between frames, and up to which the function is wanted.
-    """
-    known = autocorrelation(replicas)
-    n_lags = min((len(known) + 1) // 2, round(maximum_lag_ps / interval_ps) + 1)
-    error = autocorrelation_error(known, sum(map(len, replicas)), n_lags)
-    half_width = stats.norm.ppf(0.5 * (1.0 + CONFIDENCE)) * error
-    correlation = known[:n_lags]
-    return pd.DataFrame(
-        {
-            "lag_ps": interval_ps * np.arange(n_lags),
-            "acf": correlation,
-            "acf_low": np.maximum(correlation - half_width, -1.0),
-            "acf_high": np.minimum(correlation + half_width, 1.0),
-        }
-    )
-
-
-NO_AUTOCORRELATION = pd.DataFrame(columns=["lag_ps", "acf", "acf_low", "acf_high"])
-"""Table of an observable that no run gave."""
-
-
-def stretch_frames(n_frames: int, n_stretches: int) -> int:
-    """Frames of a stretch of a run that is read in at least so many, if it has the frames."""
-    return max(1, min(n_frames // n_stretches, MAXIMUM_STRETCH))
+def _require_same(paths: Sequence[Path], first: CompletedRun, other: CompletedRun) -> None:
+    expected_ps, found_ps = (float(np.diff(run.times_ps).mean()) for run in (first, other))
+    if not np.isclose(found_ps, expected_ps, rtol=1e-6):
+        raise ValueError(
+            f"{paths[other.number]}: frames every {found_ps:g} ps, but {expected_ps:g} ps in "
+            f"{paths[first.number]}"
+        )
+    if (first.n_molecules, first.area_A2) != (other.n_molecules, other.area_A2):
+        raise ValueError(f"{paths[other.number]}: another system than {paths[first.number]}")

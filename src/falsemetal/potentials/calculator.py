@@ -1,6 +1,8 @@
 """Energies and forces of a trained model for ASE's integrators."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,59 +11,74 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from torch import Tensor
 
-from falsemetal.electrostatics.multipoles import check_slab
-from falsemetal.potentials.bpnnp.committee import BPNNP
-from falsemetal.potentials.fast.committee import CommitteeEvaluator
+from falsemetal.arrays import FloatArray
+from falsemetal.potentials.allocator import keep_freed_memory
 from falsemetal.potentials.fast.compilation import (
     compile_evaluation,
     compiler_found,
     with_compiler_settings,
 )
-from falsemetal.potentials.fast.evaluator import Evaluator
 from falsemetal.potentials.fast.neighbours import Neighbours, find_neighbours
 from falsemetal.potentials.fast.plain import PlainEvaluator
-from falsemetal.potentials.graph import is_slab, species_index
-from falsemetal.potentials.mace.model import ShortRangedMACE
-from falsemetal.potentials.mace.pretrained import PretrainedMACE
-from falsemetal.potentials.mace.split_charge import SplitChargeMACE
-from falsemetal.potentials.store import default_dtype
+from falsemetal.potentials.graph import species_index
+from falsemetal.potentials.loading import load_potential
+from falsemetal.potentials.model import Model
+from falsemetal.potentials.runners import AseRunner
+from falsemetal.potentials.store import default_dtype, describe_model, torch_device
 from falsemetal.progress import logger
 from falsemetal.simulation.checkpoint import NeighbourState
+from falsemetal.simulation.settings import Conditions
+from falsemetal.systems.boundary import Boundary, boundary_of
 
-AnyModel = ShortRangedMACE | PretrainedMACE | BPNNP
-AnyEvaluator = Evaluator | PlainEvaluator | CommitteeEvaluator
+
+def calculator_of_folder(
+    runner: AseRunner, conditions: Conditions, *, folder: Path, threads: int
+) -> "ModelCalculator":
+    """Load the model of a folder for a run; a ModelError tells what is wrong with it."""
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    model = load_potential(
+        folder, dtype=getattr(torch, runner.dtype), device=torch_device(runner.device)
+    )
+    return ModelCalculator(
+        model,
+        skin_A=runner.neighbour_skin_A,
+        compiled=runner.compiles(conditions.n_steps),
+        identity={"weights_sha256": describe_model(folder)["weights_sha256"]},
+    )
 
 
 class ModelCalculator(Calculator):
     """ASE calculator with a neighbour list that is kept while no atom moved half its skin.
 
-    Parameters
-    ----------
-    model
-        Trained model of this project or of mace-torch; it decides precision and device.
-    skin_A
-        Margin of the neighbour list beyond the model's cutoff.
-    compiled
-        Compile the model for the structure; takes some ten seconds before the first step.
+    The model, of this project or of mace-torch, decides precision and device. Compilation for the
+    structure takes some ten seconds before the first step. `identity` tells the model from others,
+    ready for JSON; by default it is its class.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]  # type: ignore[misc]
 
     def __init__(
-        self, model: AnyModel, *, skin_A: float = 0.3, compiled: bool = False, **kwargs: Any
+        self,
+        model: Model,
+        *,
+        skin_A: float = 0.3,
+        compiled: bool = False,
+        identity: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__()  # type: ignore[no-untyped-call]
         self.model = model.requires_grad_(False).eval()
         self.device = next(model.parameters()).device
         self.skin_A = skin_A
         self.compiled = compiled and compiler_found(self.device.type)
+        self.identity = identity or {"model": type(model).__name__}
         self._system: _System | None = None
-        self._neighbours: _NeighbourList | None = None
+        self._neighbours: _Neighbours | None = None
         self._continued: NeighbourState | None = None
 
     @property
     def neighbours(self) -> NeighbourState | None:
-        """The present neighbour list; set it to go on to the last bit where another run was."""
+        """The present neighbour list; set it to continue another run to the last bit."""
         if self._neighbours is None or self._system is None:
             return self._continued
         origin = np.empty_like(self._neighbours.origin)
@@ -71,7 +88,7 @@ class ModelCalculator(Calculator):
     @neighbours.setter
     def neighbours(self, state: NeighbourState | None) -> None:
         self._neighbours, self._continued = None, state
-        self.reset()
+        self.reset()  # type: ignore[no-untyped-call]
 
     def calculate(
         self,
@@ -80,28 +97,26 @@ class ModelCalculator(Calculator):
         system_changes: list[str] = all_changes,
     ) -> None:
         """Evaluate energy in eV and forces in eV/Å, shape (n, 3)."""
-        super().calculate(atoms, properties, system_changes)
-        if self._system is None or not self._system.fits(self.atoms):
-            self._system = _System(self.atoms, self.model, self.device, compiled=self.compiled)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        structure: Any = self.atoms
+        if self._system is None or not self._system.fits(structure):
+            self._system = _System(structure, self.model, self.device, compiled=self.compiled)
             self._neighbours = None
         system = self._system
-        positions = self.atoms.positions[system.order]
+        positions = structure.positions[system.order]
         if self._neighbours is None and self._continued is not None:
-            origin = self._continued.origin[system.order]
-            self._neighbours = self._find_neighbours(origin, system, self._continued.slots)
-            self._continued = None
+            state, self._continued = self._continued, None
+            self._neighbours = self._fill(system, state.origin[system.order], state.slots)
         if self._neighbours is None or not self._neighbours.hold_for(positions):
             slots = None if self._neighbours is None else self._neighbours.slots
-            self._neighbours = self._find_neighbours(positions, system, slots)
+            self._neighbours = self._fill(system, positions, slots)
         energy, forces = system.evaluate(positions, self._neighbours.rows)
         self.results = {"energy": energy, "forces": forces}
 
-    def _find_neighbours(
-        self, positions: np.ndarray, system: "_System", slots: int | None
-    ) -> "_NeighbourList":
-        found = _NeighbourList(
-            positions, system, self.model.r_cut_A, self.skin_A, slots, self.device
-        )
+    def _fill(self, system: "_System", positions: FloatArray, slots: int | None) -> "_Neighbours":
+        reach_A = self.model.r_cut_A + self.skin_A
+        rows = find_neighbours(positions, system.cell, system.pbc, reach_A, slots)
+        found = _Neighbours(rows.to(self.device), positions.copy(), self.skin_A)
         if slots is not None and slots != found.slots:
             logger.info("neighbour rows grow from %d to %d", slots, found.slots)
         return found
@@ -110,24 +125,18 @@ class ModelCalculator(Calculator):
 class _System:
     """What does not change while atoms move: composition, cell, and the model made for them."""
 
-    def __init__(
-        self, atoms: Atoms, model: AnyModel, device: torch.device, *, compiled: bool
-    ) -> None:
+    def __init__(self, atoms: Atoms, model: Model, device: torch.device, *, compiled: bool) -> None:
+        model.check(atoms)
         species = species_index(atoms.numbers, model.elements)
-        self.slab = is_slab(atoms.pbc)
         self.numbers, self.pbc = atoms.numbers.copy(), atoms.pbc.copy()
         self.cell = atoms.cell.array.copy()
-        if isinstance(model, SplitChargeMACE):
-            charges = model.formal_charges_e.cpu()[species]
-            check_slab(charges, torch.as_tensor(self.cell), slab=self.slab)
         self.order = np.argsort(species, kind="stable")
         present, counts = np.unique(species, return_counts=True)
         self.counts = counts.tolist()
-        evaluator = _make_evaluator(model, present.tolist())
-        self._evaluator, self._device = evaluator.to(device), device
-        self._compiled = compiled and not isinstance(evaluator, PlainEvaluator)
+        self._evaluator, has_fast_form = _make_evaluator(model, present.tolist(), device)
+        self._device, self._compiled = device, compiled and has_fast_form
         self._cell = torch.tensor(self.cell, device=device)
-        self._is_slab = torch.tensor(self.slab, device=device)
+        self._is_film = torch.tensor(boundary_of(self.pbc) is Boundary.FILM, device=device)
         self._whole = compile_evaluation(self._energy_and_gradient)
 
     def fits(self, atoms: Atoms) -> bool:
@@ -138,7 +147,7 @@ class _System:
             and np.array_equal(atoms.numbers, self.numbers)
         )
 
-    def evaluate(self, positions: np.ndarray, rows: Neighbours) -> tuple[float, np.ndarray]:
+    def evaluate(self, positions: FloatArray, rows: Neighbours) -> tuple[float, FloatArray]:
         """Energy in eV, and forces in eV/Å in the structure's own order."""
         # a copy: the last bit of a sum may depend on how memory is aligned
         copy = torch.tensor(positions, device=self._device)
@@ -158,42 +167,37 @@ class _System:
         self, positions: Tensor, rows: Neighbours, counts: list[int]
     ) -> tuple[Tensor, Tensor]:
         positions = positions.detach().requires_grad_(True)
-        energy = self._evaluator(positions, rows, self._cell, counts, slab=self._is_slab)
+        energy = self._evaluator(positions, rows, self._cell, counts, slab=self._is_film)
         (gradient,) = torch.autograd.grad(energy, positions)
         return energy.detach(), gradient
 
 
-def _make_evaluator(model: AnyModel, species: list[int]) -> AnyEvaluator:
-    device = next(model.parameters()).device
+def _make_evaluator(model: Model, species: list[int], device: torch.device) -> tuple[Any, bool]:
+    """Build an evaluator on the device, and tell whether it is of the fast form."""
+    dtype = next(model.parameters()).dtype
     try:
-        with default_dtype(next(model.parameters()).dtype):
-            kind = CommitteeEvaluator if isinstance(model, BPNNP) else Evaluator
-            return kind(model.cpu(), species)
+        with default_dtype(dtype):
+            return model.cpu().fast_form(species).to(device), True
     except NotImplementedError as error:
         logger.info("%s: the model runs in its plain form, uncompiled", error)
-        return PlainEvaluator(model, species)
     finally:
         model.to(device)
+    return PlainEvaluator(model, species).to(device), False
 
 
-class _NeighbourList:
+@dataclass(frozen=True)
+class _Neighbours:
     """Rows up to cutoff plus skin, and where the atoms were when they were filled."""
 
-    def __init__(
-        self,
-        positions: np.ndarray,
-        system: _System,
-        cutoff_A: float,
-        skin_A: float,
-        slots: int | None,
-        device: torch.device,
-    ) -> None:
-        self.origin, self._skin_A = positions.copy(), skin_A
-        rows = find_neighbours(positions, system.cell, system.pbc, cutoff_A + skin_A, slots)
-        self.rows = rows.to(device)
-        self.slots = rows.senders.shape[1]
+    rows: Neighbours
+    origin: FloatArray
+    skin_A: float
 
-    def hold_for(self, positions: np.ndarray) -> bool:
+    @property
+    def slots(self) -> int:
+        return self.rows.senders.shape[1]
+
+    def hold_for(self, positions: FloatArray) -> bool:
         """Tell whether no pair can have come within the cutoff unnoticed."""
         moved = np.sum((positions - self.origin) ** 2, axis=1).max(initial=0.0)
-        return bool(moved <= (0.5 * self._skin_A) ** 2)
+        return bool(moved <= (0.5 * self.skin_A) ** 2)

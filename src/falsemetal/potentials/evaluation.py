@@ -7,38 +7,24 @@ import pandas as pd
 import torch
 from ase import Atoms
 
-from falsemetal.potentials.bpnnp.committee import BPNNP, predict_members
-from falsemetal.potentials.mace.model import ShortRangedMACE, predict
+from falsemetal.arrays import FloatArray, IntArray
+from falsemetal.potentials.allocator import keep_freed_memory
+from falsemetal.potentials.mace.model import predict
+from falsemetal.potentials.model import Model
 from falsemetal.potentials.training.batches import label_graphs
 
 
 def error_table(
-    model: ShortRangedMACE | BPNNP,
-    frames: Sequence[Atoms],
-    *,
-    device: torch.device,
-    seed: int,
-    resamples: int = 1000,
+    model: Model, frames: Sequence[Atoms], *, device: torch.device, seed: int, resamples: int = 1000
 ) -> pd.DataFrame:
     """Root-mean-square errors by config type, with 95 % intervals from a bootstrap over frames.
 
-    Parameters
-    ----------
-    model
-        Its parameters are frozen.
-    frames
-        With `REF_energy` (eV), `REF_forces` (eV/Å) and `config_type`.
-    device
-        Of the model.
-    seed, resamples
-        Of the bootstrap.
-
-    Returns
-    -------
-    One row per config type and one called `all`: `config_type, n_frames,
-    rmse_energy_meV_per_atom, rmse_force_meV_per_A`, each error with `_low` and `_high`. Of a
-    committee also `committee_std_force_meV_per_A`, the root of its members' mean variance.
+    Frames have `REF_energy` (eV), `REF_forces` (eV/Å) and `config_type`; the model, on the device,
+    has its parameters frozen. Returns one row per config type and one called `all`: `config_type,
+    n_frames, rmse_energy_meV_per_atom, rmse_force_meV_per_A`, each error with `_low` and `_high`.
+    Of a committee also `committee_std_force_meV_per_A`, the root of its members' mean variance.
     """
+    keep_freed_memory()
     rows = []
     for atoms, item in zip(frames, label_graphs(frames, model), strict=True):
         item = item.to(device)  # noqa: PLW2901
@@ -50,8 +36,8 @@ def error_table(
             "force": 1e6 * float(((forces - item.forces) ** 2).sum()),
             "components": 3 * len(atoms),
         }
-        if isinstance(model, BPNNP):
-            deviation = predict_members(model, item.graph).force_deviation_eV_per_A
+        deviation = model.force_deviation_eV_per_A(item.graph)
+        if deviation is not None:
             row["variance"] = 1e6 * float((deviation**2).sum())
         rows.append(row)
     squares = pd.DataFrame(rows)
@@ -70,7 +56,7 @@ def _summary(
         squares[key].to_numpy() for key in ("energy", "force", "components")
     )
 
-    def rmse(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def rmse(chosen: IntArray) -> tuple[FloatArray, FloatArray]:
         return (
             np.sqrt(energy[chosen].mean(-1)),
             np.sqrt(force[chosen].sum(-1) / components[chosen].sum(-1)),

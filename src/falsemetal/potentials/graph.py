@@ -13,27 +13,18 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from matscipy.neighbours import neighbour_list
 
+from falsemetal.systems.boundary import Boundary, boundary_of
+
 
 @dataclass(frozen=True)
 class Graph:
-    """One structure, or a batch of structures, as tensors; lengths are float64.
+    """One structure, or a batch of g structures of n atoms, as tensors; lengths in Å, float64.
 
-    Attributes
-    ----------
-    positions
-        Shape (n, 3), Å, unwrapped.
-    species
-        Index into the model's elements, shape (n,).
-    edge_index
-        Sender and receiver of every directed edge, shape (2, m).
-    shifts
-        Lattice vector added to receiver minus sender, shape (m, 3), Å.
-    cells
-        `cells[g, i]` is the i-th basis vector of structure g, shape (g, 3, 3), Å.
-    slab
-        True where a structure is periodic in x and y only, shape (g,).
-    batch
-        Structure that each atom belongs to, shape (n,).
+    Positions, shape (n, 3), are unwrapped; `species` counts the model's elements. `edge_index`,
+    shape (2, m), is sender and receiver of every directed edge, and `shifts`, shape (m, 3), the
+    lattice vector added to receiver minus sender. `cells[g, i]` is the i-th basis vector of
+    structure g, `slab` true where it is periodic in x and y only, and `batch` the structure that
+    each atom belongs to.
     """
 
     positions: torch.Tensor
@@ -64,22 +55,9 @@ def neighbour_edges(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Directed edges between atoms closer than a cutoff.
 
-    Parameters
-    ----------
-    positions
-        Shape (n, 3), Å; atoms may lie outside the cell.
-    cell
-        `cell[i]` is the i-th basis vector, Å; it is used as it is.
-    pbc
-        Periodicity along each basis vector, shape (3,).
-    cutoff_A
-        Largest distance.
-
-    Returns
-    -------
-    edge_index, shifts
-        Sender and receiver, shape (2, m), and `r_receiver − r_sender + shift` is the edge's vector,
-        shape (m, 3), Å.
+    Atoms may lie outside the cell, whose i-th basis vector is `cell[i]`; `pbc` is by basis vector.
+    Returns sender and receiver, shape (2, m), and shifts, shape (m, 3): lengths are in Å, and
+    `r_receiver − r_sender + shift` is the edge's vector.
     """
     sender, receiver, image = neighbour_list(
         "ijS", positions=positions, cell=cell, pbc=pbc, cutoff=cutoff_A
@@ -88,36 +66,13 @@ def neighbour_edges(
 
 
 def species_index(numbers: np.ndarray, elements: Sequence[int]) -> np.ndarray:
-    """Index of each atom's element in a model's list.
-
-    Raises
-    ------
-    ValueError
-        If a structure has an element that the model lacks.
-    """
+    """Index of each atom's element in a model's list; ValueError for one that the model lacks."""
     unknown = sorted(set(numbers.tolist()) - set(elements))
     if unknown:
         missing = ", ".join(chemical_symbols[z] for z in unknown)
         known = ", ".join(chemical_symbols[z] for z in elements)
         raise ValueError(f"the model knows {known} but the structure holds {missing}")
     return np.searchsorted(np.asarray(elements), numbers)
-
-
-def is_slab(pbc: np.ndarray) -> bool:
-    """Tell a slab (periodic in x and y) from a bulk cell.
-
-    Raises
-    ------
-    ValueError
-        For any other periodicity.
-    """
-    match tuple(bool(p) for p in pbc):
-        case (True, True, True):
-            return False
-        case (True, True, False):
-            return True
-        case other:
-            raise ValueError(f"pbc {other}: only bulk (TTT) and slabs (TTF) can be treated")
 
 
 def build_graph(atoms: Atoms, elements: Sequence[int], r_cut_A: float) -> Graph:
@@ -130,7 +85,7 @@ def build_graph(atoms: Atoms, elements: Sequence[int], r_cut_A: float) -> Graph:
         edge_index=torch.tensor(edge_index),
         shifts=torch.tensor(shifts),
         cells=torch.tensor(cell)[None],
-        slab=torch.tensor([is_slab(pbc)]),
+        slab=torch.tensor([boundary_of(pbc) is Boundary.FILM]),
         batch=torch.zeros(len(atoms), dtype=torch.int64),
     )
 
@@ -139,14 +94,10 @@ def collate(graphs: Sequence[Graph]) -> Graph:
     """Join graphs into one batch, in order."""
     sizes = torch.tensor([len(graph.positions) for graph in graphs])
     offsets = torch.cumsum(sizes, 0) - sizes
-    return Graph(
-        positions=torch.cat([graph.positions for graph in graphs]),
-        species=torch.cat([graph.species for graph in graphs]),
-        edge_index=torch.cat(
-            [graph.edge_index + offset for graph, offset in zip(graphs, offsets, strict=True)], 1
-        ),
-        shifts=torch.cat([graph.shifts for graph in graphs]),
-        cells=torch.cat([graph.cells for graph in graphs]),
-        slab=torch.cat([graph.slab for graph in graphs]),
-        batch=torch.repeat_interleave(torch.arange(len(graphs)), sizes),
-    )
+    edges = [graph.edge_index + offset for graph, offset in zip(graphs, offsets, strict=True)]
+    joined = {
+        name: torch.cat([getattr(graph, name) for graph in graphs])
+        for name in ("positions", "species", "shifts", "cells", "slab")
+    }
+    batch = torch.repeat_interleave(torch.arange(len(graphs)), sizes)
+    return Graph(**joined, edge_index=torch.cat(edges, 1), batch=batch)

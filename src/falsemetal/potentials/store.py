@@ -1,6 +1,5 @@
-"""Build models, and keep them as a folder: weights, plain settings, no pickled code."""
+"""Models as folders: weights, plain description, no pickled code."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,33 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
 
-from falsemetal.config import MACEPotential, SplitChargePotential
+from falsemetal.files import file_sha256
+from falsemetal.potentials.kind import POTENTIALS, PotentialKind
+from falsemetal.potentials.kinds.mace import TrainedKind
 from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE
-from falsemetal.potentials.mace.split_charge import SplitChargeMACE
 from falsemetal.progress import logger
 
 WEIGHTS = "weights.pt"
 DESCRIPTION = "model.json"
 
-_SETTINGS: TypeAdapter[MACEPotential | SplitChargePotential] = TypeAdapter(
-    MACEPotential | SplitChargePotential
-)
-
 
 class ModelError(ValueError):
-    """A model folder that cannot be used; the message names the file and the mend."""
+    """A model folder that cannot be used; the message names the file and how to fix it."""
 
 
 def torch_device(name: str) -> torch.device:
-    """Resolve `auto`, `cpu` or `cuda`.
-
-    Raises
-    ------
-    ModelError
-        If CUDA is asked for where there is none.
-    """
+    """Resolve `auto`, `cpu` or `cuda`; ModelError if CUDA is asked for where there is none."""
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise ModelError("device: cuda, but PyTorch sees no CUDA device; set device: auto or cpu")
@@ -58,61 +47,78 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
 
 
 def build_model(
-    settings: MACEPotential, statistics: DatasetStatistics, *, dtype: torch.dtype, seed: int = 0
+    settings: TrainedKind, statistics: DatasetStatistics, *, dtype: torch.dtype, seed: int = 0
 ) -> ShortRangedMACE:
     """Return an untrained model with weights drawn from the seed."""
-    kind = SplitChargeMACE if isinstance(settings, SplitChargePotential) else ShortRangedMACE
     with default_dtype(dtype), torch.random.fork_rng():
         torch.manual_seed(seed)
-        return kind(settings, statistics)
+        return settings.build(statistics)
 
 
-def save_model(model: ShortRangedMACE, directory: str | Path, *, stamp: dict[str, Any]) -> None:
+def save_model(
+    model: ShortRangedMACE, settings: PotentialKind, directory: str | Path, *, stamp: dict[str, Any]
+) -> None:
     """Write weights and description into a folder."""
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     torch.save(model.state_dict(), directory / WEIGHTS)
-    description = {
-        "settings": model.settings.model_dump(mode="json", exclude={"runs", "label"}),
-        "statistics": asdict(model.statistics),
-        "weights_sha256": _checksum(directory / WEIGHTS),
-        "provenance": stamp,
-    }
+    describe(
+        directory,
+        settings,
+        {
+            "statistics": asdict(model.statistics),
+            "weights_sha256": file_sha256(directory / WEIGHTS),
+            "provenance": stamp,
+        },
+    )
+
+
+def describe(directory: Path, settings: PotentialKind, contents: dict[str, Any]) -> None:
+    """Write the description of a model folder."""
+    description = {"settings": settings.identity(), **contents}
     (directory / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
 
 
 def load_model(
     directory: str | Path, *, dtype: torch.dtype, device: torch.device | str = "cpu"
 ) -> ShortRangedMACE:
-    """Read a model for evaluation: its parameters are frozen.
+    """Read a trained model for evaluation: its parameters are frozen.
 
-    Raises
-    ------
-    ModelError
-        If the folder is not a model, or its weights are not those that the description names.
+    ModelError if the folder is not a model, or its weights are not those that the description
+    names.
     """
     directory = Path(directory)
     description = describe_model(directory)
     weights = directory / WEIGHTS
-    if _checksum(weights) != description["weights_sha256"]:
+    try:
+        same = file_sha256(weights) == description["weights_sha256"]
+    except OSError as error:
+        raise ModelError(f"{weights}: the weights cannot be read ({error})") from error
+    if not same:
         raise ModelError(f"{weights}: not the weights that {DESCRIPTION} describes; train again")
-    settings = _SETTINGS.validate_python(description["settings"])
-    statistics = DatasetStatistics(
-        **{
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in description["statistics"].items()
-        }
-    )
+    settings = kind_of(description)
+    if not isinstance(settings, TrainedKind):
+        raise ModelError(
+            f"{directory}: a model of kind {settings.kind}, which this program does not train"
+        )
+    found = description["statistics"]
+    statistics = DatasetStatistics(**found | {"elements": tuple(found["elements"])})
     model = build_model(settings, statistics, dtype=dtype)
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     return model.to(device).requires_grad_(False).eval()
+
+
+def kind_of(description: dict[str, Any]) -> PotentialKind:
+    """Kind and architecture of a described model."""
+    settings = description["settings"]
+    return POTENTIALS[settings["kind"]].model_validate(settings)
 
 
 def describe_model(directory: str | Path) -> dict[str, Any]:
     """Return the description of a model folder; raises as :func:`load_model`."""
     path = Path(directory) / DESCRIPTION
     try:
-        description = json.loads(path.read_text())
+        description: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not the description of a model ({error})") from error
     missing = {"settings", "weights_sha256"} - set(description)
@@ -122,10 +128,3 @@ def describe_model(directory: str | Path) -> dict[str, Any]:
             f"{', '.join(sorted(missing))}; train again, or give another folder"
         )
     return description
-
-
-def _checksum(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelError(f"{path}: the weights cannot be read ({error})") from error

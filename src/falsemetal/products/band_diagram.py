@@ -23,19 +23,16 @@ COLUMNS = ["panel", *DESCRIBED, "z_A", "energy_eV", "states_per_eV"]
 
 def as_map(density: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Heights (n_layers,), energies (n_energies,) and states/eV (n_layers, n_energies)."""
-    table = density.pivot_table(index="z_A", columns="energy_eV", values="states_per_eV")
+    table = density.pivot_table(
+        index="z_A", columns="energy_eV", values="states_per_eV", aggfunc="sum"
+    )
     return table.index.to_numpy(), table.columns.to_numpy(), table.to_numpy()
 
 
 def draw_layers(axes: Axes, density: pd.DataFrame) -> None:
-    """Draw a panel: height to the right, energy from the Fermi level upward, density as colour.
+    """Draw :func:`falsemetal.electronic.summary.tabulate_density` as colour.
 
-    Parameters
-    ----------
-    axes
-        To draw into.
-    density
-        Table of :func:`falsemetal.electronic.summary.tabulate_density`.
+    Height is to the right, energy from the Fermi level upward.
     """
     heights, energies, values = as_map(density)
     # a power below one, since the empty states are spread thinly
@@ -64,19 +61,9 @@ def draw_panels(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw jobs side by side, each with its whole density of states at its right.
 
-    Parameters
-    ----------
-    panels
-        Jobs, with `frames`, `frame` and `job`.
-    density
-        Tables of :func:`falsemetal.electronic.summary.tabulate_density`.
-    titles
-        Of the jobs.
-
-    Returns
-    -------
-    figure, table
-        The table holds the densities of all panels in long form.
+    Jobs have `frames`, `frame` and `job`; densities are tables of
+    :func:`falsemetal.electronic.summary.tabulate_density`. The table returned holds those of all
+    panels in long form.
     """
     parts = []
     n_panels = max(1, len(panels))

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from falsemetal.config import BandSearch, Config
 from falsemetal.electronic.bands import find_band_edges
+from falsemetal.electronic.settings import BandSearch
 from falsemetal.products import style
 from falsemetal.products.band_diagram import JobKey, as_map
 from falsemetal.products.jobs import done, note_jobs, slabs_without_field
+from falsemetal.products.registry import ProductSpec
 
 VALUES: Mapping[str, np.ndarray] = {
     "threshold_per_eV": np.geomspace(0.05, 20.0, 40),
@@ -29,22 +30,17 @@ COLUMNS = ["frames", "frame", "job", "delta_V_V", "gap_eV", "setting", "value", 
 
 
 def tabulate(
-    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], search: BandSearch
+    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], search: BandSearch, region: str
 ) -> pd.DataFrame:
-    """Gap of each slab without a field by each value of each setting.
+    """Gap of each slab without a field by each value of each setting, varied one at a time.
 
-    Parameters
-    ----------
-    jobs
-        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
-    density
-        Their densities of states.
-    search
-        Settings that are varied one at a time.
+    Jobs are as of :func:`falsemetal.products.jobs.slabs_without_field`, with their densities of
+    states; the gap is that of the liquid, in its region.
     """
     rows = []
     for job in done(slabs_without_field(jobs)).itertuples():
-        _, energies, values = as_map(density[job.frames, job.frame, job.job])
+        layers = density[job.frames, job.frame, job.job]
+        _, energies, values = as_map(layers[layers["region"] == region])
         described = {key: getattr(job, key) for key in COLUMNS[:5]}
         for setting, tried in VALUES.items():
             for value in tried:
@@ -61,14 +57,14 @@ def tabulate(
 
 
 def draw(
-    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], config: Config
+    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], spec: ProductSpec
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw a line per frame, coloured by its ΔV; the configured value is dotted.
 
     At the right end of each panel a tick marks the gap between levels.
     """
-    search = config.electronic.band_search
-    table = tabulate(jobs, density, search)
+    search = BandSearch.model_validate(spec.settings["electronic.band_search"])
+    table = tabulate(jobs, density, search, spec.settings["liquid.region"])
     with style.journal_style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.5)
         panels = figure.subplots(1, len(VALUES), sharey=True)
@@ -83,5 +79,5 @@ def draw(
             axes.set_xlabel(LABELS[setting])
         panels[0].set_xscale("log")
         panels[0].set_ylabel(r"$E_{\mathrm{g}}$ (eV)")
-        note_jobs(figure, slabs_without_field(jobs))
+        note_jobs(figure, slabs_without_field(jobs), spec)
     return figure, table

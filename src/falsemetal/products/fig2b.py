@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from falsemetal.config import Config
 from falsemetal.electronic.profiles import slope_within
 from falsemetal.products import style
 from falsemetal.products.band_diagram import JobKey
 from falsemetal.products.jobs import done, note_jobs
+from falsemetal.products.registry import ProductSpec
 
 COLUMNS = ["frames", "frame", "job", "share_within", "z_A", "delta_phi_eV", "delta_rho_per_A3"]
 
@@ -17,10 +17,7 @@ COLUMNS = ["frames", "frame", "job", "share_within", "z_A", "delta_phi_eV", "del
 def field_within(response: pd.DataFrame) -> float:
     """Slope of Δφ in the middle half of a slab, in V/Å: the field that its electrons leave.
 
-    Parameters
-    ----------
-    response
-        Table of :func:`falsemetal.electronic.summary.tabulate_response`.
+    Δφ is that of :func:`falsemetal.electronic.summary.tabulate_response`.
     """
     low, high = response["slab_low_A"].iloc[0], response["slab_high_A"].iloc[0]
     quarter = 0.25 * (high - low)
@@ -32,21 +29,15 @@ def field_within(response: pd.DataFrame) -> float:
 
 
 def draw(
-    jobs: pd.DataFrame, response: Mapping[JobKey, pd.DataFrame], config: Config
+    jobs: pd.DataFrame, response: Mapping[JobKey, pd.DataFrame], spec: ProductSpec
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw Δφ(z) above and Δρ(z) below, a column per frame.
 
-    Parameters
-    ----------
-    jobs
-        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
-    response
-        Tables of :func:`falsemetal.electronic.summary.tabulate_response` of the jobs in a field.
-    config
-        Unused: all figures are drawn by the same call.
+    Responses are tables of :func:`falsemetal.electronic.summary.tabulate_response` of the jobs in a
+    field.
     """
-    # a frame's job without a field has one of 0; None is that of a frame that no field is asked for
-    needed = jobs[jobs["field_V_per_A"].notna()]
+    # those without a field that are the reference of one with it write cubes, too
+    needed = jobs[jobs["cubes"]]
     at_rest = needed[needed["field_V_per_A"] == 0.0].set_index(["frames", "frame", "functional"])
     found = [
         (job, response.get((job.frames, job.frame, job.job), ()))
@@ -91,5 +82,5 @@ def draw(
             for job, table in found
             if not len(table)
         ]
-        note_jobs(figure, needed, *unread)
+        note_jobs(figure, needed, spec, *unread)
     return figure, pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS)

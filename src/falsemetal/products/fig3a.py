@@ -7,12 +7,12 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.markers import CARETUP
 
-from falsemetal.config import Config
+from falsemetal.campaigns import WaterSlab
 from falsemetal.estimators.continuum import continuum_dipole_std, continuum_thickness
 from falsemetal.estimators.voltage import metallic_dipole
 from falsemetal.products import style
+from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
-from falsemetal.units import EPSILON_0
 
 COLUMNS = [
     "potential",
@@ -34,20 +34,14 @@ DODGE = 0.018
 """Largest offset between potentials at one thickness, as a share of the range of thicknesses."""
 
 
-def tabulate(summary: Tables, config: Config) -> pd.DataFrame:
+def tabulate(summary: Tables, spec: ProductSpec) -> pd.DataFrame:
     """Collect the rows of the figure: each potential at each thickness, and the continuum.
 
-    Parameters
-    ----------
-    summary
-        One-row tables of :class:`falsemetal.observables.slab.SlabObservables` by potential and
-        nominal thickness in Å.
-    config
-        Gives order and kinds of the potentials and the continuum's parameters.
+    Summaries are one-row tables by potential and nominal thickness in Å.
     """
     rows = []
-    for name, potential in config.potentials.items():
-        for thickness in config.slabs.thicknesses_A:
+    for name, potential in spec.potentials.items():
+        for thickness in spec.sizes:
             if (name, thickness) not in summary:
                 continue
             row = summary[name, thickness].iloc[0]
@@ -60,44 +54,50 @@ def tabulate(summary: Tables, config: Config) -> pd.DataFrame:
                 "sigma_P_high": row["sigma_P_e_per_A_high"],
             }
             rows.append({c: described[c] if c in described else row[c] for c in COLUMNS})
-    table = pd.concat([pd.DataFrame(rows, columns=COLUMNS), continuum(config)], ignore_index=True)
+    table = pd.concat([pd.DataFrame(rows, columns=COLUMNS), continuum(spec)], ignore_index=True)
     # counts stay whole numbers beside the continuum, which has none
     return table.astype({"n_frames": "Int64", "n_replicas": "Int64"})
 
 
-def continuum(config: Config) -> pd.DataFrame:
+def slabs_of(spec: ProductSpec) -> WaterSlab:
+    """Return the campaign that a figure of water slabs shows."""
+    assert isinstance(spec.campaign, WaterSlab)
+    return spec.campaign
+
+
+def continuum(spec: ProductSpec) -> pd.DataFrame:
     """Continuum expectation at the nominal thicknesses, in the columns of the figure's table."""
-    thicknesses = config.slabs.thicknesses_A
-    sigma = [_continuum_sigma(thickness, config) for thickness in thicknesses]
+    thicknesses = spec.sizes
+    sigma = [_continuum_sigma(thickness, spec) for thickness in thicknesses]
     table = pd.DataFrame({"thickness_A": thicknesses, "sigma_P_e_per_A": sigma})
     table = table.assign(potential="continuum", kind="continuum", mean_P_e_per_A=0.0)
     return table.reindex(columns=COLUMNS)
 
 
-def draw(summary: Tables, config: Config) -> tuple[Figure, pd.DataFrame]:
+def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
     """Draw σ(P_z) against thickness with 95 % intervals; arguments as :func:`tabulate`.
 
     The right axis gives σ of the potential drop, σ(P_z)/ε0. The dotted line marks the dipole at
     which a single configuration turns metallic, ε0·E_g/e. An arrow marks an interval that ends
     above the frame.
     """
-    table = tabulate(summary, config)
+    table = tabulate(summary, spec)
     with style.journal_style():
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.8)
         axes = figure.subplots()
-        _draw_potentials(axes, table, config)
-        _draw_continuum(axes, config)
-        _draw_threshold(axes, config)
-        _finish_axes(axes, table, config)
+        _draw_potentials(axes, table, spec)
+        _draw_continuum(axes, spec)
+        _draw_threshold(axes, spec)
+        _finish_axes(axes, table, spec)
         _draw_legend(figure, axes)
-        style.note_missing(figure, summary, config, "slabs")
+        style.note_missing(figure, summary, spec)
     return figure, table
 
 
-def _draw_potentials(axes: Axes, table: pd.DataFrame, config: Config) -> None:
-    looks = style.looks(config, table)
-    offsets = _dodge(len(looks), config)
-    top = _top(table, config)
+def _draw_potentials(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
+    looks = style.looks(spec, table)
+    offsets = _dodge(len(looks), spec)
+    top = _top(table, spec)
     for offset, (name, look) in zip(offsets, looks.items(), strict=True):
         rows = table[table["potential"] == name]
         sigma = rows["sigma_P_e_per_A"].to_numpy()
@@ -131,12 +131,11 @@ def _draw_potentials(axes: Axes, table: pd.DataFrame, config: Config) -> None:
         )
 
 
-def _draw_continuum(axes: Axes, config: Config) -> None:
-    thicknesses = config.slabs.thicknesses_A
-    fine = np.linspace(0.0, max(thicknesses) + 0.1 * _range(config), CONTINUUM_POINTS)[1:]
+def _draw_continuum(axes: Axes, spec: ProductSpec) -> None:
+    fine = np.linspace(0.0, max(spec.sizes) + 0.1 * _range(spec), CONTINUUM_POINTS)[1:]
     axes.plot(
         fine,
-        [_continuum_sigma(thickness, config, whole=False) for thickness in fine],
+        [_continuum_sigma(thickness, spec, whole=False) for thickness in fine],
         color=style.CONTINUUM_COLOR,
         linestyle="--",
         label="Continuum",
@@ -144,8 +143,8 @@ def _draw_continuum(axes: Axes, config: Config) -> None:
     )
 
 
-def _draw_threshold(axes: Axes, config: Config) -> None:
-    gap = config.analysis.band_gap_eV
+def _draw_threshold(axes: Axes, spec: ProductSpec) -> None:
+    gap = spec.settings["analysis.band_gap_eV"]
     threshold = metallic_dipole(gap)
     axes.axhline(threshold, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
     axes.annotate(
@@ -163,17 +162,15 @@ def _draw_threshold(axes: Axes, config: Config) -> None:
     )
 
 
-def _finish_axes(axes: Axes, table: pd.DataFrame, config: Config) -> None:
-    thicknesses = config.slabs.thicknesses_A
-    margin = 0.1 * _range(config)
+def _finish_axes(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
+    thicknesses = spec.sizes
+    margin = 0.1 * _range(spec)
     axes.set_xlim(max(0.0, min(thicknesses) - margin), max(thicknesses) + margin)
-    axes.set_ylim(0.0, _top(table, config))
+    axes.set_ylim(0.0, _top(table, spec))
     axes.set_xlabel("Slab thickness (Å)")
     axes.set_ylabel(r"$\sigma(P_z)$ (e/Å)")
     axes.tick_params(axis="y", right=False)
-    right = axes.secondary_yaxis(
-        "right", functions=(lambda p: p / EPSILON_0, lambda v: v * EPSILON_0)
-    )
+    right = axes.secondary_yaxis("right", functions=(style.in_volts, style.in_e_per_A))
     right.set_ylabel(r"$\sigma(\Delta V)$ (V)")
 
 
@@ -188,26 +185,26 @@ def _draw_legend(figure: Figure, axes: Axes) -> None:
     style.draw_legend_above(figure, list(plain.values()), list(plain), columns=4)
 
 
-def _dodge(n_potentials: int, config: Config) -> np.ndarray:
-    spread = 0.5 * np.diff(config.slabs.thicknesses_A).min(initial=_range(config))
-    step = min(DODGE * _range(config), spread / n_potentials)
-    return step * (np.arange(n_potentials) - 0.5 * (n_potentials - 1))
+def _dodge(n_potentials: int, spec: ProductSpec) -> np.ndarray:
+    spread = 0.5 * np.diff(spec.sizes).min(initial=_range(spec))
+    step = min(DODGE * _range(spec), spread / n_potentials)
+    return np.asarray(step * (np.arange(n_potentials) - 0.5 * (n_potentials - 1)))
 
 
-def _top(table: pd.DataFrame, config: Config) -> float:
+def _top(table: pd.DataFrame, spec: ProductSpec) -> float:
     """Upper end of the axis, which the interval of one or two independent samples may leave."""
-    threshold = metallic_dipole(config.analysis.band_gap_eV)
-    return max(1.2 * threshold, 1.5 * table["sigma_P_e_per_A"].max())
+    threshold = metallic_dipole(spec.settings["analysis.band_gap_eV"])
+    return float(max(1.2 * threshold, 1.5 * table["sigma_P_e_per_A"].max()))
 
 
-def _range(config: Config) -> float:
-    thicknesses = config.slabs.thicknesses_A
+def _range(spec: ProductSpec) -> float:
+    thicknesses = spec.sizes
     return max(thicknesses) - min(thicknesses) or max(thicknesses)
 
 
-def _continuum_sigma(thickness_A: float, config: Config, *, whole: bool = True) -> float:
+def _continuum_sigma(thickness_A: float, spec: ProductSpec, *, whole: bool = True) -> float:
     """Take the thickness of a whole number of molecules, or the thickness as it is."""
-    slabs = config.slabs
+    slabs = slabs_of(spec)
     area = slabs.cross_section_A**2
     if whole:
         thickness_A = continuum_thickness(
@@ -216,6 +213,6 @@ def _continuum_sigma(thickness_A: float, config: Config, *, whole: bool = True) 
     return continuum_dipole_std(
         thickness_A,
         area,
-        temperature_K=config.dynamics.temperature_K,
-        relative_permittivity=config.analysis.relative_permittivity,
+        temperature_K=spec.settings["dynamics.temperature_K"],
+        relative_permittivity=spec.settings["analysis.relative_permittivity"],
     )

@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from falsemetal.config import Config
 from falsemetal.estimators.statistics import CONFIDENCE
 from falsemetal.products import style
 from falsemetal.products.jobs import done, note_jobs, slabs_without_field
+from falsemetal.products.registry import ProductSpec
 from falsemetal.units import EPSILON_0
 
 COLUMNS = [
@@ -33,17 +33,7 @@ COLUMNS = [
 def tabulate(jobs: pd.DataFrame, *, limit_V: float) -> pd.DataFrame:
     """Slabs without a field, whatever became of them, with the line of each functional.
 
-    Parameters
-    ----------
-    jobs
-        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
-    limit_V
-        As :func:`gap_without_dipole` takes it.
-
-    Returns
-    -------
-    DataFrame
-        `gap_at_zero_eV` is where the line of :func:`gap_without_dipole` begins.
+    `gap_at_zero_eV` is where the line of :func:`gap_without_dipole` begins.
     """
     table = slabs_without_field(jobs).assign(
         gap_at_zero_eV=np.nan, gap_at_zero_half_width_eV=np.nan
@@ -60,17 +50,8 @@ def gap_without_dipole(
 ) -> tuple[float, float]:
     """E_g(0) of the line E_g(0) − e·abs(P_z)/ε0 through frames of small dipoles, with its interval.
 
-    Parameters
-    ----------
-    gap_eV, difference_V
-        Of each frame.
-    limit_V
-        Largest abs(ΔV) of a frame that counts.
-
-    Returns
-    -------
-    value, half_width
-        In eV; half of the 95 % interval, Student's t over frames, NaN for a single one.
+    Frames count up to so large an abs(ΔV). Returns, in eV, the value and half of its 95 % interval,
+    Student's t over frames, NaN for a single one.
     """
     small = np.abs(difference_V) <= limit_V
     at_zero = (gap_eV + np.abs(difference_V))[small]
@@ -82,14 +63,14 @@ def gap_without_dipole(
     return float(at_zero.mean()), float(factor * at_zero.std(ddof=1) / np.sqrt(len(at_zero)))
 
 
-def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
+def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
     """Draw E_g against abs(P_z) and the line on which a drop of potential closes it.
 
     Filled: between the highest occupied level and the next. Open: by the search for band edges in
     the density of states (S1.0.5). Crosses: the filled ones at the dipole of electronic structure
     instead of that of eq. 1. The upper axis gives the drop of the potential, abs(P_z)/ε0.
     """
-    table = tabulate(jobs, limit_V=config.electronic.small_dipole_V)
+    table = tabulate(jobs, limit_V=spec.settings["electronic.small_dipole_V"])
     with style.journal_style():
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.7)
         axes = figure.subplots()
@@ -120,18 +101,16 @@ def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
         axes.axhline(0.0, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
         axes.set_xlim(left=0.0)
         if done(table).empty:
-            axes.set_xlim(right=config.analysis.band_gap_eV * EPSILON_0)
+            axes.set_xlim(right=spec.settings["analysis.band_gap_eV"] * EPSILON_0)
         axes.set_xlabel(r"$|P_z|$ (e/Å)")
         axes.set_ylabel(r"$E_{\mathrm{g}}$ (eV)")
         axes.tick_params(top=False)
-        top = axes.secondary_xaxis(
-            "top", functions=(lambda dipole: dipole / EPSILON_0, lambda drop: drop * EPSILON_0)
-        )
+        top = axes.secondary_xaxis("top", functions=(style.in_volts, style.in_e_per_A))
         top.set_xlabel(r"$|P_z|/\varepsilon_0$ (V)")
         handles, labels = axes.get_legend_handles_labels()
         if handles:
             axes.legend(handles, labels, loc="upper right")
-        note_jobs(figure, table)
+        note_jobs(figure, table, spec)
     return figure, table
 
 

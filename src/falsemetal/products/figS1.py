@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from falsemetal.config import Config
-from falsemetal.config.datasets import PAPER_CHARGE_O_E
 from falsemetal.electronic.dipole_charge import LEAST_FRAMES, fit_dipole_charge
+from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.products import style
 from falsemetal.products.jobs import done, note_jobs, slabs_without_field
+from falsemetal.products.registry import ProductSpec
 from falsemetal.units import EPSILON_0
 
 COLUMNS = [
@@ -29,32 +29,22 @@ COLUMNS = [
 ]
 
 
-def largest_unit_dipole_per_A(config: Config) -> float:
+def largest_unit_dipole_per_A(jobs: pd.DataFrame, spec: ProductSpec) -> float:
     """Largest abs(P_z) of eq. 1, for a charge of 1 e, to which the charge is fitted."""
-    electronic = config.electronic
-    return electronic.small_dipole_V * EPSILON_0 / abs(electronic.charge_O_e)
+    limit_V: float = spec.settings["electronic.small_dipole_V"]
+    return limit_V * EPSILON_0 / abs(float(jobs["charge_e"].iloc[0]))
 
 
-def tabulate(jobs: pd.DataFrame, config: Config) -> pd.DataFrame:
+def tabulate(jobs: pd.DataFrame, spec: ProductSpec) -> pd.DataFrame:
     """Dipoles of slabs without a field by both ways, and a fit for each functional.
 
-    Parameters
-    ----------
-    jobs
-        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
-    config
-        Gives the limit of the fit.
-
-    Returns
-    -------
-    DataFrame
-        The fit is NaN where fewer than three frames have small dipoles; `P_z_fitted_e_per_A` is
-        then by the paper's charge.
+    The fit is NaN where fewer than three frames have small dipoles; `P_z_fitted_e_per_A` is then by
+    the paper's charge.
     """
-    limit_per_A = largest_unit_dipole_per_A(config)
+    limit_per_A = largest_unit_dipole_per_A(jobs, spec)
     parts = []
     for _, rows in slabs_without_field(jobs).groupby("functional", sort=False):
-        table = rows.assign(unit_dipole_per_A=rows["P_z_e_per_A"] / rows["charge_O_e"])
+        table = rows.assign(unit_dipole_per_A=rows["P_z_e_per_A"] / rows["charge_e"])
         usable = done(table)
         values = (np.nan, np.nan, np.nan, 0)
         if (usable["unit_dipole_per_A"].abs() <= limit_per_A).sum() >= LEAST_FRAMES:
@@ -63,59 +53,47 @@ def tabulate(jobs: pd.DataFrame, config: Config) -> pd.DataFrame:
                 usable["P_z_dft_e_per_A"].to_numpy(),
                 limit_per_A=limit_per_A,
             )
-            values = (fit.charge_O_e, fit.low_e, fit.high_e, fit.n_frames)
+            values = (fit.charge_e, fit.low_e, fit.high_e, fit.n_frames)
         table = table.assign(**dict(zip(COLUMNS[-5:-1], values, strict=True)))
-        charge = table["charge_O_fitted_e"].fillna(PAPER_CHARGE_O_E)
+        charge = table["charge_O_fitted_e"].fillna(ELECTRONIC_CHARGE_E)
         parts.append(table.assign(P_z_fitted_e_per_A=charge * table["unit_dipole_per_A"]))
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
-def draw(jobs: pd.DataFrame, config: Config) -> tuple[Figure, pd.DataFrame]:
+def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
     """Draw the dipoles of the fit (a) and all (c); arguments as :func:`tabulate`."""
-    table = tabulate(jobs, config)
+    table = tabulate(jobs, spec)
     with style.journal_style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
         panels = figure.subplots(1, 2)
         shown = done(table)
-        small = shown[shown["unit_dipole_per_A"].abs() <= largest_unit_dipole_per_A(config)]
+        small = shown[shown["unit_dipole_per_A"].abs() <= largest_unit_dipole_per_A(jobs, spec)]
         for axes, rows, letter in zip(panels, (small, shown), "ac", strict=True):
             largest = rows[["P_z_dft_e_per_A", "P_z_fitted_e_per_A"]].abs().to_numpy()
-            _prepare(
-                axes, 1.1 * largest.max(initial=0.1 * config.electronic.small_dipole_V * EPSILON_0)
-            )
+            least = 0.1 * spec.settings["electronic.small_dipole_V"] * EPSILON_0
+            _prepare(axes, 1.1 * largest.max(initial=least))
             axes.set_title(letter, loc="left", fontweight="bold")
         for index, (_, rows) in enumerate(shown.groupby("functional", sort=False)):
             marker = {"marker": "o", "color": style.PALETTE[(2 * index + 2) % len(style.PALETTE)]}
-            panels[1].plot(
-                rows["P_z_dft_e_per_A"],
-                rows["P_z_fitted_e_per_A"],
-                linestyle="",
-                markerfacecolor="none",
-                **marker,
-            )
-            fitted = rows.loc[rows.index.intersection(small.index)]
+            x, y = rows["P_z_dft_e_per_A"], rows["P_z_fitted_e_per_A"]
+            panels[1].plot(x, y, linestyle="", markerfacecolor="none", **marker)
+            fitted, label = rows.index.intersection(small.index), _describe(rows.iloc[0])
             for axes in panels:
-                axes.plot(
-                    fitted["P_z_dft_e_per_A"],
-                    fitted["P_z_fitted_e_per_A"],
-                    linestyle="",
-                    label=_describe(rows.iloc[0]),
-                    **marker,
-                )
-        handles, labels = panels[0].get_legend_handles_labels()
-        if handles:
-            style.draw_legend_above(figure, handles, labels, columns=1)
-        note_jobs(figure, table)
+                axes.plot(x[fitted], y[fitted], linestyle="", label=label, **marker)
+        style.draw_legend_above(figure, *panels[0].get_legend_handles_labels(), columns=1)
+        note_jobs(figure, table, spec)
     return figure, table
 
 
 def _describe(row: pd.Series) -> str:
     if np.isnan(row["charge_O_fitted_e"]):
-        return f"{row['functional']}: too few frames for a fit; by the paper's {PAPER_CHARGE_O_E} e"
+        return (
+            f"{row['functional']}: too few frames for a fit; by the paper's {ELECTRONIC_CHARGE_E} e"
+        )
     return (
         rf"{row['functional']}: $q_\mathrm{{O}}$ = {row['charge_O_fitted_e']:.4f} e "
         f"(95 %: {row['charge_O_fitted_low_e']:.4f} to {row['charge_O_fitted_high_e']:.4f}; "
-        f"{row['n_fitted']} frames); paper: {PAPER_CHARGE_O_E} e"
+        f"{row['n_fitted']} frames); paper: {ELECTRONIC_CHARGE_E} e"
     )
 
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from falsemetal.config import Config
 from falsemetal.products.band_diagram import JobKey, draw_panels
-from falsemetal.products.jobs import done, note_jobs
+from falsemetal.products.jobs import cells, done, note_jobs
+from falsemetal.products.registry import ProductSpec
 
 
 def choose_panels(jobs: pd.DataFrame) -> pd.DataFrame:
     """Jobs of the bulk frame with the largest ΔV that converged, one for each functional."""
-    shown = done(jobs[jobs["P_z_e_per_A"].isna()])
+    shown = done(cells(jobs))
     if shown.empty:
         return shown
     largest = shown.loc[shown["delta_V_V"].idxmax()]
@@ -22,7 +22,7 @@ def choose_panels(jobs: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(
-    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], config: Config
+    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], spec: ProductSpec
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw a panel per functional; arguments as :func:`falsemetal.products.figS9.draw`."""
     panels = choose_panels(jobs)
@@ -32,5 +32,5 @@ def draw(
         for job in panels.itertuples()
     ]
     figure, table = draw_panels(panels, density, titles)
-    note_jobs(figure, jobs[jobs["P_z_e_per_A"].isna()])
+    note_jobs(figure, cells(jobs), spec)
     return figure, table

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from falsemetal.config import Config
 from falsemetal.products.band_diagram import JobKey, draw_panels
 from falsemetal.products.jobs import done, note_jobs, slabs_without_field
+from falsemetal.products.registry import ProductSpec
 
 
 def choose_panels(jobs: pd.DataFrame) -> pd.DataFrame:
@@ -24,19 +24,9 @@ def choose_panels(jobs: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(
-    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], config: Config
+    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], spec: ProductSpec
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw panels of layers with the whole density of states beside each.
-
-    Parameters
-    ----------
-    jobs
-        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
-    density
-        Their densities of states.
-    config
-        Unused: all figures are drawn by the same call.
-    """
+    """Draw panels of layers with the whole density of states beside each."""
     panels = choose_panels(jobs)
     titles = [
         rf"{job.functional}: $P_z$ = {job.P_z_e_per_A:+.4f} e/Å, "
@@ -44,5 +34,5 @@ def draw(
         for job in panels.itertuples()
     ]
     figure, table = draw_panels(panels, density, titles)
-    note_jobs(figure, slabs_without_field(jobs))
+    note_jobs(figure, slabs_without_field(jobs), spec)
     return figure, table

@@ -4,18 +4,23 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from falsemetal.electronic.job import DONE
+from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import write_below
+from falsemetal.systems.boundary import Boundary
 
 
 def slabs_without_field(jobs: pd.DataFrame) -> pd.DataFrame:
     """Jobs of slabs that no field acts on, whatever became of them.
 
-    Parameters
-    ----------
-    jobs
-        Rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`, `job`.
+    Jobs are rows of :func:`falsemetal.electronic.summary.summarise_job`, with `frames`, `frame`,
+    `job`.
     """
-    return jobs[jobs["P_z_e_per_A"].notna() & ~(jobs["field_V_per_A"] > 0.0)]
+    return jobs[(jobs["boundary"] == Boundary.FILM) & (jobs["field_V_per_A"] == 0.0)]
+
+
+def cells(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Jobs of periodic cells, whatever became of them."""
+    return jobs[jobs["boundary"] == Boundary.BULK]
 
 
 def done(jobs: pd.DataFrame) -> pd.DataFrame:
@@ -23,18 +28,8 @@ def done(jobs: pd.DataFrame) -> pd.DataFrame:
     return jobs[jobs["status"] == DONE]
 
 
-def note_jobs(figure: Figure, jobs: pd.DataFrame, *others: str) -> None:
-    """Name below a figure the jobs that it does not show, by what became of them.
-
-    Parameters
-    ----------
-    figure
-        As drawn.
-    jobs
-        Those that it is meant to show.
-    others
-        What else it lacks.
-    """
+def note_jobs(figure: Figure, jobs: pd.DataFrame, spec: ProductSpec, *others: str) -> None:
+    """Name below a figure the jobs that it does not show, by what became of them, and what else."""
     missing = jobs[jobs["status"] != DONE]
     notes = [
         f"{status}: "
@@ -43,5 +38,6 @@ def note_jobs(figure: Figure, jobs: pd.DataFrame, *others: str) -> None:
     ]
     if notes:
         notes[0] = f"{len(missing)} of {len(jobs)} jobs missing, {notes[0]}"
-    if notes or others:
-        write_below(figure, "; ".join([*notes, *others]))
+    failed = [f"{job}: {why}" for job, why in spec.missing.items() if job.count("/") > 1]
+    if notes or others or failed:
+        write_below(figure, "; ".join([*notes, *others, *failed]))

@@ -1,6 +1,7 @@
 """The one style of all figures, and how they are written."""
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,22 +14,18 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from falsemetal.config import CampaignName, Config
+from falsemetal.products.registry import COLORS, ProductSpec
+from falsemetal.units import EPSILON_0
 
 SINGLE_COLUMN_IN = 86 / 25.4
 DOUBLE_COLUMN_IN = 178 / 25.4
 
-# Okabe and Ito's colours, told apart by colour-blind readers, with wine for their yellow, which is
-# too faint for lines
-PALETTE = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
-SPARE_MARKERS = ("v", "P", "X", "<", ">")
-MARKERS = {"force_field": "o", "mace": "s", "split_charge": "^", "bpnnp": "D"}
-
+PALETTE = COLORS
 METALLIC_COLOR = "#B22222"
 CONTINUUM_COLOR = "#7A7A7A"
 SEQUENTIAL = mpl.colormaps["viridis_r"]
 
-RC_PARAMS = {
+RC_PARAMS: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 7.5,
@@ -59,8 +56,8 @@ RC_PARAMS = {
 }
 
 
-LEGEND_HANDLE_IN, LETTER_IN = 0.35, 0.055
-"""Widths in a legend, of a handle with its gaps and of a letter on average."""
+LEGEND_HANDLE_IN, LETTER_IN, SMALL_LETTER_IN = 0.35, 0.055, 0.048
+"""Widths in a legend, of a handle with its gaps and of a letter, and of a letter in a note."""
 
 Tables = Mapping[tuple[str, float], pd.DataFrame]
 """One table of observables by potential and size in Å: a slab's thickness, or a cell's length."""
@@ -75,24 +72,25 @@ class Look:
     marker: str
 
 
-def looks(config: Config, table: pd.DataFrame | None = None) -> dict[str, Look]:
-    """Look of each potential: colour by its place in the config, marker by its kind.
-
-    With a figure's table, of those potentials alone that it shows.
-    """
-    shown = config.potentials if table is None else set(table["potential"])
-    kinds = list(dict.fromkeys(potential.kind for potential in config.potentials.values()))
-    spare = [kind for kind in kinds if kind not in MARKERS]
+def looks(spec: ProductSpec, table: pd.DataFrame) -> dict[str, Look]:
+    """Look of each potential that a figure's table shows, in the configuration's order."""
+    there = set(table["potential"])
     return {
-        name: Look(
-            label=potential.label or name,
-            color=PALETTE[index % len(PALETTE)],
-            marker=MARKERS.get(potential.kind)
-            or SPARE_MARKERS[spare.index(potential.kind) % len(SPARE_MARKERS)],
-        )
-        for index, (name, potential) in enumerate(config.potentials.items())
-        if name in shown
+        name: Look(label=shown.label, color=shown.color, marker=shown.marker)
+        for name, shown in spec.potentials.items()
+        if name in there
     }
+
+
+def stack(tables: Tables, spec: ProductSpec, *, size_column: str | None = None) -> pd.DataFrame:
+    """Stack tables by potential, in the configuration's order, and by size, a column if named."""
+    parts = []
+    for name in spec.potentials:
+        for key in sorted(key for key in tables if key[0] == name):
+            first = {"potential": name} | ({size_column: key[1]} if size_column else {})
+            table = tables[key]
+            parts.append(table.assign(**first)[[*first, *table.columns]])
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 
 @contextmanager
@@ -107,53 +105,62 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return Figure(figsize=(width_in, height_in))
 
 
-def draw_band(
-    axes: Axes, x: Sequence[float], low: Sequence[float], high: Sequence[float], color: str
-) -> None:
-    """Shade between two curves and trace them thinly, so that coinciding bands stay apart."""
-    axes.fill_between(x, low, high, color=color, alpha=0.14, linewidth=0)
-    for edge in (low, high):
-        axes.plot(x, edge, color=color, alpha=0.5, linewidth=0.4)
+def draw_curves(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look], x: str, y: str) -> None:
+    """Draw a column against another for each potential, with the band of its interval.
+
+    The band is traced thinly, too, so that coinciding ones stay apart.
+    """
+    for name, look in looks.items():
+        rows = table[table["potential"] == name]
+        low, high = rows[f"{y}_low"], rows[f"{y}_high"]
+        axes.plot(rows[x], rows[y], color=look.color, label=look.label)
+        axes.fill_between(rows[x], low, high, color=look.color, alpha=0.14, linewidth=0)
+        for edge in (low, high):
+            axes.plot(rows[x], edge, color=look.color, alpha=0.5, linewidth=0.4)
 
 
-def thickest(tables: Tables) -> float:
-    """Largest nominal thickness in Å that tables of slabs are of."""
-    return max(thickness for _, thickness in tables)
+def in_volts(dipole_e_per_A: Any) -> Any:
+    """Drop of the potential of a dipole per area, P_z/ε0, for a second axis."""
+    return dipole_e_per_A / EPSILON_0
 
 
-def note_missing(figure: Figure, tables: Tables, config: Config, campaign: CampaignName) -> None:
-    """Name below a figure what it does not show: runs that broke down or whose engine is absent.
+def in_e_per_A(voltage_V: Any) -> Any:
+    """Invert :func:`in_volts`."""
+    return voltage_V * EPSILON_0
 
-    Parameters
-    ----------
-    figure
-        As drawn.
-    tables
-        Those that it shows, by potential and size: empty, or with no frames, where all runs broke
-        down.
-    config
-        Gives labels, order, and which runs there should be.
-    campaign
-        Which the tables are of.
+
+def largest(tables: Tables) -> float:
+    """Largest size in Å that tables are of."""
+    return max(size for _, size in tables)
+
+
+def note_missing(figure: Figure, tables: Tables, spec: ProductSpec) -> None:
+    """Name below a figure what it does not show, and why.
+
+    Tables that it shows are empty, or have no frames, where all runs failed.
     """
     sizes = {size for _, size in tables}
-    lost, absent = [], []
-    for name, look in looks(config).items():
-        expected = sizes & set(config.durations_ps(name, campaign))
-        for size in sorted(expected | {size for owner, size in tables if owner == name}):
-            if (name, size) not in tables:
-                absent.append(f"{look.label} {size:g} Å")
-            elif _is_empty(tables[name, size]):
-                lost.append(f"{look.label} {size:g} Å")
-    reasons = {"runs broke down": lost, "no usable CP2K": absent}
-    notes = [f"{reason}: {', '.join(names)}" for reason, names in reasons.items() if names]
+    reasons: dict[str, list[str]] = {}
+    for name, shown in spec.potentials.items():
+        for size in shown.durations_ps.get(spec.campaign_name, {}):
+            if (name, size) in tables:
+                reason = "all runs failed" if _is_empty(tables[name, size]) else None
+            elif size in sizes or not tables:
+                known = spec.missing.get(name, "not made")
+                reason = spec.missing.get(f"{name}/{spec.campaign_name}/{size:g}", known)
+            else:
+                reason = None
+            if reason:
+                reasons.setdefault(reason, []).append(f"{shown.label} {size:g} Å")
+    notes = [f"{reason}: {', '.join(names)}" for reason, names in reasons.items()]
     if notes:
         write_below(figure, "no data, " + "; ".join(notes))
 
 
 def write_below(figure: Figure, text: str) -> None:
     """Write below a figure what a reader must know of it."""
-    figure.supxlabel(text, fontsize=6.5, color=METALLIC_COLOR, wrap=True)
+    width = int(figure.get_figwidth() / SMALL_LETTER_IN)
+    figure.supxlabel(textwrap.fill(text, width), fontsize=6.5, color=METALLIC_COLOR)
 
 
 def _is_empty(table: pd.DataFrame) -> bool:
@@ -163,7 +170,9 @@ def _is_empty(table: pd.DataFrame) -> bool:
 def draw_legend_above(
     figure: Figure, handles: Sequence[Artist], labels: Sequence[str], *, columns: int
 ) -> None:
-    """Set the legend above the axes, where it hides no data however noisy they are."""
+    """Set the legend, if any, above the axes, where it hides no data however noisy they are."""
+    if not labels:
+        return
     fitting = int(figure.get_figwidth() / (LEGEND_HANDLE_IN + LETTER_IN * max(map(len, labels))))
     figure.legend(
         handles,
@@ -178,24 +187,10 @@ def draw_legend_above(
 def save_figure(
     figure: Figure, table: pd.DataFrame, stem: Path, *, stamp: Mapping[str, Any]
 ) -> list[Path]:
-    """Write a figure beside the numbers it was drawn from.
+    """Write a figure beside the numbers it was drawn from, and return the paths of the four files.
 
-    Parameters
-    ----------
-    figure
-        As drawn.
-    table
-        Tidy numbers of all that is drawn.
-    stem
-        Path without suffix; `.pdf`, `.png`, `.csv` and `.provenance.json` are written.
-    stamp
-        Where the figure comes from, ready for JSON. Its plain entries are embedded in the
-        pictures' metadata.
-
-    Returns
-    -------
-    list of Path
-        The four files.
+    They are the stem's `.pdf`, `.png`, `.csv` and `.provenance.json`. The stamp, ready for JSON,
+    tells where the figure comes from; its plain entries are embedded in the pictures' metadata.
     """
     paths = [
         stem.with_name(stem.name + end) for end in (".pdf", ".png", ".csv", ".provenance.json")

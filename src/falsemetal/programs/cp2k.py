@@ -13,7 +13,7 @@ from pathlib import Path
 from falsemetal.programs.process import run_program
 
 NAMES = ("cp2k.psmp", "cp2k.popt", "cp2k.ssmp", "cp2k")
-"""Of Debian, conda-forge and modules; MPI builds first."""
+"""Names of CP2K's binaries, MPI builds first."""
 
 MINIMUM_VERSION = (9, 1)
 """First release whose manual has the method NNP."""
@@ -21,22 +21,22 @@ MINIMUM_VERSION = (9, 1)
 INSTALL = "install it (Debian: apt-get install cp2k; conda-forge: cp2k) or load its module"
 
 DATA_FOLDERS = ("share/cp2k", "share/cp2k/data", "data")
-"""Below an installation: Debian, conda-forge, built from source."""
+"""Places of CP2K's data below an installation."""
 
 INPUT, LOG = "cp2k.inp", "cp2k.log"
 
 ABORTED = "[ABORT]"
-"""What CP2K's output holds where it ends by its own decision, and would again."""
+"""Mark in the output of a run that CP2K aborted itself, and would again."""
 
 ONE_CORE = "--set-threads simulate_cp2k=1 run_job=1"
 
 PATIENCE_S = 60.0
-"""With `--version`, which some programs wait for input instead of answering."""
+"""Time for `--version`; some programs of that name wait for input instead of answering."""
 
 QUOTED_LINES = 12
 
 LAUNCHER_VARIABLES = ("PMI", "OMPI_COMM_", "OMPI_UNIVERSE_", "HYDI_", "MPI_LOCAL")
-"""Of a launcher that our own process may stand under: CP2K would take them for its own."""
+"""Prefixes of variables of a launcher of our own process, which CP2K would take for its own."""
 
 OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -46,7 +46,7 @@ OPEN_MPI = {
     "OMPI_MCA_hwloc_base_binding_policy": "none",
     "PRTE_MCA_hwloc_default_binding_policy": "none",
 }
-"""For Open MPI 4 and 5: in containers one is root, and their cores are counted wrongly.
+"""Environment that lets Open MPI 4 and 5 run as root in a container, which miscounts its cores.
 
 Ranks are not bound to cores, since two runs side by side would both be bound to the first.
 """
@@ -58,18 +58,9 @@ class Cp2kError(RuntimeError):
 
 @dataclass(frozen=True)
 class Cp2k:
-    """A program found.
+    """A program found, and the `mpirun` that belongs to it, if it was built with MPI.
 
-    Attributes
-    ----------
-    command
-        Path of the executable.
-    version
-        As its output states it, e.g. 2023.1.
-    has_mpi
-        Whether it was built with MPI.
-    launcher
-        `mpirun` that belongs to it, or None.
+    The version is as its output states it, e.g. 2023.1.
     """
 
     command: Path
@@ -87,25 +78,12 @@ class Cp2k:
     ) -> Path:
         """Run an input and return the path of CP2K's output, `cp2k.log` in the folder.
 
-        To be called in the main thread: a SIGTERM to this process ends CP2K too.
+        To be called in the main thread: a SIGTERM to this process ends CP2K too. The input is
+        written to `cp2k.inp` in the folder, which exists; ranks are of one thread each, and a build
+        without MPI runs as one. `watch` is called about twice a second; what it raises ends CP2K.
 
-        Parameters
-        ----------
-        text
-            The input; written to `cp2k.inp`.
-        directory
-            Folder to run in; it exists.
-        n_ranks
-            MPI ranks, each of one thread; a build without MPI runs as one.
-        watch
-            Called about twice a second while CP2K runs. What it raises ends CP2K.
-
-        Raises
-        ------
-        Cp2kError
-            If CP2K fails, ends early, or the launcher is not that of its MPI.
-        InterruptedRunError
-            If this process was told to end.
+        Cp2kError if CP2K fails, ends early, or the launcher is not that of its MPI;
+        InterruptedRunError if this process was told to end.
         """
         directory = Path(directory)
         n_ranks = n_ranks if self.has_mpi else 1
@@ -142,13 +120,7 @@ class Cp2k:
 
 
 def find_cp2k() -> Cp2k | None:
-    """Find CP2K on PATH, or return None.
-
-    Raises
-    ------
-    Cp2kError
-        If it does not run, or is older than needed.
-    """
+    """Find CP2K on PATH, or return None; Cp2kError if it does not run, or is older than needed."""
     command = _find_command()
     return None if command is None else _identify(command)
 

@@ -10,6 +10,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from falsemetal.arrays import FloatArray
+from falsemetal.programs.cp2k import Cp2kError
 from falsemetal.units import ASE_FS, BOHR, HARTREE
 
 PROJECT = "run"
@@ -40,22 +42,10 @@ def frame_files(interval_steps: int) -> dict[str, Any]:
 def read_frames(
     folder: Path, atoms: Atoms, energy_offset_eV: float = 0.0
 ) -> Iterator[tuple[int, Atoms]]:
-    """Read the complete frames of a run, which may have been cut short.
+    """Read steps and complete frames of a run, which may have been cut short.
 
-    Parameters
-    ----------
-    folder
-        Where CP2K ran.
-    atoms
-        Structure that it began with.
-    energy_offset_eV
-        Added to CP2K's energies.
-
-    Yields
-    ------
-    tuple of (int, Atoms)
-        Step, and the structure with unwrapped positions, velocities, energy and forces. A number
-        that CP2K could not print is NaN.
+    Frames are the structure that it began with, now with unwrapped positions, velocities, energy,
+    to which the offset is added, and forces. A number that CP2K could not print is NaN.
     """
     readers = (
         _read_xyz(folder / f"{PROJECT}-{suffix}-1.xyz", len(atoms), unit)
@@ -80,15 +70,17 @@ def steps_done(folder: Path) -> int:
     return int(steps[-1]) if len(steps) > 1 else 0
 
 
-def _read_xyz(path: Path, n_atoms: int, unit: float) -> Iterator[tuple[int, float, np.ndarray]]:
+def _read_xyz(path: Path, n_atoms: int, unit: float) -> Iterator[tuple[int, float, FloatArray]]:
     if not path.exists():
         return
     with path.open() as file:
         while len(block := list(islice(file, n_atoms + 2))) == n_atoms + 2:
             if not block[-1].endswith("\n"):
                 return
-            step, energy = _COMMENT.search(block[1]).groups()
-            yield int(step), _number(energy), _table(block[2:]) * unit
+            found = _COMMENT.search(block[1])
+            if found is None:
+                raise Cp2kError(f"{path}: no step and energy in {block[1]!r}; delete it, run again")
+            yield int(found[1]), _number(found[2]), _table(block[2:]) * unit
 
 
 def _number(text: str) -> float:
@@ -98,7 +90,7 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _table(lines: list[str]) -> np.ndarray:
+def _table(lines: list[str]) -> FloatArray:
     try:
         return np.array([line.split()[1:] for line in lines], dtype=float)
     except ValueError:

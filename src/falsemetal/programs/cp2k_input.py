@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from falsemetal.arrays import FloatArray
+
 RANDOM_MODULUS = 4_294_944_443
 """The states of CP2K's random numbers (L'Ecuyer's MRG32k3a) lie below."""
 
@@ -30,7 +32,7 @@ def _lines(sections: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{key} {item}".strip()
 
 
-def format_numbers(values: np.ndarray) -> str:
+def format_numbers(values: FloatArray) -> str:
     """Format numbers so that they are read as they were."""
     return " ".join(f"{value:.16e}" for value in values)
 

@@ -6,12 +6,12 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from falsemetal.simulation.interruption import InterruptedRunError, Interruption
+from falsemetal.interruption import InterruptedRunError, Interruption
 
 POLL_S = 0.5
 
 GRACE_S = 20.0
-"""What an MPI launcher needs to end its ranks before it is killed."""
+"""Time for an MPI launcher to end its ranks before it is killed."""
 
 
 def run_program(
@@ -24,25 +24,9 @@ def run_program(
 ) -> int:
     """Run a program with its output in a file and return its exit status.
 
-    To be called in the main thread: a SIGTERM to this process ends the program too.
-
-    Parameters
-    ----------
-    command
-        Program and arguments.
-    directory
-        To run in.
-    log
-        Takes what the program says.
-    environment
-        Of the program; by default this process' own.
-    watch
-        Called about twice a second while it runs. What it raises ends the program.
-
-    Raises
-    ------
-    InterruptedRunError
-        If this process was told to end.
+    To be called in the main thread: a SIGTERM to this process ends the program too. So does what
+    `watch` raises, which is called about twice a second while it runs; InterruptedRunError if this
+    process was told to end. The environment is by default this process' own.
     """
     with Interruption() as interrupted, log.open("wb") as output:
         process = subprocess.Popen(
@@ -66,7 +50,7 @@ def run_program(
     return process.returncode
 
 
-def _runs(process: subprocess.Popen) -> bool:
+def _runs(process: subprocess.Popen[bytes]) -> bool:
     try:
         process.wait(POLL_S)
     except subprocess.TimeoutExpired:
@@ -74,7 +58,7 @@ def _runs(process: subprocess.Popen) -> bool:
     return False
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End the process and what it started, if it still runs."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:

@@ -1,1 +1,1 @@
-"""Molecular dynamics: calculator, Langevin run, H5MD trajectory, checkpoint and resume."""
+"""Molecular dynamics: engines, the driver, H5MD trajectories, checkpoints and limits."""

@@ -12,12 +12,7 @@ import numpy as np
 class NeighbourState:
     """What a neighbour list is made anew from, exactly as it was.
 
-    Attributes
-    ----------
-    origin
-        Positions for which it was filled, shape (n_atoms, 3), Å.
-    slots
-        Width of its rows.
+    It was filled for the positions `origin`, in Å, and its rows have so many slots.
     """
 
     origin: np.ndarray
@@ -28,18 +23,9 @@ class NeighbourState:
 class Checkpoint:
     """State from which a run continues.
 
-    Attributes
-    ----------
-    step
-        Steps reached.
-    positions
-        Shape (n_atoms, 3), Å, unwrapped.
-    momenta
-        Shape (n_atoms, 3), in ASE's unit sqrt(u·eV).
-    random_state
-        State of the thermostat's random-number generator, or None where the engine keeps its own.
-    neighbours
-        Neighbour list of a trained model, which the order of its sums depends on, or None.
+    Positions, in Å, are unwrapped, momenta in ASE's unit sqrt(u·eV). The state of the thermostat's
+    random-number generator is None where the engine keeps its own; the neighbour list is that of a
+    trained model, which the order of its sums depends on.
     """
 
     step: int

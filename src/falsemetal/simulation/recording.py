@@ -5,36 +5,27 @@ under two names: `<name>.part.h5` holds the latest frames and `<name>.earlier.h5
 that a checkpoint of a long run writes little. Each save works on a copy that is renamed over the
 old file once it is complete, so that whatever happens there is always a whole one to resume from. A
 finished run gets its final name as a second name of `<name>.earlier.h5` (a hard link): what
-Snakemake deletes before it runs a job again is not lost, and a run that is to be longer goes on.
+Snakemake deletes before it runs a job again is not lost, and a run that is to be longer continues.
 """
 
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from ase import Atoms
 
-from falsemetal import __version__
+from falsemetal.files import array_sha256
 from falsemetal.locks import lock
 from falsemetal.progress import logger
+from falsemetal.simulation import h5md
 from falsemetal.simulation.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from falsemetal.simulation.trajectory import (
-    EDGES,
-    ENERGY,
-    PARTICLES,
-    POSITION,
-    SERIES,
-    TEMPERATURE,
-)
-
-FRAMES_PER_CHUNK = 16
+from falsemetal.systems.system import System
 
 FRAMES_PER_PART = 1000
 """Frames after which the latest are put to those before."""
@@ -43,37 +34,18 @@ FRAMES_PER_PART = 1000
 class TrajectoryWriter:
     """Collect frames in memory and save them together with a checkpoint.
 
-    Parameters
-    ----------
-    path
-        Final name of the file, ending in `.h5`.
-    atoms
-        Species, cell and periodicity.
-    timestep_fs, frame_interval_steps
-        Timing of the frames.
-    creator
-        Engine that makes the trajectory.
-    parameters
-        What defines the run, ready for JSON. An unfinished file with other parameters or another
-        structure is discarded rather than continued.
-    stamp
-        Provenance, kept in the file.
+    The path ends in `.h5`; positions of the start tell one start from another. An unfinished file
+    with other parameters, which define the run and are ready for JSON, or of another structure is
+    discarded rather than continued; OSError if it cannot be read, and it is left as it is. The
+    provenance (`stamp`) is kept in the file.
 
-    Raises
-    ------
-    OSError
-        If an unfinished file cannot be read; it is left as it is.
-
-    Attributes
-    ----------
-    checkpoint
-        Where this run, or an earlier one of the same file, was saved last; or None.
+    `checkpoint` is where this run, or an earlier one of the same file, was saved last; or None.
     """
 
     def __init__(
         self,
         path: str | Path,
-        atoms: Atoms,
+        start: System,
         *,
         timestep_fs: float,
         frame_interval_steps: int,
@@ -84,44 +56,41 @@ class TrajectoryWriter:
         self.path = Path(path)
         self.part = self.path.with_suffix(".part.h5")
         self.earlier = self.path.with_suffix(".earlier.h5")
-        self.timestep_fs = timestep_fs
-        self.frame_interval_steps = frame_interval_steps
-        self._atoms = atoms
-        self._creator = creator
-        self._stamp = stamp
         self._parameters = parameters | {
             "timestep_fs": timestep_fs,
             "frame_interval_steps": frame_interval_steps,
-            "start_sha256": _structure_checksum(atoms),
+            "start_sha256": _checksum(start),
         }
-        self._frames: list[tuple[int, np.ndarray, float, float]] = []
+        self._create = partial(
+            h5md.create_file,
+            system=start,
+            creator=creator,
+            parameters=self._parameters,
+            stamp=stamp,
+        )
+        self._append = partial(
+            h5md.append_frames, cell=start.atoms.cell.array, timestep_fs=timestep_fs
+        )
+        self._frames: list[h5md.Frame] = []
         self._lock = lock(self.path)
         self.checkpoint = self._resume()
 
     def append(
-        self,
-        step: int,
-        positions: np.ndarray,
-        *,
-        potential_energy_eV: float,
-        temperature_K: float,
+        self, step: int, positions: np.ndarray, *, potential_energy_eV: float, temperature_K: float
     ) -> None:
         """Add a frame; positions unwrapped, in Å. It is on disk after the next save."""
-        frame = np.asarray(positions, dtype=np.float32)
-        self._frames.append((step, frame.copy(), potential_energy_eV, temperature_K))
+        copy = np.array(positions, dtype=np.float32)
+        self._frames.append((step, copy, potential_energy_eV, temperature_K))
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the frames collected so far and the checkpoint, atomically.
 
-        Raises
-        ------
-        OSError
-            If a file cannot be written; what was saved before is as it was.
+        OSError if a file cannot be written; what was saved before is as it was.
         """
         with self._draft_of(self.part) as draft:
-            self._append_frames(draft)
+            self._append(draft, self._frames)
             write_checkpoint(draft, checkpoint)
-            n_frames = len(draft[POSITION]["step"])
+            n_frames = len(draft[h5md.POSITION]["step"])
         self.checkpoint = checkpoint
         self._frames.clear()
         if n_frames >= FRAMES_PER_PART:
@@ -130,23 +99,24 @@ class TrajectoryWriter:
     def finish(self, n_steps: int) -> None:
         """Give the saved run its final name, without the frames beyond `n_steps`."""
         self._put_part_to_earlier()
-        if self.checkpoint.step > n_steps:
+        if self.checkpoint is not None and self.checkpoint.step > n_steps:
             with self._draft_of(self.earlier, self.path) as draft:
-                _truncate(draft, n_steps)
+                del draft["checkpoint"]
+                h5md.truncate(draft, n_steps)
         else:
             self.path.unlink(missing_ok=True)
             _link(self.earlier, self.path)
         self.close()
 
-    def give_up(self, failure: str) -> None:
-        """Give a run that broke down its final name, with all frames and the reason.
+    def fail(self, reason: str) -> None:
+        """Give a failed run its final name, with all frames and the reason.
 
-        The last checkpoint stays as it is: with other limits the run goes on from there.
+        The last checkpoint stays as it is: with other limits the run continues from there.
         """
         self._put_part_to_earlier()
         with self._draft_of(self.earlier, self.path) as draft:
-            self._append_frames(draft)
-            draft["parameters"].attrs["failure"] = failure
+            self._append(draft, self._frames)
+            draft["parameters"].attrs["failure"] = reason
         self.close()
 
     def _put_part_to_earlier(self) -> None:
@@ -154,9 +124,7 @@ class TrajectoryWriter:
             return
         if self.earlier.exists():
             with self._draft_of(self.earlier) as draft, h5py.File(self.part, "r") as part:
-                for name in SERIES:
-                    for key in ("value", "step", "time"):
-                        _extend(draft[name][key], part[name][key][:])
+                h5md.append_file(draft, part)
                 write_checkpoint(draft, read_checkpoint(part))
             self.part.unlink()
         else:
@@ -181,7 +149,7 @@ class TrajectoryWriter:
             kept = f"step {self.checkpoint.step}" if self.checkpoint else "its beginning"
             raise OSError(
                 f"{self.path}: could not be written ({error}); make room and run again: the run "
-                f"goes on from {kept}"
+                f"continues from {kept}"
             ) from error
         draft.replace(target or source)
 
@@ -196,20 +164,23 @@ class TrajectoryWriter:
             try:
                 with h5py.File(path, "r") as file:
                     found = json.loads(file["parameters"].attrs["json"])
-                    first_step = int(file[POSITION]["step"][0])
                     checkpoints.append(read_checkpoint(file))
-            except (OSError, KeyError, IndexError) as error:
+                    steps = file[h5md.POSITION]["step"]
+                    first_step = int(steps[0]) if len(steps) else checkpoints[-1].step
+            except (OSError, KeyError) as error:
                 self._lock.release()
-                mend = (
-                    "move the file away to go on without it"
+                remedy = (
+                    "move the file away to continue without it"
                     if path == self.part and self.earlier.exists()
                     else f"move it and {self.part.name} away to start the run anew"
                 )
                 raise OSError(
-                    f"{path}: the unfinished run cannot be read ({error}); {mend}"
+                    f"{path}: the unfinished run cannot be read ({error}); {remedy}"
                 ) from error
             if found != json.loads(json.dumps(self._parameters)):
-                self._put_away(saved)
+                for file in saved:
+                    kept = file.replace(file.with_suffix(".h5.old"))
+                    logger.info("%s: made with other settings, kept as %s", file, kept.name)
                 return None
             if saved == [self.part] and first_step != 0:
                 self._lock.release()
@@ -222,78 +193,14 @@ class TrajectoryWriter:
         latest = max(checkpoints, key=lambda checkpoint: checkpoint.step)
         if len(saved) == 2 and checkpoints[0].step <= checkpoints[1].step:
             self.part.unlink()  # a kill left it behind after it was put to the earlier frames
-        logger.info("%s: goes on from step %d", self.path, latest.step)
+        logger.info("%s: continues from step %d", self.path, latest.step)
         return latest
 
-    def _put_away(self, saved: list[Path]) -> None:
-        for file in saved:
-            kept = file.with_suffix(".h5.old")
-            file.replace(kept)
-            logger.info("%s: made with other settings; kept as %s, starting anew", file, kept.name)
 
-    def _create(self, path: Path) -> None:
-        n_atoms = len(self._atoms)
-        with h5py.File(path, "w") as file:
-            meta = file.create_group("h5md")
-            meta.attrs["version"] = [1, 1]
-            meta.create_group("author").attrs["name"] = "falsemetal"
-            creator = meta.create_group("creator")
-            creator.attrs.update({"name": self._creator, "version": __version__})
-            parameters = file.create_group("parameters")
-            parameters.attrs["json"] = json.dumps(self._parameters)
-            parameters.attrs["provenance"] = json.dumps(self._stamp)
-            particles = file.create_group(PARTICLES)
-            particles["species"] = self._atoms.numbers
-            box = particles.create_group("box")
-            box.attrs["dimension"] = 3
-            box.attrs["boundary"] = ["periodic" if p else "none" for p in self._atoms.pbc]
-            # one cell per frame, though it never changes here: MDAnalysis reads no other form
-            edges = _create_series(file, EDGES, (3, 3), np.float64)
-            edges["value"].attrs["unit"] = "Angstrom"
-            position = _create_series(file, POSITION, (n_atoms, 3), np.float32)
-            position["value"].attrs["unit"] = "Angstrom"
-            energy = _create_series(file, ENERGY, (), np.float64)
-            energy["value"].attrs["unit"] = "eV"
-            temperature = _create_series(file, TEMPERATURE, (), np.float64)
-            temperature["value"].attrs["unit"] = "K"
-
-    def _append_frames(self, file: h5py.File) -> None:
-        if not self._frames:
-            return
-        steps, positions, energies, temperatures = zip(*self._frames, strict=True)
-        times_ps = np.array(steps) * self.timestep_fs / 1000.0
-        for name, values in (
-            (POSITION, np.stack(positions)),
-            (ENERGY, np.array(energies)),
-            (TEMPERATURE, np.array(temperatures)),
-            (EDGES, np.tile(self._atoms.cell.array, (len(steps), 1, 1))),
-        ):
-            for key, data in (("value", values), ("step", np.array(steps)), ("time", times_ps)):
-                _extend(file[name][key], data)
-
-
-def _structure_checksum(atoms: Atoms) -> str:
-    digest = hashlib.sha256()
-    for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _create_series(
-    parent: h5py.Group, name: str, shape: tuple[int, ...], dtype: type
-) -> h5py.Group:
-    group = parent.create_group(name)
-    layout = {"chunks": (FRAMES_PER_CHUNK, *shape), "maxshape": (None, *shape)}
-    group.create_dataset("value", shape=(0, *shape), dtype=dtype, **layout)
-    for key, kind in (("step", np.int64), ("time", np.float64)):
-        group.create_dataset(key, shape=(0,), dtype=kind, chunks=(1024,), maxshape=(None,))
-    group["time"].attrs["unit"] = "ps"
-    return group
-
-
-def _extend(dataset: h5py.Dataset, data: np.ndarray) -> None:
-    dataset.resize(dataset.shape[0] + len(data), axis=0)
-    dataset[-len(data) :] = data
+def _checksum(start: System) -> str:
+    atoms, region = start.atoms, np.char.encode(start.region, "utf-8")
+    arrays = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, region, start.fixed)
+    return array_sha256(arrays)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -301,12 +208,3 @@ def _link(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:  # a file system without hard links
         shutil.copyfile(source, target)
-
-
-def _truncate(file: h5py.File, n_steps: int) -> None:
-    del file["checkpoint"]
-    for name in SERIES:
-        group = file[name]
-        n_frames = int(np.searchsorted(group["step"][:], n_steps, side="right"))
-        for key in ("value", "step", "time"):
-            group[key].resize(n_frames, axis=0)

@@ -1,37 +1,25 @@
-"""H5MD trajectories: where things are in the file, and how it is read."""
+"""Finished H5MD trajectories, read in chunks."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import h5py
 import numpy as np
 
-PARTICLES = "particles/all"
-POSITION, EDGES = f"{PARTICLES}/position", f"{PARTICLES}/box/edges"
-ENERGY, TEMPERATURE = "observables/potential_energy", "observables/temperature"
-SERIES = (POSITION, EDGES, ENERGY, TEMPERATURE)
+from falsemetal.simulation.h5md import ENERGY, PARTICLES, TEMPERATURE
+from falsemetal.systems.boundary import Boundary, boundary_of
+from falsemetal.systems.system import FIXED, REGION
 
 
 class Trajectory:
     """A finished H5MD trajectory, read in chunks; use as a context manager.
 
-    Attributes
-    ----------
-    numbers
-        Atomic numbers, shape (n_atoms,).
-    cell, pbc
-        Cell vectors as rows in Å, shape (3, 3), and periodicity, shape (3,).
-    steps, times_ps
-        Shape (n_frames,).
-    temperature_K, potential_energy_eV
-        Shape (n_frames,).
-    parameters, provenance
-        What defined the run, and what made the file.
-    failure
-        Why the run ended before its time, or None.
+    Atoms have numbers, a `region` and whether they are `fixed`, shape (n_atoms,); the cell's
+    vectors are rows in Å. Steps, times, temperatures and energies have the shape (n_frames,).
+    `parameters` defined the run, `provenance` made the file, and `failure` is why the run ended
+    before its time, or None.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -44,6 +32,8 @@ class Trajectory:
             ) from error
         particles = self._file[PARTICLES]
         self.numbers = particles["species"][:]
+        self.region = np.char.decode(particles[REGION][:], "utf-8")
+        self.fixed = particles[FIXED][:]
         self.cell = particles["box/edges/value"][0]
         boundary = particles["box"].attrs["boundary"]
         self.pbc = np.array([kind == "periodic" for kind in boundary])
@@ -54,13 +44,18 @@ class Trajectory:
         self.temperature_K = self._file[TEMPERATURE]["value"][:]
         attributes = self._file["parameters"].attrs
         self.parameters: dict[str, Any] = json.loads(attributes["json"])
-        self.provenance: dict[str, Any] | None = json.loads(attributes.get("provenance", "null"))
+        self.provenance: dict[str, Any] | None = json.loads(attributes["provenance"])
         self.failure: str | None = attributes.get("failure")
+
+    @property
+    def boundary(self) -> Boundary:
+        """How the system ends."""
+        return boundary_of(self.pbc)
 
     @property
     def timestep_fs(self) -> float:
         """Integration step."""
-        return self.parameters["timestep_fs"]
+        return float(self.parameters["timestep_fs"])
 
     @property
     def n_frames(self) -> int:
@@ -81,10 +76,5 @@ class Trajectory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -1,48 +1,58 @@
-"""Which hydrogens belong to which oxygen (paper, S1.0.4), vectorised over frames."""
+"""Which atoms make up each molecule (paper, S1.0.4), vectorised over frames."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from ase.data import atomic_numbers
 from scipy.spatial import cKDTree
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from falsemetal.arrays import BoolArray, FloatArray, IntArray
+from falsemetal.systems.molecule import Bond, Molecule
 
-HYDROGEN = 1
-OXYGEN = 8
-HYDROGENS_PER_WATER = 2
+FREE = -1
+"""Owner of an atom that belongs to no molecule."""
 
 
 @dataclass(frozen=True)
 class Molecules:
-    """Oxygens and what is bound to them, for each frame.
+    """Centres and what is bound to them, for each frame.
 
     Attributes
     ----------
-    oxygen_positions
-        Shape (n_frames, n_oxygen, 3), Å.
-    bond_sum
-        Sum of the vectors from O to its two nearest hydrogens, Å, shape (n_frames, n_oxygen, 3).
-        An oxygen with fewer hydrogens sums those it has.
-    n_hydrogens
-        All hydrogens bound to each oxygen, shape (n_frames, n_oxygen): 1 in OH, 3 in H3O.
+    centres
+        Positions of the central atoms, shape (n_frames, n_molecules, 3), Å.
+    displacements
+        By element of the satellites: sum of the vectors from the centre to the nearest that a
+        whole molecule has of it, shape (n_frames, n_molecules, 3), Å. A molecule with fewer sums
+        those it has.
+    counts
+        By element: all that are bound, shape (n_frames, n_molecules). Of hydrogen at oxygen: 1 in
+        OH, 3 in H3O.
+    intact
+        Whether a molecule has what its description says, shape (n_frames, n_molecules).
     """
 
-    oxygen_positions: FloatArray
-    bond_sum: FloatArray
-    n_hydrogens: IntArray
+    centres: FloatArray
+    displacements: Mapping[str, FloatArray]
+    counts: Mapping[str, IntArray]
+    intact: BoolArray
+
+    @property
+    def broken_fraction(self) -> FloatArray:
+        """Share of molecules that are not intact (of water O, OH, H3O; Fig. S3), (n_frames,)."""
+        return np.asarray((~self.intact).mean(axis=1))
 
 
 def find_molecules(
     positions: FloatArray,
     numbers: IntArray,
     cell: FloatArray,
-    pbc: NDArray[np.bool_],
+    pbc: BoolArray,
     *,
-    oh_cutoff_A: float,
+    molecule: Molecule,
 ) -> Molecules:
-    """Assign every hydrogen to its nearest oxygen, if one lies within the cutoff.
+    """Assign every satellite to the nearest atom that it may be bound to, within the cutoff.
 
     Distances are those of the nearest image in periodic directions, so that wrapping matters only
     along directions that are not periodic.
@@ -52,62 +62,63 @@ def find_molecules(
     positions
         Shape (n_frames, n_atoms, 3), Å.
     numbers
-        Atomic numbers, shape (n_atoms,); species other than H and O are ignored.
+        Atomic numbers, shape (n_atoms,); elements that the molecule lacks are ignored.
     cell
         Orthorhombic cell, vectors as rows, shape (3, 3), Å.
     pbc
         Periodicity along x, y and z.
-    oh_cutoff_A
-        Largest O-H distance within a molecule; 1.2 Å in the paper's public benchmark.
+    molecule
+        Description; by default a hydrogen belongs to an oxygen within 1.2 Å, as in the paper's
+        public benchmark.
 
     Raises
     ------
     ValueError
-        If the cell is not orthorhombic or there is no oxygen.
+        If the cell is not orthorhombic or there is no centre.
     """
     box = orthorhombic_box(cell, pbc)
-    positions = np.asarray(positions, dtype=float)
-    numbers = np.asarray(numbers)
-    oxygen, hydrogen = positions[:, numbers == OXYGEN], positions[:, numbers == HYDROGEN]
-    if oxygen.shape[1] == 0:
-        raise ValueError("no oxygen among the atoms; a water slab has at least one molecule")
-    distance, nearest = _nearest_oxygen(oxygen, hydrogen, box, oh_cutoff_A)
-
-    # oxygens are numbered through all frames, so that one bincount serves them all
-    n_frames, per_frame = oxygen.shape[:2]
-    n_oxygen = n_frames * per_frame
-    bound = (nearest < per_frame).ravel()
-    owner = (nearest + per_frame * np.arange(n_frames)[:, None]).ravel()[bound]
-    vectors = hydrogen.reshape(-1, 3)[bound] - oxygen.reshape(-1, 3)[owner]
-    periodic = box > 0
-    vectors[:, periodic] -= box[periodic] * np.round(vectors[:, periodic] / box[periodic])
-    kept = _nearest_siblings(owner, distance.ravel()[bound], n_oxygen)
-    bond_sum = [
-        np.bincount(owner[kept], vectors[kept, axis], minlength=n_oxygen) for axis in range(3)
-    ]
+    positions, numbers = np.asarray(positions, dtype=float), np.asarray(numbers)
+    centre = np.flatnonzero(is_centre(numbers, molecule))
+    if len(centre) == 0:
+        raise ValueError(f"no {' or '.join(molecule.centres)} among the atoms")
+    n_frames, n_molecules = len(positions), len(centre)
+    # molecules are numbered through all frames, so that one bincount serves them all
+    n_owners = n_frames * n_molecules
+    owner = np.full(positions.shape[:2], FREE)
+    owner[:, centre] = np.arange(n_owners).reshape(n_frames, n_molecules)
+    vectors = np.zeros_like(positions)
+    displacements = {e: np.zeros((n_owners, 3)) for e in molecule.satellites}
+    counts = {element: np.zeros(n_owners, dtype=np.int64) for element in molecule.satellites}
+    intact = np.ones(n_owners, dtype=bool)
+    for bond in molecule.bonds:
+        frame, atom, parent, distance = _bind(positions, numbers, owner, box, bond, molecule)
+        found = positions[frame, atom] - positions[frame, parent]
+        periodic = box > 0
+        found[:, periodic] -= box[periodic] * np.round(found[:, periodic] / box[periodic])
+        vectors[frame, atom] = found + vectors[frame, parent]
+        owner[frame, atom] = owners = owner[frame, parent]
+        kept = _nearest_siblings(owners, distance, n_owners, bond.count)
+        for axis in range(3):
+            weights = vectors[frame, atom, axis][kept]
+            displacements[bond.element][:, axis] += np.bincount(owners[kept], weights, n_owners)
+        count = np.bincount(owners, minlength=n_owners)
+        counts[bond.element] += count
+        intact &= count == bond.count
+    shape = (n_frames, n_molecules)
     return Molecules(
-        oxygen_positions=oxygen,
-        bond_sum=np.stack(bond_sum, axis=-1).reshape(oxygen.shape),
-        n_hydrogens=np.bincount(owner, minlength=n_oxygen).reshape(oxygen.shape[:2]),
+        centres=positions[:, centre],
+        displacements={e: total.reshape(*shape, 3) for e, total in displacements.items()},
+        counts={element: count.reshape(shape) for element, count in counts.items()},
+        intact=intact.reshape(shape),
     )
 
 
-def dissociated_fraction(n_hydrogens: IntArray) -> FloatArray:
-    """Share of oxygens in O, OH, H3O or beyond (paper, Fig. S3).
-
-    Parameters
-    ----------
-    n_hydrogens
-        Hydrogens bound to each oxygen, shape (n_frames, n_oxygen).
-
-    Returns
-    -------
-    ndarray of shape (n_frames,)
-    """
-    return (n_hydrogens != HYDROGENS_PER_WATER).mean(axis=1)
+def is_centre(numbers: IntArray, molecule: Molecule) -> BoolArray:
+    """Tell which atoms are centres of molecules, from their atomic numbers, shape (n_atoms,)."""
+    return np.isin(numbers, [atomic_numbers[symbol] for symbol in molecule.centres])
 
 
-def orthorhombic_box(cell: FloatArray, pbc: NDArray[np.bool_]) -> FloatArray:
+def orthorhombic_box(cell: FloatArray, pbc: BoolArray) -> FloatArray:
     """Edge lengths in Å, shape (3,), zero along directions that are not periodic.
 
     Raises
@@ -126,21 +137,8 @@ def orthorhombic_box(cell: FloatArray, pbc: NDArray[np.bool_]) -> FloatArray:
     return np.where(pbc, edges, 0.0)
 
 
-def _nearest_oxygen(
-    oxygen: FloatArray, hydrogen: FloatArray, box: FloatArray, cutoff: float
-) -> tuple[FloatArray, IntArray]:
-    """Distance and index within the frame, shape (n_frames, n_hydrogen); n_oxygen where none is."""
-    oxygen, hydrogen = _wrap(oxygen, box), _wrap(hydrogen, box)
-    distance = np.empty(hydrogen.shape[:2])
-    owner = np.empty(hydrogen.shape[:2], dtype=np.int64)
-    for frame, (sites, targets) in enumerate(zip(oxygen, hydrogen, strict=True)):
-        # a tree that is used once is not worth balancing
-        tree = cKDTree(sites, boxsize=box, balanced_tree=False, compact_nodes=False)
-        distance[frame], owner[frame] = tree.query(targets, distance_upper_bound=cutoff)
-    return distance, owner
-
-
-def _wrap(positions: FloatArray, box: FloatArray) -> FloatArray:
+def wrap(positions: FloatArray, box: FloatArray) -> FloatArray:
+    """Positions within a box of :func:`orthorhombic_box`, as k-d trees need them."""
     wrapped = positions.copy()
     for axis in np.flatnonzero(box):
         wrapped[..., axis] %= box[axis]
@@ -149,11 +147,40 @@ def _wrap(positions: FloatArray, box: FloatArray) -> FloatArray:
     return wrapped
 
 
-def _nearest_siblings(owner: IntArray, distance: FloatArray, n_oxygen: int) -> NDArray[np.bool_]:
-    """Tell which hydrogens are among the two nearest of those of their oxygen."""
-    crowded = np.flatnonzero(np.bincount(owner, minlength=n_oxygen)[owner] > HYDROGENS_PER_WATER)
+def _bind(
+    positions: FloatArray,
+    numbers: IntArray,
+    owner: IntArray,
+    box: FloatArray,
+    bond: Bond,
+    molecule: Molecule,
+) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Frame, atom, the atom that it is bound to and their distance, of all that are bound."""
+    to_centres = is_centre(numbers, molecule)
+    parents = np.flatnonzero(numbers == atomic_numbers[bond.to] if bond.to else to_centres)
+    candidates = np.flatnonzero(numbers == atomic_numbers[bond.element])
+    sites, targets = wrap(positions[:, parents], box), wrap(positions[:, candidates], box)
+    found = []
+    for frame, owners in enumerate(owner):
+        there, free = owners[parents] != FREE, owners[candidates] == FREE
+        # a tree that is used once is not worth balancing
+        tree = cKDTree(sites[frame, there], boxsize=box, balanced_tree=False, compact_nodes=False)
+        distance, nearest = tree.query(targets[frame, free], distance_upper_bound=bond.cutoff_A)
+        bound = np.isfinite(distance)
+        atoms = candidates[free][bound]
+        to = parents[there][nearest[bound]]
+        found.append((np.full(len(atoms), frame), atoms, to, distance[bound]))
+    frames, atoms, to, distances = (np.concatenate(part) for part in zip(*found, strict=True))
+    return frames, atoms, to, distances
+
+
+def _nearest_siblings(
+    owner: IntArray, distance: FloatArray, n_owners: int, count: int
+) -> BoolArray:
+    """Tell which atoms are among the nearest `count` of those of their molecule."""
+    crowded = np.flatnonzero(np.bincount(owner, minlength=n_owners)[owner] > count)
     order = crowded[np.lexsort((distance[crowded], owner[crowded]))]
     rank = np.arange(len(order)) - np.searchsorted(owner[order], owner[order], side="left")
     kept = np.ones(len(owner), dtype=bool)
-    kept[order] = rank < HYDROGENS_PER_WATER
+    kept[order] = rank < count
     return kept

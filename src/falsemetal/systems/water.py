@@ -11,13 +11,10 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from matscipy.neighbours import neighbour_list
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from falsemetal.units import WATER_MASS_U, water_number_density
-
-SLAB_DENSITY_G_PER_CM3 = 0.997
-"""Density at which the layers of a slab are stacked."""
+from falsemetal.arrays import FloatArray
+from falsemetal.units import WATER_DENSITY_G_PER_CM3, WATER_MASS_U, water_number_density
 
 MINIMUM_SPACING_A = 2.6
 """Closest lattice sites, below which no orientation keeps molecules apart."""
@@ -69,7 +66,7 @@ def water_slab(
         If the molecules do not fit into the cell.
     """
     rng = np.random.default_rng(seed)
-    volume_A3 = 1.0 / water_number_density(SLAB_DENSITY_G_PER_CM3)
+    volume_A3 = 1.0 / water_number_density(WATER_DENSITY_G_PER_CM3)
     per_side = max(1, round(cross_section_A / volume_A3 ** (1 / 3)))
     spacing_A = cross_section_A / per_side
     layer_A = max(volume_A3 / spacing_A**2, MINIMUM_LAYER_A)
@@ -160,7 +157,7 @@ def _periodic_box(
     return _fill(sites, ions, lengths, (True, True, True), rng)
 
 
-def _lattice_sites(n_sites: int, lengths_A: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lattice_sites(n_sites: int, lengths_A: FloatArray) -> FloatArray:
     """Fractional sites of the lattice (sc, bcc or fcc) that keeps them farthest apart."""
     candidates = []
     for basis in map(np.array, _BASES):
@@ -173,10 +170,10 @@ def _lattice_sites(n_sites: int, lengths_A: NDArray[np.float64]) -> NDArray[np.f
                 candidates.append((spacing_A, repeats, basis))
     _, repeats, basis = max(candidates, key=lambda candidate: candidate[0])
     corners = np.indices(repeats).reshape(3, -1).T
-    return (corners[:, None, :] + basis + 0.25).reshape(-1, 3) / repeats
+    return np.asarray((corners[:, None, :] + basis + 0.25).reshape(-1, 3) / repeats)
 
 
-def _nearest_sites(basis: NDArray[np.float64], edges_A: NDArray[np.float64]) -> float:
+def _nearest_sites(basis: FloatArray, edges_A: FloatArray) -> float:
     """Distance of neighbouring sites in Å for a unit cell of these edges."""
     images = np.indices((3, 3, 3)).reshape(3, -1).T - 1
     distances = np.linalg.norm((basis[:, None] + images) * edges_A, axis=-1)
@@ -184,9 +181,9 @@ def _nearest_sites(basis: NDArray[np.float64], edges_A: NDArray[np.float64]) -> 
 
 
 def _fill(
-    sites: NDArray[np.float64],
+    sites: FloatArray,
     ions: list[str],
-    cell: NDArray[np.float64],
+    cell: FloatArray,
     pbc: tuple[bool, bool, bool],
     rng: np.random.Generator,
 ) -> Atoms:

@@ -1,13 +1,8 @@
-"""Behler-Parrinello committees evaluated by CP2K (method NNP), for the paper's Fig. 3c and S10.
+"""Behler-Parrinello committees as CP2K evaluates them (method NNP; paper, Fig. 3c and S10)."""
 
-Energies here hold the atomic energies of `input.nn`, which CP2K leaves out.
-"""
-
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,8 +11,7 @@ from ase import Atoms
 from falsemetal.potentials.bpnnp.files import INPUT, SCALING, Committee, read_committee
 from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.potentials.store import ModelError
-from falsemetal.programs.cp2k import require_cp2k
-from falsemetal.programs.cp2k_frames import PROJECT, frame_files, read_frames
+from falsemetal.programs.cp2k_frames import PROJECT
 from falsemetal.programs.cp2k_input import format_input, format_numbers, structure_sections
 from falsemetal.units import ATOMIC_VELOCITY
 
@@ -33,17 +27,7 @@ SAME_SCALING = 1e-9
 
 @dataclass(frozen=True)
 class Cp2kCommittee:
-    """A committee that CP2K can evaluate.
-
-    Attributes
-    ----------
-    directory
-        Holds the members.
-    members
-        Their folders, relative to the directory.
-    contents
-        As read from its files.
-    """
+    """A committee that CP2K can evaluate: members' folders are relative to the directory."""
 
     directory: Path
     members: tuple[str, ...]
@@ -53,11 +37,8 @@ class Cp2kCommittee:
     def read(cls, directory: str | Path) -> "Cp2kCommittee":
         """Read a folder that holds members `nnp-*`, or is one member itself.
 
-        Raises
-        ------
-        ModelError
-            If a file is missing or not supported, or the members' symmetry functions or scaling
-            differ: CP2K takes both from the first.
+        ModelError if a file is missing or not supported, or the members' symmetry functions or
+        scaling differ: CP2K takes both from the first.
         """
         directory = Path(directory).resolve()
         contents = read_committee(directory)
@@ -75,19 +56,8 @@ class Cp2kCommittee:
                     )
         return cls(directory, tuple(str(f.relative_to(directory)) for f in folders), contents)
 
-    def checksums(self) -> dict[str, str]:
-        """SHA-256 of each file that energies depend on."""
-        weights = [f"weights.{element:03d}.data" for element in self.contents.settings.elements]
-        return {
-            f"{member}/{name}": hashlib.sha256(
-                (self.directory / member / name).read_bytes()
-            ).hexdigest()
-            for member in self.members
-            for name in (INPUT, SCALING, *weights)
-        }
-
     def atomic_energy_eV(self, atoms: Atoms) -> float:
-        """Sum of the atomic energies of a structure."""
+        """Sum of the atomic energies of a structure, which CP2K leaves out."""
         energies = self.contents.settings.atomic_energies_eV
         return sum(energies[number] for number in atoms.numbers.tolist())
 
@@ -105,43 +75,6 @@ class Cp2kCommittee:
                 "CP2K evaluates networks in periodic cells only; give a slab pbc TTT and vacuum "
                 f"wider than the cutoff of {self.contents.settings.r_cut_A:.2f} Å: the same forces"
             )
-
-
-def single_points(
-    frames: Sequence[Atoms], directory: str | Path, *, n_ranks: int = 1
-) -> list[tuple[float, np.ndarray]]:
-    """Evaluate structures by CP2K, one process each.
-
-    Parameters
-    ----------
-    frames
-        Periodic in all directions.
-    directory
-        Committee: folders `nnp-*` with `input.nn`, `scaling.data` and `weights.*.data`.
-    n_ranks
-        MPI ranks of CP2K.
-
-    Returns
-    -------
-    list of (float, ndarray)
-        Mean energy of the members in eV with the atomic energies, and forces, shape (n_atoms, 3),
-        eV/Å, for each frame.
-
-    Raises
-    ------
-    ModelError, UnsupportedStructureError, Cp2kError
-        For a committee or a structure that it cannot treat, or when CP2K fails.
-    """
-    cp2k, committee = require_cp2k(), Cp2kCommittee.read(directory)
-    results = []
-    for atoms in frames:
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            motion = {"MD": {"ENSEMBLE": "NVE", "STEPS": 0}, "PRINT": frame_files(1)}
-            cp2k.run(nnp_input(atoms, committee, motion, folder), folder, n_ranks=n_ranks)
-            [(_, frame)] = read_frames(folder, atoms, committee.atomic_energy_eV(atoms))
-        results.append((frame.get_potential_energy(), frame.get_forces(apply_constraint=False)))
-    return results
 
 
 def nnp_input(

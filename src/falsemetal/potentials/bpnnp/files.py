@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from falsemetal.arrays import FloatArray
 from falsemetal.potentials.bpnnp.settings import Settings, read_settings
 from falsemetal.potentials.store import ModelError
 from falsemetal.units import HARTREE
@@ -21,47 +22,29 @@ SCALING = "scaling.data"
 class Network:
     """What a member makes of the symmetry functions of one element.
 
-    Attributes
-    ----------
-    offset, factor, lower
-        An input of the network is `lower + factor · (G − offset)`; the first two have the shape
-        (n_functions,).
-    weights
-        Of each layer, shape (n_in, n_out).
-    biases
-        Of each layer, shape (n_out,). The last layer gives the energy in eV.
+    An input of the network is `lower + factor · (G − offset)`, of shape (n_functions,). Weights of
+    each layer have the shape (n_in, n_out), biases (n_out,); the last layer gives the energy in eV.
     """
 
-    offset: np.ndarray
-    factor: np.ndarray
+    offset: FloatArray
+    factor: FloatArray
     lower: float
-    weights: tuple[np.ndarray, ...]
-    biases: tuple[np.ndarray, ...]
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True)
 class Committee:
-    """Members that share elements and symmetry functions.
-
-    Attributes
-    ----------
-    settings
-        What they share.
-    members
-        For each member its networks by atomic number.
-    """
+    """Members that share settings: for each member its networks by atomic number."""
 
     settings: Settings
     members: tuple[dict[int, Network], ...]
 
 
 def read_committee(directory: str | Path) -> Committee:
-    """Read a folder that holds members `nnp-*`, or is one member itself.
+    """Read a folder that holds members `nnp-*` of n2p2 or RuNNer, or is one member itself.
 
-    Raises
-    ------
-    ModelError
-        If a file is missing, says what is not supported, or the members do not fit together.
+    ModelError if a file is missing, says what is not supported, or the members do not fit together.
     """
     folders = _member_folders(Path(directory))
     first = read_settings(folders[0] / INPUT)
@@ -71,13 +54,7 @@ def read_committee(directory: str | Path) -> Committee:
 
 
 def committee_files(directory: str | Path) -> dict[str, Path]:
-    """Files of a committee's members by their path in its folder.
-
-    Raises
-    ------
-    ModelError
-        As :func:`read_committee`.
-    """
+    """Files of a committee's members by path in its folder; errors as of :func:`read_committee`."""
     directory = Path(directory)
     elements = read_committee(directory).settings.elements
     names = [INPUT, SCALING, *(_weights_name(element) for element in elements)]
@@ -119,7 +96,7 @@ def _read_member(folder: Path, settings: Settings) -> dict[int, Network]:
     }
 
 
-def _read_scaling(path: Path, settings: Settings) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def _read_scaling(path: Path, settings: Settings) -> dict[int, tuple[FloatArray, FloatArray]]:
     """Offset and factor of each element's functions; elements are counted by atomic number."""
     table = _read_table(path)
     found = {}
@@ -145,7 +122,7 @@ def _read_scaling(path: Path, settings: Settings) -> dict[int, tuple[np.ndarray,
 
 def _read_weights(
     path: Path, settings: Settings, element: int
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
     widths = [len(settings.functions[element]), *settings.hidden_nodes, 1]
     shapes = list(itertools.pairwise(widths))
     weights = [np.full(shape, np.nan) for shape in shapes]
@@ -179,7 +156,7 @@ def _lines(path: Path) -> list[list[str]]:
     return [line for line in fields if line]
 
 
-def _read_table(path: Path) -> np.ndarray:
+def _read_table(path: Path) -> FloatArray:
     try:
         # RuNNer ends the file with the range of energies
         rows = [line[:5] for line in _lines(path) if len(line) > 2]

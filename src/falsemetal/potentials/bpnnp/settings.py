@@ -44,21 +44,11 @@ class SymmetryFunction:
 
     radial: Σ_j exp(−η (r_ij − shift)²) fc(r_ij);
 
-    angular: 2^(1−ζ) Σ_{j<k} (1 + λ cos θ_jik)^ζ exp(−η (r_ij² + r_ik² + r_jk²))
-    fc(r_ij) fc(r_ik) fc(r_jk).
+    angular: 2^(1−ζ) Σ_{j<k} (1 + λ cos θ_jik)^ζ exp(−η (r_ij² + r_ik² + r_jk²)) fc(r_ij) fc(r_ik)
+    fc(r_jk).
 
-    Attributes
-    ----------
-    neighbours
-        Atomic numbers: one for a radial function, two, ascending, for an angular one.
-    eta_per_A2
-        η.
-    shift_A
-        0 for an angular function.
-    sign
-        λ, 1 or −1; 0 for a radial function.
-    zeta
-        ζ; 0 for a radial function.
+    `neighbours` are atomic numbers, one for a radial function, two, ascending, for an angular one.
+    The sign is λ, 1 or −1; it and ζ are 0 for a radial function, the shift for an angular one.
     """
 
     neighbours: tuple[int, ...]
@@ -72,22 +62,10 @@ class SymmetryFunction:
 class Settings:
     """Contents of `input.nn` that energies depend on.
 
-    Attributes
-    ----------
-    elements
-        Atomic numbers in ascending order.
-    functions
-        By atomic number of the central atom, in the order of scaling and weights.
-    r_cut_A
-        Cutoff of all functions.
-    atomic_energies_eV
-        By atomic number; zero where the file has none.
-    hidden_nodes
-        Nodes of each hidden layer.
-    center
-        Whether the mean of a function is subtracted rather than its minimum.
-    scale_min, scale_max
-        Range that a function is scaled to.
+    Elements are atomic numbers in ascending order; functions, all of one cutoff, are by that of the
+    central atom, in the order of scaling and weights, and atomic energies are zero where the file
+    has none. With `center` the mean of a function is subtracted rather than its minimum; the scales
+    are the range that a function is scaled to.
     """
 
     elements: tuple[int, ...]
@@ -101,13 +79,7 @@ class Settings:
 
 
 def read_settings(path: Path) -> Settings:
-    """Read `input.nn`.
-
-    Raises
-    ------
-    ModelError
-        If something is missing or not supported; names the file and the line.
-    """
+    """Read `input.nn`; ModelError names file and line of what is missing or not supported."""
     return _Reader(path).settings()
 
 
@@ -222,10 +194,7 @@ def _parse(values: list[str]) -> tuple[int, float, SymmetryFunction]:
         raise ValueError("an angular function of another kind")
     first, second = sorted(atomic_numbers[symbol] for symbol in pair)
     function = SymmetryFunction(
-        (first, second),
-        float(eta) / BOHR**2,
-        sign=round(float(sign)),
-        zeta=int(float(zeta)),
+        (first, second), float(eta) / BOHR**2, sign=round(float(sign)), zeta=int(float(zeta))
     )
     return centre, float(cutoff), function
 

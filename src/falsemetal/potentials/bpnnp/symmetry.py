@@ -1,5 +1,7 @@
 """Symmetry functions of the atoms of a graph, one formula after the other."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -8,22 +10,14 @@ from falsemetal.potentials.graph import Graph
 
 
 class Environment:
-    """Pairs and triplets of the atoms of a graph; lengths in the precision asked for.
+    """Pairs and triplets of the atoms of a graph with all edges up to the cutoff.
 
-    Parameters
-    ----------
-    graph
-        With all edges up to the cutoff.
-    elements
-        Atomic numbers that `graph.species` counts.
-    r_cut_A
-        Cutoff.
-    dtype
-        Of the functions' values.
+    `elements` are the atomic numbers that `graph.species` counts; lengths are of the dtype, that of
+    the functions' values.
     """
 
     def __init__(
-        self, graph: Graph, elements: tuple[int, ...], r_cut_A: float, dtype: torch.dtype
+        self, graph: Graph, elements: Sequence[int], r_cut_A: float, dtype: torch.dtype
     ) -> None:
         centre, neighbour = graph.edge_index
         number = torch.tensor(elements, device=centre.device)

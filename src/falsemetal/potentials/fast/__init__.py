@@ -4,5 +4,3 @@ A model's learned functions are read from its modules once: radial networks beco
 products become polynomials of the species present. Neighbours stand in padded rows, so that no
 array changes its shape during a run and sums over neighbours are matrix products.
 """
-
-import falsemetal.potentials  # noqa: F401  (imports mace before e3nn)

@@ -1,8 +1,8 @@
 """Edges within the cutoff, sorted by the species of either end."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,16 +18,10 @@ NOWHERE, FAR_A = -1, 1e3
 
 
 class Neighbourhood(NamedTuple):
-    """What is needed of neighbours; lengths in Å.
+    """What is needed of neighbours: vector from the centre in Å, its square and inverse length.
 
-    Attributes
-    ----------
-    x, y, z
-        Vector between centre and neighbour.
-    square, inverse
-        Its square, at most that of the cutoff, and inverse length.
-    damping, slope
-        Cutoff function and its derivative by the square; zero beyond the cutoff.
+    The square is at most that of the cutoff; the cutoff function (`damping`) and its derivative by
+    the square (`slope`) are zero beyond the cutoff.
     """
 
     x: Tensor
@@ -42,18 +36,10 @@ class Neighbourhood(NamedTuple):
 class Block(NamedTuple):
     """Edges between centres of one species and neighbours of one species.
 
-    Attributes
-    ----------
-    vectors
-        Between centre and neighbour, shape (3, edges), Å; the last one is far beyond the cutoff.
-    fields
-        Fields of :class:`Neighbourhood`, shape (7, edges), not to be differentiated.
-    around
-        The same by centre, shape (7, n, slots).
-    centres
-        Which centre each edge belongs to, shape (edges,).
-    table
-        The edges of each centre, shape (n, slots); empty slots name the last edge.
+    Of the vectors between centre and neighbour, shape (3, edges), Å, the last one is far beyond the
+    cutoff. Fields of :class:`Neighbourhood`, not to be differentiated, are by edge, shape (7,
+    edges), and around centres, shape (7, n, slots). `centres` tells which each edge belongs to,
+    `table`, shape (n, slots), the edges of each; empty slots name the last edge.
     """
 
     vectors: Tensor
@@ -66,17 +52,13 @@ class Block(NamedTuple):
 class EdgeBlocks:
     """Sorts the edges of a system, whose atoms are sorted by species.
 
-    Parameters
-    ----------
-    r_cut_A
-        Cutoff.
-    dtype
-        Of vectors, once their differences are taken.
+    Vectors are of the dtype once their differences are taken.
     """
 
     def __init__(self, r_cut_A: float, dtype: torch.dtype) -> None:
         self.r_cut_A, self.dtype = r_cut_A, dtype
-        self.fields, self.fields_around = neighbourhood, _neighbourhood_of
+        self.fields: Callable[..., Tensor] = neighbourhood
+        self.fields_around: Callable[..., Tensor] = _neighbourhood_of
 
     def compile_parts(self) -> None:
         """Compile what the time is spent in."""
@@ -86,20 +68,10 @@ class EdgeBlocks:
     def __call__(
         self, positions: Tensor, rows: Neighbours, counts: Sequence[int]
     ) -> list[list[Block]]:
-        """Blocks for each species of centres and, within, of neighbours.
-
-        Parameters
-        ----------
-        positions
-            Shape (n, 3), Å.
-        rows
-            Up to the cutoff, or more.
-        counts
-            Atoms of each species.
-        """
+        """Blocks for each species of centres and, within, of neighbours; rows reach the cutoff."""
         vectors = edge_vectors(positions, rows).to(self.dtype)
         places, ownership = self._sort(vectors.detach(), rows, counts)
-        edges = _TakeEdges.apply(vectors, torch.cat(places))
+        edges = _take_edges(vectors, torch.cat(places))
         blocks = []
         for own, (centres, table) in zip(
             edges.split([len(centres) for centres, _ in ownership], 1), ownership, strict=True
@@ -165,15 +137,18 @@ class _TakeEdges(torch.autograd.Function):
         return torch.where(places == NOWHERE, FAR_A, found.T)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         vectors, places = inputs
         ctx.shape = vectors.shape
         ctx.save_for_backward(places)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (places,) = ctx.saved_tensors
         n, slots, _ = ctx.shape
         # the place NOWHERE is the last, which is cut off
         spread = gradient.new_zeros(n * slots + 1, 3).index_put((places,), gradient.T)
         return spread[:-1].view(ctx.shape), None
+
+
+_take_edges: Callable[..., Tensor] = _TakeEdges.apply

@@ -14,28 +14,23 @@ from falsemetal.potentials.bpnnp.committee import BPNNP, ElementNetworks
 from falsemetal.potentials.fast.blocks import EdgeBlocks
 from falsemetal.potentials.fast.neighbours import Neighbours
 from falsemetal.potentials.fast.symmetry import CentreFunctions
+from falsemetal.potentials.model import module_list
 
 
 class CommitteeEvaluator(torch.nn.Module):
-    """A committee, for some species, by which the atoms are sorted.
+    """A committee, for some species, ascending, by which the atoms are sorted."""
 
-    Parameters
-    ----------
-    model
-        Plain model.
-    species
-        Index into the model's elements of each species present, ascending.
-    """
+    atomic_energies_eV: Tensor
 
     def __init__(self, model: BPNNP, species: Sequence[int]) -> None:
         super().__init__()
         present = [model.elements[index] for index in species]
         self.blocks = EdgeBlocks(model.r_cut_A, model.dtype)
-        self.functions = torch.nn.ModuleList(
+        self.functions = module_list(
             CentreFunctions(model.settings.functions[element], present, model.r_cut_A)
             for element in present
         )
-        self.networks = torch.nn.ModuleList(FoldedNetworks(model.networks[i]) for i in species)
+        self.networks = module_list(FoldedNetworks(model.networks[i]) for i in species)
         self.register_buffer("atomic_energies_eV", model.atomic_energies_eV[list(species)])
         self.compiled = False
 
@@ -68,13 +63,7 @@ class CommitteeEvaluator(torch.nn.Module):
 
 
 class FoldedNetworks(torch.nn.Module):
-    """Networks of all members for one element; the first layer takes the scaling in.
-
-    Parameters
-    ----------
-    networks
-        Plain form.
-    """
+    """Networks of all members for one element; the first layer takes the scaling in."""
 
     def __init__(self, networks: ElementNetworks) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ def compile_for_any_shape(function: Callable[..., Tensor]) -> Callable[..., Tens
     On a CPU it may multiply and add in one instruction, which rounds once instead of twice. To be
     called within :func:`with_compiler_settings`.
     """
+    options: dict[str, str | int | bool | Callable[..., Any]]
     options = {"cpp.enable_floating_point_contract_flag": "fast"}
     return torch.compile(function, dynamic=True, fullgraph=True, options=options)
 
@@ -44,7 +46,7 @@ def with_compiler_settings(function: Callable[..., Any]) -> Callable[..., Any]:
                 trace_autograd_ops=True, recompile_limit=64, specialize_float=True
             ),
             # sizes that happen to be equal are no less free
-            torch.fx.experimental._config.patch(use_duck_shape=False),
+            torch.fx.experimental._config.patch(use_duck_shape=False),  # type: ignore[attr-defined]
             # the graph, whose hash names it on disk, holds what our own functions do
             torch._functorch.config.patch(autograd_cache_allow_custom_autograd_functions=True),
         ):
@@ -65,8 +67,7 @@ def compiler_found(device_type: str) -> bool:
 
             get_cpp_compiler()
         else:
-            import triton  # noqa: F401
-
+            import_module("triton")
             if not any(map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))):
                 raise FileNotFoundError("no C compiler for Triton")
     except Exception as error:

@@ -7,27 +7,24 @@ is a matrix product over the last axis.
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import cast
 
 import torch
-from e3nn import o3
 from torch import Tensor
 
+from falsemetal.potentials.libraries import o3
+
 LARGEST_DENOMINATOR = 100_000
-"""Of the squared coefficients of spherical harmonics up to l = 5 and beyond."""
+"""Bound for the squared coefficients of spherical harmonics up to l = 5 and beyond."""
 
 Features = dict[str, Tensor]
 """Arrays of shape (…, 2l + 1, channels) by irrep, as "1o"."""
 
 
 class Linear(torch.nn.Module):
-    """A linear equivariant map: one matrix for each irrep.
+    """A linear equivariant map: one matrix for each irrep; those that stand several times are one.
 
-    Parameters
-    ----------
-    function
-        The map on e3nn's flat layout, (m, dimension in) to (m, dimension out).
-    irreps_in, irreps_out
-        Its irreps. Those that stand more than once are joined in order.
+    The function maps e3nn's flat layout, (m, dimension in) to (m, dimension out).
     """
 
     def __init__(
@@ -44,7 +41,8 @@ class Linear(torch.nn.Module):
 
     def matrix(self, ir: str) -> Tensor:
         """Matrix of an irrep, shape (channels in, channels out)."""
-        return getattr(self, f"matrix_{self.irreps.index(ir)}")
+        matrix: Tensor = getattr(self, f"matrix_{self.irreps.index(ir)}")
+        return matrix
 
     def forward(self, features: Features) -> Features:
         """Apply the map."""
@@ -62,10 +60,7 @@ def _places(irreps: o3.Irreps) -> dict[str, Tensor]:
 def couplings(product: o3.TensorProduct) -> list[Tensor]:
     """Coefficients of every path of a channel-wise product, shape (2l₁+1, 2l₂+1, 2l₃+1) each.
 
-    Raises
-    ------
-    NotImplementedError
-        If the product is not channel-wise with one weight per channel, or if paths share an output.
+    NotImplementedError if it is not, with one weight per channel, or if paths share an output.
     """
     outputs = [instruction.i_out for instruction in product.instructions]
     modes = {i.connection_mode for i in product.instructions if i.has_weight}
@@ -92,13 +87,7 @@ def couplings(product: o3.TensorProduct) -> list[Tensor]:
 
 
 class SphericalHarmonics(torch.nn.Module):
-    """Real spherical harmonics of e3nn as polynomials of a unit vector.
-
-    Parameters
-    ----------
-    harmonics
-        e3nn's module, which decides irreps and normalisation.
-    """
+    """Real spherical harmonics, normalised as e3nn's, as polynomials of a unit vector."""
 
     def __init__(self, harmonics: o3.SphericalHarmonics) -> None:
         super().__init__()
@@ -138,6 +127,8 @@ def _exact(coefficient: float) -> float:
     return math.copysign(math.sqrt(square), coefficient)
 
 
-def _polynomial(terms: Sequence[tuple[float, tuple[int, ...]]], powers: list) -> Tensor:
+def _polynomial(
+    terms: Sequence[tuple[float, tuple[int, ...]]], powers: list[list[Tensor]]
+) -> Tensor:
     x, y, z = powers
-    return sum(c * x[a] * y[b] * z[d] for c, (a, b, d) in terms)
+    return cast(Tensor, sum(c * x[a] * y[b] * z[d] for c, (a, b, d) in terms))

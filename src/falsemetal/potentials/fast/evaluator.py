@@ -2,45 +2,38 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
-from e3nn import o3
 from torch import Tensor
 
 from falsemetal.electrostatics.coulomb import coulomb_energy
+from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 from falsemetal.potentials.fast.charges import Transfer
 from falsemetal.potentials.fast.equivariant import Features, Linear, SphericalHarmonics
-from falsemetal.potentials.fast.layers import SCALAR, Layer, Readout
+from falsemetal.potentials.fast.layers import SCALAR, Convolution, Layer, Readout
 from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors
 from falsemetal.potentials.fast.radial import Knots, fit_splines
 from falsemetal.potentials.fast.rows import ChunkedRows, Edges, Rows, chunk_size
+from falsemetal.potentials.libraries import MACEBlock, o3
 from falsemetal.potentials.mace.model import ShortRangedMACE
+from falsemetal.potentials.mace.pretrained import PretrainedMACE
 from falsemetal.potentials.mace.split_charge import SplitChargeMACE
+from falsemetal.potentials.model import module_list
 
 
 class Evaluator(torch.nn.Module):
-    """A model in the fast form, for some species, by which the atoms are sorted.
+    """A model in the fast form, for some species, ascending, by which the atoms are sorted.
 
-    Parameters
-    ----------
-    model
-        Plain model.
-    species
-        Index into the model's elements of each species present, ascending.
-
-    Attributes
-    ----------
-    compiled_chunks
-        Where compiled work on chunks of rows is kept; None to run it as it is.
-
-    Raises
-    ------
-    NotImplementedError
-        If a block of the model has no fast form.
+    A block of the model that has no fast form raises NotImplementedError. Compiled work on chunks
+    of rows is kept in `compiled_chunks`; None to run it as it is.
     """
 
-    def __init__(self, model: ShortRangedMACE, species: Sequence[int]) -> None:
+    embedding: Tensor
+    atomic_energies_eV: Tensor
+    formal_charges_e: Tensor
+
+    def __init__(self, model: ShortRangedMACE | PretrainedMACE, species: Sequence[int]) -> None:
         super().__init__()
         mace = model.mace
         _check_supported(mace)
@@ -52,38 +45,34 @@ class Evaluator(torch.nn.Module):
         embedding = mace.node_embedding(torch.eye(n_elements, dtype=dtype)[list(species)])
         self.register_buffer("embedding", embedding[:, None])
         self.knots, radial = _radial_splines(model, dtype)
-        self.layers = torch.nn.ModuleList(
+        self.layers = module_list(
             Layer(
-                interaction,
-                product,
-                species=species,
-                n_elements=n_elements,
-                radial=radial[index],
+                interaction, product, species=species, n_elements=n_elements, radial=radial[index]
             )
             for index, (interaction, product) in enumerate(
                 zip(mace.interactions, mace.products, strict=True)
             )
         )
         irreps = [o3.Irreps(product.linear.irreps_out) for product in mace.products]
-        self.readouts = torch.nn.ModuleList(
+        self.readouts = module_list(
             Readout(readout, of_layer)
             for readout, of_layer in zip(mace.readouts, irreps, strict=True)
         )
         self.scale = float(mace.scale_shift.scale)
         self.shift = float(mace.scale_shift.shift)
         self.register_buffer("atomic_energies_eV", model.atomic_energies_eV[list(species)])
-        self.electrostatics = None
+        self.electrostatics: MultipoleElectrostatics | None = None
         if isinstance(model, SplitChargeMACE):
             self.electrostatics = model.electrostatics
             self.register_buffer("formal_charges_e", model.formal_charges_e[list(species)])
-            self.transfers = torch.nn.ModuleList(
+            self.transfers = module_list(
                 Transfer(layer, columns)
                 for layer, columns in zip(
                     model.transfer_layers, radial[len(self.layers) :], strict=True
                 )
             )
             dipole = o3.Irreps("1x1o")
-            self.dipoles = torch.nn.ModuleList(
+            self.dipoles = module_list(
                 Linear(layer, of_layer, dipole)
                 for layer, of_layer in zip(model.dipole_layers, irreps, strict=False)
             )
@@ -99,28 +88,21 @@ class Evaluator(torch.nn.Module):
     ) -> Tensor:
         """Energy in eV, float64, once differentiable.
 
-        Parameters
-        ----------
-        positions
-            Shape (n, 3), Å, float64, unwrapped, sorted by species.
-        neighbours
-            Up to the model's cutoff, or more.
-        cell
-            Shape (3, 3), Å; row i is the i-th lattice vector.
-        counts
-            Atoms of each species.
-        slab
-            Periodic in x and y only; a tensor, so that what is compiled serves bulk too.
+        Positions, shape (n, 3), Å, float64, are unwrapped and sorted by species, of each of which
+        there are so many; neighbours reach up to the model's cutoff, or farther; row i of the cell
+        is the i-th lattice vector in Å. A slab is periodic in x and y only; told by a tensor, what
+        is compiled serves bulk too.
         """
         rows = self._rows(positions, neighbours)
         kinds = zip(self.embedding, counts, strict=True)
         features: Features = {SCALAR: torch.cat([h.expand(n, 1, -1) for h, n in kinds])}
-        atomic, states = 0.0, []
+        atomic: Tensor | float = 0.0
+        states = []
         for layer, readout in zip(self.layers, self.readouts, strict=True):
             features = layer(features, rows, counts)
             states.append(features)
             atomic = atomic + readout(features)
-        energy = (self.scale * atomic + self.shift).double().sum()
+        energy = cast(Tensor, self.scale * atomic + self.shift).double().sum()
         for count, energy_eV in zip(counts, self.atomic_energies_eV, strict=True):
             energy = energy + count * energy_eV
         if self.electrostatics is None:
@@ -132,17 +114,15 @@ class Evaluator(torch.nn.Module):
         )
         dipoles = None
         if self.dipoles:
-            dipoles = sum(
-                layer(state)["1o"][..., 0]
-                for layer, state in zip(self.dipoles, states, strict=True)
-            )
+            parts = (layer(h)["1o"][..., 0] for layer, h in zip(self.dipoles, states, strict=True))
+            dipoles = cast(Tensor, sum(parts))
         return energy + coulomb_energy(
             self.electrostatics, charges, dipoles, positions, cell, slab=slab
         )
 
     def chunk_size(self, n_atoms: int, slots: int) -> int | None:
         """Rows worked on at once, or None for all rows."""
-        works = [layer.convolution for layer in self.layers]
+        works: list[Convolution | Transfer] = [layer.convolution for layer in self.layers]
         works += list(self.transfers) if self.electrostatics is not None else []
         width = sum(work.width for work in works)
         return chunk_size(n_atoms, slots, width, self.dtype.itemsize)
@@ -169,7 +149,7 @@ class Evaluator(torch.nn.Module):
         return Edges(neighbours, self.harmonics(units), self.knots.places(lengths))
 
 
-def _check_supported(mace: torch.nn.Module) -> None:
+def _check_supported(mace: MACEBlock) -> None:
     """Refuse what the fast form does not know; blocks are checked where they are read."""
     extras = {
         "several heads": len(getattr(mace, "heads", [None])) > 1,
@@ -184,7 +164,9 @@ def _check_supported(mace: torch.nn.Module) -> None:
         raise NotImplementedError(f"{', '.join(found)}: no fast form")
 
 
-def _radial_splines(model: ShortRangedMACE, dtype: torch.dtype) -> tuple[Knots, list[Tensor]]:
+def _radial_splines(
+    model: ShortRangedMACE | PretrainedMACE, dtype: torch.dtype
+) -> tuple[Knots, list[Tensor]]:
     """Splines of all radial networks: of the convolutions, then of the charge transfers."""
     double = copy.deepcopy(model).double()
     mace = double.mace

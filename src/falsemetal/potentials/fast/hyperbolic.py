@@ -5,17 +5,19 @@ import torch
 from numpy.polynomial import Chebyshev, Polynomial
 from torch import Tensor
 
+from falsemetal.arrays import FloatArray
+
 DEGREE = 7
 
 
 def _fit() -> list[float]:
     """Coefficients of tanh(x)/x in powers of x² up to x = 1, good to 3e-8, lowest first."""
 
-    def ratio(square: np.ndarray) -> np.ndarray:
-        return np.tanh(np.sqrt(square)) / np.sqrt(square)
+    def ratio(square: FloatArray) -> FloatArray:
+        return np.asarray(np.tanh(np.sqrt(square)) / np.sqrt(square))
 
     fit = Chebyshev.interpolate(ratio, DEGREE, [0.0, 1.0])
-    return fit.convert(kind=Polynomial).coef.tolist()
+    return list(fit.convert(kind=Polynomial).coef.tolist())
 
 
 _COEFFICIENTS = _fit()
@@ -30,7 +32,8 @@ def tanh(x: Tensor) -> Tensor:
     if x.dtype != torch.float32:
         return torch.tanh(x)
     square = x * x
-    *lower, value = _COEFFICIENTS
+    *lower, highest = _COEFFICIENTS
+    value: Tensor | float = highest
     for coefficient in reversed(lower):
         value = value * square + coefficient
     return x * value

@@ -2,17 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-from e3nn import o3
-from mace.modules.blocks import (
-    EquivariantProductBasisBlock,
-    InteractionBlock,
-    LinearReadoutBlock,
-    NonLinearReadoutBlock,
-    RealAgnosticInteractionBlock,
-    RealAgnosticResidualInteractionBlock,
-)
 from torch import Tensor
 
 from falsemetal.potentials.fast.equivariant import Features, Linear, couplings
@@ -20,6 +12,8 @@ from falsemetal.potentials.fast.neighbours import gather_senders
 from falsemetal.potentials.fast.products import FoldedProduct
 from falsemetal.potentials.fast.radial import evaluate
 from falsemetal.potentials.fast.rows import Edges, Rows
+from falsemetal.potentials.libraries import MACEBlock, blocks, o3
+from falsemetal.potentials.model import module_list
 
 SCALAR = "0e"
 
@@ -36,20 +30,11 @@ class Path:
 class Convolution(torch.nn.Module):
     """Messages Σ_j R(r_ij) h_j ⊗ Y(r_ij), summed over the slots of each row by matrix products.
 
-    Parameters
-    ----------
-    interaction
-        MACE's block.
-    radial
-        Coefficients of the splines that give the weights of its tensor product.
-
-    Attributes
-    ----------
-    width
-        Numbers that an edge takes in memory.
+    `radial` are coefficients of the splines that give the weights of the tensor product of MACE's
+    `InteractionBlock`; `width` is how many numbers an edge takes in memory.
     """
 
-    def __init__(self, interaction: InteractionBlock, radial: Tensor) -> None:
+    def __init__(self, interaction: MACEBlock, radial: Tensor) -> None:
         super().__init__()
         product = interaction.conv_tp
         self.paths: list[Path] = []
@@ -89,28 +74,21 @@ class Convolution(torch.nn.Module):
             angular = torch.einsum("nbs,abc->ncsa", harmonic, coupling).flatten(2)
             values = (radial[:, :, None] * sender).flatten(1, 2)
             messages.setdefault(path.message, []).append(torch.bmm(angular, values))
-        return self.linear({ir: torch.cat(parts, dim=-1) for ir, parts in messages.items()})
+        joined = {ir: torch.cat(parts, dim=-1) for ir, parts in messages.items()}
+        return cast(Features, self.linear(joined))
 
 
 class Layer(torch.nn.Module):
-    """Interaction and product basis, for atoms that are sorted by species.
+    """Interaction and product basis of MACE, for atoms that are sorted by species.
 
-    Parameters
-    ----------
-    interaction, product
-        MACE's blocks.
-    species
-        Index into the model's elements of each species present, in the atoms' order.
-    n_elements
-        Elements of the model.
-    radial
-        Coefficients of the splines of this layer's radial functions.
+    Species, in the atoms' order, count the model's elements; `radial` are coefficients of the
+    splines of this layer's radial functions.
     """
 
     def __init__(
         self,
-        interaction: InteractionBlock,
-        product: EquivariantProductBasisBlock,
+        interaction: MACEBlock,
+        product: MACEBlock,
         *,
         species: Sequence[int],
         n_elements: int,
@@ -118,9 +96,9 @@ class Layer(torch.nn.Module):
     ) -> None:
         super().__init__()
         kind = type(interaction)
-        if kind not in (RealAgnosticInteractionBlock, RealAgnosticResidualInteractionBlock):
+        self.residual = kind is blocks.RealAgnosticResidualInteractionBlock
+        if not self.residual and kind is not blocks.RealAgnosticInteractionBlock:
             raise NotImplementedError(f"{kind.__name__} has no fast form")
-        self.residual = kind is RealAgnosticResidualInteractionBlock
         nodes = o3.Irreps(interaction.node_feats_irreps)
         up = o3.Irreps(interaction.linear_up.irreps_out)
         self.linear_up = Linear(interaction.linear_up, nodes, up)
@@ -129,7 +107,7 @@ class Layer(torch.nn.Module):
         attributes = torch.eye(n_elements)[list(species)]
         skip_in = nodes if self.residual else target
         skip_out = o3.Irreps(interaction.hidden_irreps) if self.residual else target
-        self.skip = torch.nn.ModuleList(
+        self.skip = module_list(
             Linear(_with(interaction.skip_tp, attribute), skip_in, skip_out)
             for attribute in attributes
         )
@@ -149,7 +127,7 @@ class Layer(torch.nn.Module):
         # (channels, n, outputs) → (n, outputs, channels)
         products = torch.cat([part.permute(1, 2, 0) for part in self.product(parts)])
         dims = self.product.dims
-        after = self.product_linear(
+        after: Features = self.product_linear(
             dict(zip(self.product.irreps_out, products.split(dims, dim=1), strict=True))
         )
         if self.use_skip:
@@ -165,30 +143,30 @@ class Layer(torch.nn.Module):
         return {ir: torch.cat([part[ir] for part in parts]) for ir in parts[0]}
 
 
-def _with(product: torch.nn.Module, attribute: Tensor) -> Callable[[Tensor], Tensor]:
+def _with(product: MACEBlock, attribute: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda x: product(x, attribute.expand(len(x), -1))
 
 
 class Readout(torch.nn.Module):
     """Atomic energy of a layer's features, shape (n,)."""
 
-    def __init__(self, block: torch.nn.Module, irreps: o3.Irreps) -> None:
+    def __init__(self, block: MACEBlock, irreps: o3.Irreps) -> None:
         super().__init__()
         self.activation: Callable[[Tensor], Tensor] | None = None
-        match block:
-            case NonLinearReadoutBlock():
-                hidden = o3.Irreps(block.hidden_irreps)
-                self.first = Linear(block.linear_1, irreps, hidden)
-                self.second = Linear(block.linear_2, hidden, o3.Irreps(block.linear_2.irreps_out))
-                self.activation = block.non_linearity.acts[0]
-            case LinearReadoutBlock():
-                self.first = Linear(block.linear, irreps, o3.Irreps(block.linear.irreps_out))
-            case _:
-                raise NotImplementedError(f"{type(block).__name__} has no fast form")
+        kind = type(block)
+        if issubclass(kind, blocks.NonLinearReadoutBlock):
+            hidden = o3.Irreps(block.hidden_irreps)
+            self.first = Linear(block.linear_1, irreps, hidden)
+            self.second = Linear(block.linear_2, hidden, o3.Irreps(block.linear_2.irreps_out))
+            self.activation = block.non_linearity.acts[0]
+        elif issubclass(kind, blocks.LinearReadoutBlock):
+            self.first = Linear(block.linear, irreps, o3.Irreps(block.linear.irreps_out))
+        else:
+            raise NotImplementedError(f"{kind.__name__} has no fast form")
 
     def forward(self, features: Features) -> Tensor:
         """Atomic energies before scale and shift, shape (n,)."""
-        energy = self.first({SCALAR: features[SCALAR]})
+        energy: Features = self.first({SCALAR: features[SCALAR]})
         if self.activation is not None:
             energy = self.second({SCALAR: self.activation(energy[SCALAR])})
         return energy[SCALAR][:, 0, 0]

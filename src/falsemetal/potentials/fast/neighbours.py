@@ -1,12 +1,16 @@
 """Neighbours in padded rows: every atom has the same number of slots, some of them empty."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
+
+from falsemetal.arrays import BoolArray, FloatArray, IntArray
 
 SLOTS_STEP = 8
 WIDE = 8
@@ -18,17 +22,11 @@ class Neighbours:
     """Edges of one structure by receiver.
 
     An empty slot points from an atom to itself, shifted beyond the cutoff, so that it contributes
-    exactly nothing.
+    exactly nothing. Senders, shape (n, slots), are the atoms at the other ends; `r_receiver −
+    r_sender + shift` is an edge's vector, shifts being of shape (n, slots, 3), Å, float64.
 
-    Attributes
-    ----------
-    senders
-        Shape (n, slots): the atom at the other end of each edge.
-    shifts
-        Shape (n, slots, 3), Å, float64: `r_receiver − r_sender + shift` is the edge's vector.
-    outgoing
-        Shape (n, slots): of all edges that leave an atom, their places in the flattened rows.
-        Lists are symmetric, so every edge stands once in `outgoing`. None for some rows alone.
+    `outgoing`, shape (n, slots), holds of all edges that leave an atom the places in the flattened
+    rows. Lists are symmetric, so every edge stands once in it. None for some rows alone.
     """
 
     senders: Tensor
@@ -49,12 +47,12 @@ class _Gather(torch.autograd.Function):
         return _rows_of(values, senders)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         _, _, outgoing = inputs
         ctx.save_for_backward(outgoing)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (outgoing,) = ctx.saved_tensors
         rows = gradient.flatten(0, 1)
         if rows[0].numel() < WIDE:
@@ -63,11 +61,14 @@ class _Gather(torch.autograd.Function):
         return summed.view(-1, *rows.shape[1:]), None, None
 
 
+_gather: Callable[..., Tensor] = _Gather.apply
+
+
 def gather_senders(values: Tensor, neighbours: Neighbours) -> Tensor:
     """Values of each edge's sender, shape (rows, slots, …), of values by atom, shape (n, …)."""
     senders = neighbours.senders
     if neighbours.outgoing is not None:
-        return _Gather.apply(values, senders, neighbours.outgoing)
+        return _gather(values, senders, neighbours.outgoing)
     return _rows_of(values, senders)
 
 
@@ -81,39 +82,27 @@ def edge_vectors(
 ) -> Tensor:
     """Vectors from sender to receiver, shape (rows, slots, 3), Å.
 
-    Parameters
-    ----------
-    positions
-        Of all atoms, shape (n, 3), Å.
-    neighbours
-        Rows.
-    receivers
-        Positions of the rows' atoms, shape (rows, 3), if those are not all.
+    Positions, shape (n, 3), are of all atoms; `receivers` of the rows' atoms, if those are not all.
     """
     own = positions if receivers is None else receivers
     return own[:, None] - gather_senders(positions, neighbours) + neighbours.shifts
 
 
-def slots_needed(counts: np.ndarray) -> int:
+def slots_needed(counts: IntArray) -> int:
     """Return slots for the fullest atom, in whole steps."""
-    return SLOTS_STEP * math.ceil(counts.max(initial=1) / SLOTS_STEP)
+    return SLOTS_STEP * math.ceil(int(counts.max(initial=1)) / SLOTS_STEP)
 
 
 def find_neighbours(
-    positions: np.ndarray,
-    cell: np.ndarray,
-    pbc: np.ndarray,
+    positions: FloatArray,
+    cell: FloatArray,
+    pbc: BoolArray,
     cutoff_A: float,
     slots: int | None = None,
 ) -> Neighbours:
-    """Fill the rows of a structure.
+    """Fill the rows of a structure, as of :func:`falsemetal.potentials.graph.neighbour_edges`.
 
-    Parameters
-    ----------
-    positions, cell, pbc, cutoff_A
-        As in :func:`falsemetal.potentials.graph.neighbour_edges`.
-    slots
-        Slots of a row, at least; more are taken where an atom needs them.
+    Rows have so many slots at least; more are taken where an atom needs them.
     """
     edges = near_edges(positions, cell, pbc, cutoff_A)
     n_atoms = len(positions)
@@ -141,26 +130,20 @@ def find_neighbours(
 
 @dataclass(frozen=True)
 class EdgeList:
-    """Directed edges of a structure, sorted by receiver.
+    """Directed edges of a structure, shape (m,), sorted by receiver.
 
-    Attributes
-    ----------
-    senders, receivers
-        Shape (m,).
-    shifts
-        Shape (m, 3), Å: `r_receiver − r_sender + shift` is the edge's vector.
-    reverse
-        Place in the list of the edge in the other direction, shape (m,).
+    `r_receiver − r_sender + shift`, in Å, is the edge's vector; `reverse` is the place in the list
+    of the edge in the other direction.
     """
 
-    senders: np.ndarray
-    receivers: np.ndarray
-    shifts: np.ndarray
-    reverse: np.ndarray
+    senders: IntArray
+    receivers: IntArray
+    shifts: FloatArray
+    reverse: IntArray
 
 
 def near_edges(
-    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
+    positions: FloatArray, cell: FloatArray, pbc: BoolArray, cutoff_A: float
 ) -> EdgeList:
     """All edges up to a cutoff; arguments as in :func:`find_neighbours`.
 
@@ -197,8 +180,8 @@ def near_edges(
 
 
 def _images(
-    fractions: np.ndarray, pbc: np.ndarray, reach: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    fractions: FloatArray, pbc: BoolArray, reach: FloatArray
+) -> tuple[IntArray, FloatArray]:
     """Atoms, and in units of the cell their images, that lie within reach of the cell."""
     atoms, images = np.arange(len(fractions)), np.zeros((len(fractions), 3))
     for axis in np.flatnonzero(pbc):

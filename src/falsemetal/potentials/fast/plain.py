@@ -7,20 +7,15 @@ from torch import Tensor
 
 from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors
 from falsemetal.potentials.graph import Graph
+from falsemetal.potentials.model import Model
 
 
 class PlainEvaluator(torch.nn.Module):
-    """A model for a fixed composition with the atoms sorted by species.
+    """A model of any kind for some species, ascending, by which the atoms are sorted."""
 
-    Parameters
-    ----------
-    model
-        Gives energies in eV, shape (n_graphs,), of a :class:`falsemetal.potentials.graph.Graph`.
-    species
-        Index into the model's elements of each species present, ascending.
-    """
+    species: Tensor
 
-    def __init__(self, model: torch.nn.Module, species: Sequence[int]) -> None:
+    def __init__(self, model: Model, species: Sequence[int]) -> None:
         super().__init__()
         self.model = model
         self.register_buffer("species", torch.tensor(list(species)))
@@ -48,4 +43,5 @@ class PlainEvaluator(torch.nn.Module):
             slab=torch.as_tensor(slab, device=positions.device)[None],
             batch=torch.zeros_like(each),
         )
-        return self.model(graph)[0]
+        energies: Tensor = self.model(graph)
+        return energies[0]

@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Sequence
 
 import torch
-from mace.modules.symmetric_contraction import Contraction, SymmetricContraction
 from torch import Tensor
+
+from falsemetal.potentials.libraries import MACEBlock
 
 MAX_CORRELATION = 3
 
@@ -16,22 +17,15 @@ class FoldedProduct(torch.nn.Module):
     For each species and channel the product is a polynomial of degree three in the components
     :math:`A_i` of the messages. Its coefficients are the generalised Clebsch-Gordan coefficients
     summed with the weights, once. With the pairs :math:`P_p = A_j A_k`, j ≤ k, it is evaluated as
-    :math:`\sum_i A_i (F_i + \sum_p F_{ip} P_p) + \sum_p F_p P_p`.
-
-    Parameters
-    ----------
-    contraction
-        MACE's module.
-    species
-        Indices into the model's elements of the species present, in the order of the atoms.
-
-    Raises
-    ------
-    NotImplementedError
-        If the correlation order exceeds 3.
+    :math:`\sum_i A_i (F_i + \sum_p F_{ip} P_p) + \sum_p F_p P_p`. MACE's contraction is folded for
+    the species present, in the order of the atoms; a correlation order above 3 raises
+    NotImplementedError.
     """
 
-    def __init__(self, contraction: SymmetricContraction, species: Sequence[int]) -> None:
+    linear: Tensor
+    quadratic: Tensor
+
+    def __init__(self, contraction: MACEBlock, species: Sequence[int]) -> None:
         super().__init__()
         if max(part.correlation for part in contraction.contractions) > MAX_CORRELATION:
             raise NotImplementedError(f"products of more than {MAX_CORRELATION} messages")
@@ -45,17 +39,9 @@ class FoldedProduct(torch.nn.Module):
         self.n_outputs = sum(self.dims)
 
     def forward(self, messages: Sequence[Tensor]) -> list[Tensor]:
-        """Products of the atoms of each species.
+        """Products of the atoms of each species, shape (channels, atoms, outputs).
 
-        Parameters
-        ----------
-        messages
-            By species: shape (components, channels, atoms).
-
-        Returns
-        -------
-        list of Tensor
-            By species: shape (channels, atoms, outputs).
+        Messages are by species, too: shape (components, channels, atoms).
         """
         return [
             self._product(part, self.linear[index], self.quadratic[index])
@@ -71,7 +57,7 @@ class FoldedProduct(torch.nn.Module):
         return (inner[..., :n] * components[:, :, None]).sum(-1) + inner[..., n]
 
 
-def _fold(part: Contraction, species: list[int]) -> tuple[Tensor, Tensor]:
+def _fold(part: MACEBlock, species: list[int]) -> tuple[Tensor, Tensor]:
     """Coefficients of one output irrep, as `FoldedProduct.linear` and `quadratic`."""
     n = part.U_tensors(1).shape[-2]
     tensors = {order: _weighted(part, order, species) for order in range(1, part.correlation + 1)}
@@ -90,7 +76,7 @@ def _fold(part: Contraction, species: list[int]) -> tuple[Tensor, Tensor]:
     return linear.flatten(2), both.flatten(2, 3).mT.contiguous()
 
 
-def _weighted(part: Contraction, order: int, species: list[int]) -> Tensor:
+def _weighted(part: MACEBlock, order: int, species: list[int]) -> Tensor:
     """Coefficients of one order, shape (species, channels, outputs, components, …)."""
     u = part.U_tensors(order)
     if u.dim() == order + 1:  # a scalar output has no axis of its own

@@ -9,6 +9,8 @@ import torch
 from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
+from falsemetal.arrays import FloatArray
+
 DEGREE = 5
 FIRST_INTERVALS, LAST_INTERVALS = 128, 16384
 TOLERANCE = {torch.float32: 1e-8, torch.float64: 1e-12}
@@ -20,16 +22,10 @@ SHORTEST_A, UNSURE_INTERVALS = 0.05, 8
 
 @dataclass(frozen=True)
 class Places:
-    """Where distances lie on the knots.
+    """Where distances lie on the knots: the place within an interval is 0 to 1, shape (…, 1).
 
-    Attributes
-    ----------
-    interval
-        Shape (…), int64.
-    t
-        Place within the interval, 0 to 1, shape (…, 1).
-    inside
-        Whether the distance is below the cutoff, shape (…, 1).
+    `interval` has the shape (…); `inside`, shape (…, 1), tells whether the distance is below the
+    cutoff.
     """
 
     interval: Tensor
@@ -38,17 +34,7 @@ class Places:
 
 
 class Knots:
-    """Knots that all splines of a model share.
-
-    Parameters
-    ----------
-    spacing_A
-        Distance of two knots.
-    r_cut_A
-        The last knot, beyond which every function is zero.
-    dtype
-        Of the values.
-    """
+    """Knots that all splines of a model share; beyond the last, the cutoff, functions are zero."""
 
     def __init__(self, spacing_A: float, r_cut_A: float, dtype: torch.dtype) -> None:
         self.spacing_A, self.r_cut_A, self.dtype = spacing_A, r_cut_A, dtype
@@ -75,33 +61,10 @@ def fit_splines(
 ) -> tuple[Knots, Tensor]:
     """Replace functions of the distance that vanish at the cutoff by quintic splines.
 
-    Parameters
-    ----------
-    functions
-        Distances in Å, shape (m,), float64, to values, shape (m, n), float64.
-    r_cut_A
-        Cutoff.
-    dtype
-        Of the table; also decides how fine it is.
-
-    Returns
-    -------
-    Knots, Tensor
-        And the coefficients for :func:`evaluate`, shape (intervals, 6, n).
-
-    Raises
-    ------
-    NotImplementedError
-        If no table of reasonable size follows the functions.
+    The functions take distances in Å, shape (m,), to values, shape (m, n), in float64. Coefficients
+    are for :func:`evaluate`, shape (intervals, 6, n); their dtype also decides how fine the table
+    is. NotImplementedError if none of reasonable size follows the functions.
     """
-    spacing_A, coefficients = _fit(functions, r_cut_A, TOLERANCE[dtype])
-    return Knots(spacing_A, r_cut_A, dtype), torch.tensor(coefficients, dtype=dtype)
-
-
-def _fit(
-    functions: Callable[[Tensor], Tensor], r_cut_A: float, tolerance: float
-) -> tuple[float, np.ndarray]:
-    """Spacing of the knots in Å, and the spline's Taylor coefficients at each, highest first."""
     n_intervals = FIRST_INTERVALS
     while n_intervals <= LAST_INTERVALS:
         knots, spacing = np.linspace(SHORTEST_A, r_cut_A, n_intervals + 1, retstep=True)
@@ -110,18 +73,20 @@ def _fit(
         spline = make_interp_spline(knots, values, k=DEGREE)
         # at its ends a spline is least sure; the first lies where no pair of atoms ever is
         error = np.abs(spline(middles) - expected)[UNSURE_INTERVALS:].max()
-        if error <= tolerance * np.abs(expected[UNSURE_INTERVALS:]).max():
+        if error <= TOLERANCE[dtype] * np.abs(expected[UNSURE_INTERVALS:]).max():
+            # the spline's Taylor coefficients at each knot, highest first
             taylor = [
                 spline.derivative(k)(knots[:-1]) * spacing**k / math.factorial(k)
                 for k in range(DEGREE, 0, -1)
             ]
-            return float(spacing), np.stack([*taylor, values[:-1]], axis=1)
+            coefficients = torch.tensor(np.stack([*taylor, values[:-1]], axis=1), dtype=dtype)
+            return Knots(float(spacing), r_cut_A, dtype), coefficients
         n_intervals *= 2
     raise NotImplementedError(
         f"radial functions too stiff for a spline of {LAST_INTERVALS} intervals"
     )
 
 
-def _evaluate(functions: Callable[[Tensor], Tensor], places: np.ndarray) -> np.ndarray:
+def _evaluate(functions: Callable[[Tensor], Tensor], places: FloatArray) -> FloatArray:
     with torch.no_grad():
         return functions(torch.tensor(places)).numpy()

@@ -22,16 +22,10 @@ COPIES = 3
 
 @dataclass(frozen=True)
 class Edges:
-    """What all layers know of the edges of some rows.
+    """What all layers know of the edges of some rows: who is connected, harmonics, lengths.
 
-    Attributes
-    ----------
-    neighbours
-        Who is connected.
-    harmonics
-        By irrep, shape (rows, 2l + 1, slots).
-    places
-        Where the lengths lie on the knots of the radial functions, shape (rows, slots).
+    Harmonics are by irrep, shape (rows, 2l + 1, slots); lengths, shape (rows, slots), are told by
+    their places on the knots of the radial functions.
     """
 
     neighbours: Neighbours
@@ -49,14 +43,8 @@ class OnRows(Protocol):
 class Rows:
     """All rows at once; the edges are worked out once for all layers.
 
-    Parameters
-    ----------
-    geometry
-        Makes the edges from the positions of all atoms, the rows, and the positions of their atoms.
-    positions
-        Shape (n, 3), Å.
-    neighbours
-        All rows.
+    `geometry` makes them from the positions of all atoms, the rows, and the positions of their
+    atoms.
     """
 
     def __init__(
@@ -75,14 +63,7 @@ class Rows:
 class ChunkedRows(Rows):
     """Rows in chunks of one size, whose edges are made when needed, again in the backward pass.
 
-    Parameters
-    ----------
-    geometry, positions, neighbours
-        As in :class:`Rows`.
-    size
-        Rows of a chunk.
-    compiled
-        Compiled forms of the works, kept by the caller; None to run them as they are.
+    Compiled forms of the works are kept by the caller; None to run them as they are.
     """
 
     def __init__(
@@ -148,14 +129,7 @@ def _after(part: Any, first: int) -> Any:
 def chunk_size(n_atoms: int, slots: int, width: int, bytes_per_number: int) -> int | None:
     """Rows of a chunk, or None where all rows fit at once.
 
-    Parameters
-    ----------
-    n_atoms, slots
-        Shape of the rows.
-    width
-        Numbers of an edge that are held between forward and backward pass.
-    bytes_per_number
-        4 or 8.
+    `width` is how many numbers of an edge are held between forward and backward pass.
     """
     bytes_of_row = COPIES * slots * width * bytes_per_number
     if n_atoms * bytes_of_row <= BYTES_AT_ONCE:

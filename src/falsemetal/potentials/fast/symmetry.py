@@ -1,6 +1,7 @@
 """Symmetry functions of the atoms of one species, from blocks of neighbours by species."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,20 +10,16 @@ from falsemetal.potentials.bpnnp.settings import SymmetryFunction
 from falsemetal.potentials.fast.blocks import Block
 from falsemetal.potentials.fast.compilation import compile_for_any_shape
 from falsemetal.potentials.fast.triplets import Powers, TripletSums
+from falsemetal.potentials.model import module_list
 
 
 class CentreFunctions(torch.nn.Module):
-    """Symmetry functions of the atoms of one species.
+    """Symmetry functions of the atoms of one species, in the order of the networks' inputs.
 
-    Parameters
-    ----------
-    functions
-        In the order of the networks' inputs.
-    present
-        Atomic numbers of the species present, ascending; functions of others are zero.
-    r_cut_A
-        Cutoff.
+    Functions of species that are not present, by atomic number, are zero.
     """
+
+    places: Tensor
 
     def __init__(
         self, functions: Sequence[SymmetryFunction], present: Sequence[int], r_cut_A: float
@@ -37,7 +34,7 @@ class CentreFunctions(torch.nn.Module):
             else None
             for neighbours in groups
         ]
-        self.groups = torch.nn.ModuleList(
+        self.groups = module_list(
             (RadialFunctions if len(neighbours) == 1 else AngularFunctions)(
                 [functions[index] for index in indices], r_cut_A
             )
@@ -59,20 +56,15 @@ class CentreFunctions(torch.nn.Module):
 
 
 class RadialFunctions(torch.nn.Module):
-    """Radial functions of one pair of elements.
+    """Radial functions of one pair of elements, of n2p2's type 2."""
 
-    Parameters
-    ----------
-    functions
-        Of n2p2's type 2.
-    r_cut_A
-        Cutoff.
-    """
+    eta_per_A2: Tensor
+    shift_A: Tensor
 
     def __init__(self, functions: Sequence[SymmetryFunction], r_cut_A: float) -> None:
         super().__init__()
         self.n_functions, self.r_cut_A = len(functions), r_cut_A
-        self.sums = _radial_sums
+        self.sums: Callable[..., Tensor] = _radial_sums
         eta = torch.tensor([[function.eta_per_A2] for function in functions])
         shift = torch.tensor([[function.shift_A] for function in functions])
         self.register_buffer("eta_per_A2", eta)
@@ -96,7 +88,7 @@ def _radial_sums(
     lengths = vectors.square().sum(0).sqrt()
     damping = torch.tanh(torch.relu(1.0 - lengths / r_cut_A)) ** 3
     terms = torch.exp(-eta * (lengths - shift).square()) * damping
-    return _SumOverEdges.apply(terms, centres, table).T
+    return _sum_over_edges(terms, centres, table).T
 
 
 class _SumOverEdges(torch.autograd.Function):
@@ -110,26 +102,23 @@ class _SumOverEdges(torch.autograd.Function):
         return terms[:, table].sum(-1)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         _, centres, _ = inputs
         ctx.save_for_backward(centres)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (centres,) = ctx.saved_tensors
         return gradient[:, centres], None, None
 
 
-class AngularFunctions(torch.nn.Module):
-    """Angular functions of one central element and one pair of neighbouring elements.
+_sum_over_edges: Callable[..., Tensor] = _SumOverEdges.apply
 
-    Parameters
-    ----------
-    functions
-        Of n2p2's type 3.
-    r_cut_A
-        Cutoff.
-    """
+
+class AngularFunctions(torch.nn.Module):
+    """Angular functions (n2p2's type 3) of a central element and a pair of neighbouring ones."""
+
+    coefficients: Tensor
 
     def __init__(self, functions: Sequence[SymmetryFunction], r_cut_A: float) -> None:
         super().__init__()

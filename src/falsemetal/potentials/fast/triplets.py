@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -30,15 +31,7 @@ LARGEST_SQUARES = 6.0
 
 @dataclass(frozen=True)
 class Powers:
-    """Which powers of the cosine are summed with which exponentials.
-
-    Attributes
-    ----------
-    degrees
-        By η in Å⁻², the highest power.
-    r_cut_A
-        Cutoff.
-    """
+    """Which powers of the cosine are summed with which exponentials: by η in Å⁻², the highest."""
 
     degrees: tuple[tuple[float, int], ...]
     r_cut_A: float
@@ -85,21 +78,15 @@ class Powers:
 
 
 def _coefficient(function: SymmetryFunction, power: int) -> float:
-    """Of a power of the cosine in 2^(1−ζ) (1 + λ c)^ζ."""
-    return 2.0 ** (1 - function.zeta) * math.comb(function.zeta, power) * function.sign**power
+    """Coefficient of a power of the cosine in 2^(1−ζ) (1 + λ c)^ζ."""
+    scale = 2.0 ** (1 - function.zeta) * math.comb(function.zeta, power)
+    return scale * float(function.sign) ** power
 
 
 class _Meeting:
     """Every edge of a block (first axis) with all neighbours of its centre (second axis).
 
-    Parameters
-    ----------
-    fields, centres
-        Of the edges, as in :class:`falsemetal.potentials.fast.blocks.Block`.
-    around
-        Of the block that holds what they meet.
-    powers
-        To sum.
+    The latter are `around` of the block that holds them.
     """
 
     def __init__(self, fields: Tensor, centres: Tensor, around: Tensor, powers: Powers) -> None:
@@ -107,7 +94,7 @@ class _Meeting:
         self.a = a = Neighbourhood(*fields[:, :, None])
         self.b = b = Neighbourhood(*around[:, centres])
         self.difference = [a.x - b.x, a.y - b.y, a.z - b.z]
-        square = sum(d * d for d in self.difference)
+        square = cast(Tensor, sum(d * d for d in self.difference))
         # an edge meets itself, and an empty slot others: both are sent beyond the cutoff
         square = torch.where(square > 0.0, square, 4.0 * powers.r_cut_A**2)
         self.length = square.sqrt()
@@ -137,10 +124,12 @@ class _Meeting:
         """
         a, b, t, cosine = self.a, self.b, self.t, self.cosine
         coefficients = iter(weights[self.centres].unbind(1))
-        value = by_cosine = by_squares = 0.0
+        value: Tensor | float = 0.0
+        by_cosine: Tensor | float = 0.0
+        by_squares: Tensor | float = 0.0
         for (eta, degree), exponential in zip(self.powers.degrees, self.exponentials, strict=True):
             *lower, polynomial = (next(coefficients)[:, None] for _ in range(degree + 1))
-            slope = 0.0
+            slope: Tensor | float = 0.0
             for coefficient in reversed(lower):
                 slope = slope * cosine + polynomial
                 polynomial = polynomial * cosine + coefficient
@@ -164,13 +153,7 @@ class _Meeting:
 
 
 class TripletSums:
-    """Sums of powers of the cosine over pairs of neighbours, for all centres.
-
-    Parameters
-    ----------
-    powers
-        To sum.
-    """
+    """Sums of powers of the cosine over pairs of neighbours, for all centres."""
 
     def __init__(self, powers: Powers) -> None:
         self.sums, self.gradient = _functions(powers)
@@ -183,7 +166,7 @@ class TripletSums:
         """Sum over neighbours of one or of two species; shape (n, powers)."""
         # fewer edges make longer rows, which suits sums over rows
         ordered = sorted(blocks, key=lambda block: len(block.centres))
-        return _TripletSums.apply(self, *(tensor for block in ordered for tensor in block))
+        return _triplet_sums(self, *(tensor for block in ordered for tensor in block))
 
 
 @cache
@@ -212,18 +195,21 @@ class _TripletSums(torch.autograd.Function):
         return total if len(blocks) == 2 else 0.5 * total
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.work, *tensors = inputs
         ctx.save_for_backward(*tensors)
 
     @staticmethod
-    def backward(ctx, weights: Tensor):
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
         blocks = _blocks(ctx.saved_tensors)
-        gradients = [None]
+        gradients: list[Tensor | None] = [None]
         for edges, met in zip(blocks, reversed(blocks), strict=True):
             gradient = ctx.work.gradient(edges.fields, edges.centres, met.around, weights)
             gradients += [gradient, None, None, None, None]
         return tuple(gradients)
+
+
+_triplet_sums: Callable[..., Tensor] = _TripletSums.apply
 
 
 def _blocks(tensors: Sequence[Tensor]) -> list[Block]:

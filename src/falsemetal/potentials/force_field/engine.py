@@ -11,14 +11,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
-from falsemetal.config import WaterForceField
+from falsemetal.arrays import FloatArray
+from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.force_field.topology import (
     Topology,
     find_topology,
@@ -42,15 +41,6 @@ leaves errors of 1e-3 eV/Å, and is slower than Ewald below a few hundred atoms.
 
 HYDROGEN_MASS_U = 1.008
 
-SEED_LIMIT = 900_000_000
-"""LAMMPS' largest seed."""
-
-
-def lammps_seeds(*entropy: int) -> tuple[int, int]:
-    """Two independent seeds in the range that LAMMPS takes."""
-    first, second = np.random.SeedSequence(entropy).generate_state(2)
-    return int(first % SEED_LIMIT) + 1, int(second % SEED_LIMIT) + 1
-
 
 class LammpsError(RuntimeError):
     """LAMMPS refused a command; the message holds the command and LAMMPS' own words."""
@@ -62,25 +52,10 @@ class LammpsEngine:
     Slabs (pbc TTF) get the slab correction of the electrostatics and reflecting walls at the ends
     of the cell, so that an evaporated molecule comes back instead of being lost.
 
-    Parameters
-    ----------
-    atoms
-        Order O, H, H by molecule, ions anywhere between; its velocities are taken over.
-    force_field
-        Parameters of the water model and its ions.
-    hydrogen_mass_u
-        Mass of hydrogen in u.
-    electrostatics
-        LAMMPS commands that choose it: MD_ELECTROSTATICS or LABEL_ELECTROSTATICS.
-    log
-        File to which LAMMPS appends its log, or None.
-
-    Raises
-    ------
-    UnsupportedStructureError
-        For structures that the force field cannot treat.
-    LammpsError
-        If LAMMPS refuses the input.
+    Atoms are in the order O, H, H by molecule, ions anywhere between; their velocities are taken
+    over. `electrostatics` are commands that choose it, MD_ELECTROSTATICS or LABEL_ELECTROSTATICS;
+    LAMMPS appends its log to `log`. Structures that the force field cannot treat raise
+    UnsupportedStructureError, an input that LAMMPS refuses LammpsError.
     """
 
     def __init__(
@@ -92,17 +67,16 @@ class LammpsEngine:
         electrostatics: Sequence[str] = MD_ELECTROSTATICS,
         log: str | Path | None = None,
     ) -> None:
-        self.topology = find_topology(atoms, force_field)
-        self.is_slab = not atoms.pbc[2]
+        topology = find_topology(atoms, force_field)
         self._atoms = atoms
         self._lmp = _new_instance()
         if log is not None:
             self.command(f'log "{log}" append')
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "start.data"
-            masses = species_masses(self.topology.species, hydrogen_mass_u)
-            write_data_file(path, atoms, self.topology, masses)
-            for line in _setup(path, self.topology, force_field, electrostatics, self.is_slab):
+            masses = species_masses(topology.species, hydrogen_mass_u)
+            write_data_file(path, atoms, topology, masses)
+            for line in _setup(path, topology, force_field, electrostatics, not atoms.pbc[2]):
                 self.command(line)
 
     def command(self, line: str) -> None:
@@ -111,6 +85,10 @@ class LammpsEngine:
             self._lmp.command(line)
         except Exception as error:
             raise LammpsError(f"'{line}': {error}") from error
+
+    def draw_velocities(self, temperature_K: float, seed: int) -> None:
+        """Give all atoms velocities of a temperature, the centre of mass none."""
+        self.command(f"velocity all create {temperature_K!r} {seed} mom yes dist gaussian")
 
     def start_langevin(self, temperature_K: float, relaxation_fs: float, seed: int) -> None:
         """Integrate with a Langevin thermostat and the centre of mass at rest from now on.
@@ -128,37 +106,38 @@ class LammpsEngine:
         self.command("fix rest all momentum 1 linear 1 1 1")
 
     @property
-    def positions(self) -> NDArray[np.float64]:
+    def positions(self) -> FloatArray:
         """Unwrapped positions, shape (n_atoms, 3), Å."""
         wrapped = self._gather("x")
         images = np.array(self._lmp.gather_atoms("image", 0, 3), dtype=np.int64).reshape(-1, 3)
         return wrapped + images * self.cell_lengths
 
     @property
-    def velocities(self) -> NDArray[np.float64]:
+    def velocities(self) -> FloatArray:
         """Velocities in ASE's unit, shape (n_atoms, 3)."""
         return self._gather("v") / ASE_FS
 
     @property
-    def forces(self) -> NDArray[np.float64]:
+    def forces(self) -> FloatArray:
         """Forces with those of thermostats and walls, if any, shape (n_atoms, 3), eV/Å."""
         return self._gather("f") * KCAL_PER_MOL
 
     @property
     def potential_energy_eV(self) -> float:
         """Potential energy after the last run."""
-        return self._lmp.get_thermo("pe") * KCAL_PER_MOL
+        return float(self._lmp.get_thermo("pe")) * KCAL_PER_MOL
 
     @property
     def temperature_K(self) -> float:
         """Instantaneous temperature after the last run."""
-        return self._lmp.get_thermo("temp")
+        return float(self._lmp.get_thermo("temp"))
 
     @property
-    def cell_lengths(self) -> NDArray[np.float64]:
+    def cell_lengths(self) -> FloatArray:
         """Edges of the cell, shape (3,), Å."""
         low, high = self._lmp.extract_box()[:2]
-        return np.array(high) - np.array(low)
+        lengths: FloatArray = np.array(high) - np.array(low)
+        return lengths
 
     def snapshot(self) -> Atoms:
         """Structure as it is now: unwrapped positions, velocities, cell, periodicity."""
@@ -175,18 +154,13 @@ class LammpsEngine:
         """Free LAMMPS' memory."""
         self._lmp.close()
 
-    def _gather(self, name: str) -> NDArray[np.float64]:
+    def _gather(self, name: str) -> FloatArray:
         return np.array(self._lmp.gather_atoms(name, 1, 3), dtype=float).reshape(-1, 3)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -215,7 +189,12 @@ def _setup(
         angle_K = 0.5 * force_field.angle_k_kJ_per_mol_rad2 * KJ_PER_MOL / KCAL_PER_MOL
         yield f"bond_coeff 1 {bond_K!r} {force_field.bond_length_A!r}"
         yield f"angle_coeff 1 {angle_K!r} {force_field.angle_deg!r}"
-    for kind, (epsilon, sigma) in enumerate(_lennard_jones(topology.species, force_field), 1):
+    lennard_jones = {
+        "O": (force_field.epsilon_OO_kcal_per_mol, force_field.sigma_OO_A),
+        "H": (0.0, 0.0),
+    } | {name: (ion.epsilon_kcal_per_mol, ion.sigma_A) for name, ion in force_field.ions.items()}
+    for kind, name in enumerate(topology.species, 1):
+        epsilon, sigma = lennard_jones[name]
         yield f"pair_coeff {kind} {kind} {epsilon!r} {sigma!r}"
     yield from electrostatics
     if is_slab:
@@ -224,17 +203,6 @@ def _setup(
     yield "neighbor 2.0 bin"
     yield "neigh_modify delay 0 every 1 check yes"
     yield "thermo 0"
-
-
-def _lennard_jones(
-    species: tuple[str, ...], force_field: WaterForceField
-) -> list[tuple[float, float]]:
-    """ε in kcal/mol and σ in Å of each species."""
-    table = {
-        "O": (force_field.epsilon_OO_kcal_per_mol, force_field.sigma_OO_A),
-        "H": (0.0, 0.0),
-    } | {name: (ion.epsilon_kcal_per_mol, ion.sigma_A) for name, ion in force_field.ions.items()}
-    return [table[name] for name in species]
 
 
 def _new_instance() -> "lammps":

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
-from numpy.typing import NDArray
 
-from falsemetal.config import WaterForceField
+from falsemetal.arrays import FloatArray, IntArray
+from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.units import ASE_FS
 
 PERIODIC = ((True, True, True), (True, True, False))
@@ -20,27 +20,17 @@ class UnsupportedStructureError(ValueError):
 
 @dataclass(frozen=True)
 class Topology:
-    """Types, charges and molecules of a structure.
+    """Types, charges (e) and molecules of a structure; LAMMPS counts both from one.
 
-    Attributes
-    ----------
-    species
-        Chemical symbol of each LAMMPS type, the first type first.
-    types
-        LAMMPS type of each atom, from one, shape (n_atoms,).
-    molecules
-        Number of each atom's molecule, from one, shape (n_atoms,).
-    charges
-        Shape (n_atoms,), e.
-    oxygens
-        Index of each water molecule's oxygen; its hydrogens are the two atoms that follow it.
+    `species` is the chemical symbol of each type; hydrogens of a molecule are the two atoms that
+    follow its oxygen, whose index is in `oxygens`.
     """
 
     species: tuple[str, ...]
-    types: NDArray[np.int64]
-    molecules: NDArray[np.int64]
-    charges: NDArray[np.float64]
-    oxygens: NDArray[np.int64]
+    types: IntArray
+    molecules: IntArray
+    charges: FloatArray
+    oxygens: IntArray
 
 
 def species_charges(force_field: WaterForceField) -> dict[str, float]:
@@ -52,17 +42,15 @@ def species_charges(force_field: WaterForceField) -> dict[str, float]:
 def find_topology(atoms: Atoms, force_field: WaterForceField) -> Topology:
     """Read the molecules off the order of atoms: O, H, H of each molecule, ions anywhere between.
 
-    Raises
-    ------
-    UnsupportedStructureError
-        For another order, a species without parameters, a net charge, a cell that is not
-        orthorhombic, or a periodicity other than TTT and TTF.
+    UnsupportedStructureError for another order, a species without parameters, a net charge, a cell
+    that is not orthorhombic, or a periodicity other than TTT and TTF.
     """
     symbols = atoms.get_chemical_symbols()
     charge_of = species_charges(force_field)
     _require_cell(atoms)
     species = tuple(name for name in charge_of if name in symbols)
-    molecules, oxygens = [], []
+    molecules: list[int] = []
+    oxygens: list[int] = []
     index = 0
     while index < len(symbols):
         size = 3 if symbols[index : index + 3] == ["O", "H", "H"] else 1
@@ -127,7 +115,7 @@ def write_data_file(path: Path, atoms: Atoms, topology: Topology, masses_u: list
     path.write_text("\n".join(lines) + "\n")
 
 
-def _join(vector: NDArray[np.float64]) -> str:
+def _join(vector: FloatArray) -> str:
     return " ".join(repr(float(component)) for component in vector)
 
 

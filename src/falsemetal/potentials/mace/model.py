@@ -1,16 +1,15 @@
 """The short-ranged MACE model: a sum of local atomic energies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from e3nn import o3
-from mace.modules.blocks import RealAgnosticResidualInteractionBlock
-from mace.modules.models import ScaleShiftMACE
 
-from falsemetal.config import MACEPotential
 from falsemetal.potentials.graph import Graph
+from falsemetal.potentials.libraries import MACEBlock, blocks, models, o3
+from falsemetal.potentials.mace.settings import MACEArchitecture
+from falsemetal.potentials.model import Model
 
 POLYNOMIAL_CUTOFF = 5
 READOUT_IRREPS = "16x0e"
@@ -20,14 +19,8 @@ READOUT_IRREPS = "16x0e"
 class DatasetStatistics:
     """What a model takes from its training set before training.
 
-    Attributes
-    ----------
-    elements
-        Atomic numbers in ascending order.
-    force_rms_eV_per_A
-        Scale of the energies that the network predicts.
-    mean_neighbours
-        Mean number of neighbours within the model's cutoff.
+    Atomic numbers ascend; the forces' RMS is the scale of the energies that the network predicts;
+    neighbours are those within the model's cutoff.
     """
 
     elements: tuple[int, ...]
@@ -41,41 +34,29 @@ class LocalState:
 
     node_energies: torch.Tensor
     features: list[torch.Tensor]
-    node_attrs: torch.Tensor
-    edge_vectors: torch.Tensor
     edge_harmonics: torch.Tensor
     edge_radial: torch.Tensor
 
 
-def feature_irreps(settings: MACEPotential, l_max: int) -> o3.Irreps:
+def feature_irreps(settings: MACEArchitecture, l_max: int) -> o3.Irreps:
     """Irreps of the node features, `channels` copies of every l up to l_max."""
     return o3.Irreps("+".join(f"{settings.channels}x{l}{'eo'[l % 2]}" for l in range(l_max + 1)))  # noqa: E741
 
 
-class ShortRangedMACE(torch.nn.Module):
+class ShortRangedMACE(Model):
     """MACE energy of a batch of structures (Batatia et al., arXiv:2206.07697).
 
     The interaction, product and readout blocks are those of `mace-torch`; only the assembly of the
-    graph and the accumulation of the energy in float64 are done here.
-
-    Parameters
-    ----------
-    settings
-        Architecture.
-    statistics
-        Of the training set.
-    keep_equivariant_features
-        Keep l > 0 in the last layer, where plain MACE drops them.
-
-    Attributes
-    ----------
-    atomic_energies_eV
-        Constant energy of each element, fitted at the start of a training; zero until then.
+    graph and the accumulation of the energy in float64 are done here. Atomic energies are fitted at
+    the start of a training; zero until then. With `keep_equivariant_features` the last layer keeps
+    l > 0, where plain MACE drops them.
     """
+
+    mace: MACEBlock
 
     def __init__(
         self,
-        settings: MACEPotential,
+        settings: MACEArchitecture,
         statistics: DatasetStatistics,
         *,
         keep_equivariant_features: bool = False,
@@ -83,19 +64,19 @@ class ShortRangedMACE(torch.nn.Module):
         super().__init__()
         self.settings = settings
         self.statistics = statistics
-        self.elements: Sequence[int] = statistics.elements
+        self.elements = statistics.elements
         self.r_cut_A = settings.r_cut_A
         n_elements = len(statistics.elements)
         self.register_buffer("atomic_energies_eV", torch.zeros(n_elements, dtype=torch.float64))
-        self.mace = ScaleShiftMACE(
+        self.mace = models.ScaleShiftMACE(
             atomic_inter_scale=statistics.force_rms_eV_per_A,
             atomic_inter_shift=0.0,
             r_max=settings.r_cut_A,
             num_bessel=settings.n_bessel,
             num_polynomial_cutoff=POLYNOMIAL_CUTOFF,
             max_ell=settings.max_ell,
-            interaction_cls=RealAgnosticResidualInteractionBlock,
-            interaction_cls_first=RealAgnosticResidualInteractionBlock,
+            interaction_cls=blocks.RealAgnosticResidualInteractionBlock,
+            interaction_cls_first=blocks.RealAgnosticResidualInteractionBlock,
             num_interactions=settings.layers,
             num_elements=n_elements,
             hidden_irreps=feature_irreps(settings, settings.l_max),
@@ -145,7 +126,7 @@ class ShortRangedMACE(torch.nn.Module):
             for readout, feature in zip(mace.readouts, features, strict=True)
         ]
         node_energies = mace.scale_shift(torch.stack(readings).sum(0), head)
-        return LocalState(node_energies, features, node_attrs, vectors, harmonics, radial)
+        return LocalState(node_energies, features, harmonics, radial)
 
     def sum_atomic_energies(self, graph: Graph, node_energies: torch.Tensor) -> torch.Tensor:
         """Add the atomic energies and sum over each structure, in float64."""
@@ -155,7 +136,7 @@ class ShortRangedMACE(torch.nn.Module):
 
 
 def predict(
-    model: torch.nn.Module, graph: Graph, *, create_graph: bool = False
+    model: Callable[[Graph], torch.Tensor], graph: Graph, *, create_graph: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Energies (g,) in eV and forces (n, 3) in eV/Å of a batch."""
     graph.positions.requires_grad_(True)

@@ -37,30 +37,13 @@ def polarization(
     edge_batch: Tensor,
     n_graphs: int,
 ) -> Tensor:
-    """Total dipole of each cell, from − to +; for what it is invariant to see the module.
+    """Total dipole of each cell, from − to +, in e·Å; for what it is invariant to see the module.
 
-    Parameters
-    ----------
-    formal_charges
-        Shape (n_atoms,), e.
-    dipoles
-        Shape (n_atoms, 3), e·Å, as x, y, z; None without atomic dipoles.
-    transfers
-        Shape (n_edges,), e: the charge that each edge takes from its sender to its receiver,
-        summed over the model's layers.
-    edge_vectors
-        Shape (n_edges, 3), Å: receiver − sender + shift.
-    positions
-        Shape (n_atoms, 3), Å; molecules whole, or unwrapped.
-    batch, edge_batch
-        Shapes (n_atoms,) and (n_edges,): the graph of each atom and edge.
-    n_graphs
-        Number of graphs.
-
-    Returns
-    -------
-    Tensor
-        Shape (n_graphs, 3), e·Å.
+    Formal charges are in e; atomic dipoles, if there are any, shape (n_atoms, 3), e·Å, as x, y, z.
+    Transfers, shape (n_edges,), are the charge in e that each edge takes from its sender to its
+    receiver, summed over the model's layers, and edge vectors receiver − sender + shift in Å. By
+    the positions in Å molecules are whole, or unwrapped. `batch` and `edge_batch` tell the graph of
+    each atom and edge. Returned is shape (n_graphs, 3).
     """
     of_atoms = formal_charges[:, None] * positions
     if dipoles is not None:
@@ -72,19 +55,9 @@ def polarization(
 def fold_polarization(dipole: Tensor, cell: Tensor, pbc: tuple[bool, bool, bool]) -> Tensor:
     """Reduce a polarization modulo its quantum, the lattice vectors times e.
 
-    Parameters
-    ----------
-    dipole
-        Shape (3,), e·Å, from integer formal charges.
-    cell
-        Shape (3, 3), Å; row i is the i-th lattice vector.
-    pbc
-        Periodic directions; only these are folded.
-
-    Returns
-    -------
-    Tensor
-        Shape (3,), e·Å; its components along periodic lattice vectors lie within ½ e of zero.
+    The dipole, in e·Å, is from integer formal charges; row i of the cell, in Å, is the i-th lattice
+    vector. Components along periodic lattice vectors, which alone are folded, end within ½ e of
+    zero.
     """
     quanta = torch.round(dipole @ torch.linalg.inv(cell)) * torch.tensor(pbc).to(dipole)
     return dipole - quanta @ cell

@@ -1,43 +1,28 @@
 """Models that mace-torch has saved, foundation models among them."""
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mace.modules.models import MACE
 
 from falsemetal.potentials.graph import Graph
+from falsemetal.potentials.libraries import MACEBlock, models
+from falsemetal.potentials.model import Model
 from falsemetal.potentials.store import ModelError
 
 
-class PretrainedMACE(torch.nn.Module):
-    """A model of mace-torch with the interface of this project's own.
+class PretrainedMACE(Model):
+    """A model of mace-torch with this project's interface; of several readouts it uses `head`."""
 
-    Parameters
-    ----------
-    mace
-        As mace-torch makes it.
-    head
-        Index of the readout to use, for a model with several.
+    mace: MACEBlock
 
-    Attributes
-    ----------
-    elements
-        Atomic numbers in ascending order.
-    r_cut_A
-        Cutoff.
-    atomic_energies_eV
-        Constant energy of each element, float64.
-    """
-
-    def __init__(self, mace: MACE, *, dtype: torch.dtype, head: int = 0) -> None:
+    def __init__(self, mace: MACEBlock, *, dtype: torch.dtype, head: int = 0) -> None:
         super().__init__()
         energies = torch.atleast_2d(mace.atomic_energies_fn.atomic_energies)[head].double()
         self.register_buffer("atomic_energies_eV", energies.clone())
         self.mace = mace.to(dtype)
         self.head = head
-        self.elements: Sequence[int] = tuple(mace.atomic_numbers.tolist())
+        self.elements = tuple(mace.atomic_numbers.tolist())
         self.r_cut_A = float(mace.r_max)
 
     def forward(self, graph: Graph) -> torch.Tensor:
@@ -56,7 +41,8 @@ class PretrainedMACE(torch.nn.Module):
             "ptr": torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]),
             "head": torch.full_like(sizes, self.head),
         }
-        return self.mace(data, compute_force=False, training=True)["energy"].double()
+        energy: torch.Tensor = self.mace(data, compute_force=False, training=True)["energy"]
+        return energy.double()
 
 
 def load_pretrained(
@@ -64,12 +50,8 @@ def load_pretrained(
 ) -> PretrainedMACE:
     """Read a `.model` file of mace-torch for evaluation.
 
-    Such a file is a pickle, which may run any code: read only what you trust.
-
-    Raises
-    ------
-    ModelError
-        If the file does not hold such a model.
+    Such a file is a pickle, which may run any code: read only what you trust. A file that does not
+    hold such a model raises ModelError.
     """
     try:
         mace = torch.load(path, map_location="cpu", weights_only=False)
@@ -78,6 +60,6 @@ def load_pretrained(
         *(AttributeError, ImportError, KeyError),
     ) as error:
         raise ModelError(f"{path}: not a model that mace-torch has saved ({error})") from error
-    if not isinstance(mace, MACE):
+    if not isinstance(mace, models.MACE):
         raise ModelError(f"{path}: holds a {type(mace).__name__}, not a MACE model")
     return PretrainedMACE(mace, dtype=dtype, head=head).to(device).requires_grad_(False).eval()

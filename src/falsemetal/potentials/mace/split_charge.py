@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 
 import torch
+from ase import Atoms
 from ase.data import chemical_symbols
-from e3nn import nn, o3
 
-from falsemetal.config import SplitChargePotential
-from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
-from falsemetal.potentials.graph import Graph
+from falsemetal.electrostatics.multipoles import MultipoleElectrostatics, check_slab
+from falsemetal.potentials.graph import Graph, species_index
+from falsemetal.potentials.libraries import nn, o3
 from falsemetal.potentials.mace.model import (
     DatasetStatistics,
     LocalState,
     ShortRangedMACE,
     feature_irreps,
 )
+from falsemetal.potentials.mace.settings import SplitChargeArchitecture
+from falsemetal.potentials.model import module_list
+from falsemetal.systems.boundary import Boundary, boundary_of
 
 INITIAL_TRANSFER = 0.01
 """Scale of untrained transfers: the sum of dozens of random ones must stay well below e."""
@@ -22,16 +25,10 @@ INITIAL_TRANSFER = 0.01
 
 @dataclass(frozen=True)
 class Multipoles:
-    """Charges and dipoles of the atoms, and the transfers they come from.
+    """Charges (e) and dipoles (e·Å) of the atoms, and the transfers (e) they come from.
 
-    Attributes
-    ----------
-    charges
-        q_i in e, shape (n,).
-    dipoles
-        μ_i in e·Å, shape (n, 3), or None for a model without equivariant features.
-    transfers
-        p_ji in e, the charge that edge j→i carries to its receiver i, shape (m,).
+    Dipoles are None for a model without equivariant features; a transfer p_ji is the charge that
+    edge j→i carries to its receiver i.
     """
 
     charges: torch.Tensor
@@ -75,7 +72,8 @@ class ChargeTransfer(torch.nn.Module):
         sender, receiver = graph.edge_index
         pair = self.sender(features)[sender] + self.receiver(features)[receiver]
         weights = self.radial(state.edge_radial)
-        return self.readout(self.product(pair, state.edge_harmonics, weights))[:, 0]
+        transfers: torch.Tensor = self.readout(self.product(pair, state.edge_harmonics, weights))
+        return transfers[:, 0]
 
 
 class SplitChargeMACE(ShortRangedMACE):
@@ -84,7 +82,10 @@ class SplitChargeMACE(ShortRangedMACE):
     The sum of all charges is the sum of the formal charges by construction.
     """
 
-    def __init__(self, settings: SplitChargePotential, statistics: DatasetStatistics) -> None:
+    settings: SplitChargeArchitecture
+    formal_charges_e: torch.Tensor
+
+    def __init__(self, settings: SplitChargeArchitecture, statistics: DatasetStatistics) -> None:
         l_max = settings.multipole_l_max
         super().__init__(settings, statistics, keep_equivariant_features=l_max > 0)
         symbols = [chemical_symbols[z] for z in statistics.elements]
@@ -98,11 +99,11 @@ class SplitChargeMACE(ShortRangedMACE):
         features = feature_irreps(settings, settings.l_max)
         harmonics = o3.Irreps.spherical_harmonics(settings.max_ell)
         radial_mlp = list(settings.radial_mlp)
-        self.transfer_layers = torch.nn.ModuleList(
+        self.transfer_layers = module_list(
             ChargeTransfer(features, harmonics, settings.n_bessel, radial_mlp)
             for _ in range(settings.layers)
         )
-        self.dipole_layers = torch.nn.ModuleList(
+        self.dipole_layers = module_list(
             o3.Linear(features, "1x1o") for _ in range(settings.layers) if l_max > 0
         )
         # The energy of the whole density, as the paper defines it. Without the Gaussians' own
@@ -120,7 +121,7 @@ class SplitChargeMACE(ShortRangedMACE):
         state = self.message_passing(graph)
         multipoles = self.multipoles(graph, state)
         local = self.sum_atomic_energies(graph, state.node_energies)
-        return local + self.electrostatics(
+        coulomb: torch.Tensor = self.electrostatics(
             multipoles.charges,
             multipoles.dipoles,
             graph.positions,
@@ -128,6 +129,13 @@ class SplitChargeMACE(ShortRangedMACE):
             graph.slab,
             graph.batch,
         )
+        return local + coulomb
+
+    def check(self, atoms: Atoms) -> None:
+        """Raise an ElectrostaticsError for a film that is charged or oblique."""
+        charges = self.formal_charges_e.cpu()[species_index(atoms.numbers, self.elements)]
+        is_film = boundary_of(atoms.pbc) is Boundary.FILM
+        check_slab(charges, torch.as_tensor(atoms.cell.array), slab=is_film)
 
     def multipoles(self, graph: Graph, state: LocalState | None = None) -> Multipoles:
         """Charges and dipoles of all atoms (eq. S4)."""

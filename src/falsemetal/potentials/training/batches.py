@@ -1,16 +1,16 @@
 """Structures with labels as batches: what a model is fitted to and measured against."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from ase import Atoms
 
-from falsemetal.config import Training
-from falsemetal.potentials.bpnnp.committee import BPNNP
 from falsemetal.potentials.graph import Graph, build_graph, collate
-from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE, predict
+from falsemetal.potentials.mace.model import DatasetStatistics, predict
+from falsemetal.potentials.model import Model
+from falsemetal.potentials.training.settings import Training
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetSta
     )
 
 
-def label_graphs(frames: Sequence[Atoms], model: ShortRangedMACE | BPNNP) -> list[LabelledGraph]:
+def label_graphs(frames: Sequence[Atoms], model: Model) -> list[LabelledGraph]:
     """Graphs of labelled frames with a model's elements and cutoff."""
     return [
         LabelledGraph(
@@ -73,9 +73,7 @@ def join(items: Sequence[LabelledGraph]) -> LabelledGraph:
     )
 
 
-def fit_atomic_energies(
-    model: ShortRangedMACE, items: Sequence[LabelledGraph], *, batch_size: int
-) -> None:
+def fit_atomic_energies(model: Model, items: Sequence[LabelledGraph], *, batch_size: int) -> None:
     """Set a model's atomic energies to what its energies leave unexplained, by least squares.
 
     The Coulomb energy of formal charges is several eV per atom: without this an untrained
@@ -98,7 +96,7 @@ def fit_atomic_energies(
 
 
 def batch_errors(
-    model: torch.nn.Module, batch: LabelledGraph, *, create_graph: bool = False
+    model: Callable[[Graph], torch.Tensor], batch: LabelledGraph, *, create_graph: bool = False
 ) -> Errors:
     """Mean squared errors of one batch."""
     energies, forces = predict(model, batch.graph, create_graph=create_graph)

@@ -1,10 +1,9 @@
 """One training loop for every model, so that a comparison differs only in the architecture."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,8 @@ import torch
 from ase import Atoms
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from falsemetal.config import MACEPotential, Training
+from falsemetal.files import array_sha256, text_sha256
+from falsemetal.potentials.allocator import keep_freed_memory
 from falsemetal.potentials.mace.model import ShortRangedMACE
 from falsemetal.potentials.store import build_model, torch_device
 from falsemetal.potentials.training.batches import (
@@ -24,47 +24,36 @@ from falsemetal.potentials.training.batches import (
     join,
     label_graphs,
 )
+from falsemetal.potentials.training.spec import TrainSpec
 from falsemetal.progress import logger
 
 Report = Callable[[int, str], None]
 
+MODULES = ("model", "average", "optimizer", "schedule")
+VALUES = ("fingerprint", "epoch", "history", "best_loss", "best_weights")
+"""What a checkpoint keeps of a session."""
+
 
 def train(
-    settings: MACEPotential,
-    training: Training,
+    spec: TrainSpec,
     train_frames: Sequence[Atoms],
     validation_frames: Sequence[Atoms],
     *,
-    seed: int,
     checkpoint: Path,
     report: Report,
 ) -> tuple[ShortRangedMACE, pd.DataFrame]:
-    """Train a model and return it as of its lowest validation loss.
+    """Train a model and return it as of its lowest validation loss, with one row per epoch.
 
-    Parameters
-    ----------
-    settings
-        Architecture.
-    training
-        Losses and schedule.
-    train_frames, validation_frames
-        With `REF_energy` (eV) and `REF_forces` (eV/Å).
-    seed
-        Of the initial weights and of the order of the frames.
-    checkpoint
-        File written after every epoch; a run that finds its own continues from it.
-    report
-        Told the number of finished epochs and a line about them.
-
-    Returns
-    -------
-    model, history
-        The averaged (EMA) weights of the best epoch, and one row per epoch.
+    Frames have `REF_energy` (eV) and `REF_forces` (eV/Å). The checkpoint is written after every
+    epoch; the same training of the same frames continues from it. `report` is told the number of
+    finished epochs and a line about them. The weights are the averaged ones (EMA) of the best
+    epoch.
     """
-    session = _Session(settings, training, train_frames, validation_frames, seed)
+    keep_freed_memory()
+    session = _Session(spec, train_frames, validation_frames)
     session.resume(checkpoint)
     report(session.epoch, "")
-    while session.epoch < training.epochs:
+    while session.epoch < spec.training.epochs:
         row = session.run_epoch()
         session.save(checkpoint)
         report(
@@ -80,19 +69,14 @@ class _Session:
     """State of a training that a kill may interrupt between epochs."""
 
     def __init__(
-        self,
-        settings: MACEPotential,
-        training: Training,
-        train_frames: Sequence[Atoms],
-        validation_frames: Sequence[Atoms],
-        seed: int,
+        self, spec: TrainSpec, train_frames: Sequence[Atoms], validation_frames: Sequence[Atoms]
     ) -> None:
-        self.training, self.seed = training, seed
-        self.fingerprint = _fingerprint(settings, training, train_frames, validation_frames, seed)
+        self.training, self.seed = training, seed = spec.training, spec.seed
+        self.fingerprint = _fingerprint(spec, train_frames, validation_frames)
         self.device = torch_device(training.device)
         dtype = getattr(torch, training.dtype)
-        statistics = dataset_statistics(train_frames, r_cut_A=settings.r_cut_A)
-        self.model = build_model(settings, statistics, dtype=dtype, seed=seed).to(self.device)
+        statistics = dataset_statistics(train_frames, r_cut_A=spec.potential.r_cut_A)
+        self.model = build_model(spec.potential, statistics, dtype=dtype, seed=seed).to(self.device)
         self.train_set = label_graphs(train_frames, self.model)
         self.validation_set = label_graphs(validation_frames, self.model)
         fit_atomic_energies(self.model, self.train_set, batch_size=training.batch_size)
@@ -164,13 +148,17 @@ class _Session:
             energy.append(errors.energy.detach() * len(items))
             force.append(errors.force.detach() * len(items))
             weight.append(len(items))
-        return Errors(sum(energy) / sum(weight), sum(force) / sum(weight))
+        total = sum(weight)
+        return Errors(
+            cast(torch.Tensor, sum(energy)) / total, cast(torch.Tensor, sum(force)) / total
+        )
 
     def save(self, path: Path) -> None:
         """Write the state; the old file stays whole until the new one is."""
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
-        torch.save(self._state(), draft)
+        state = {name: getattr(self, name).state_dict() for name in MODULES}
+        torch.save(state | {name: getattr(self, name) for name in VALUES}, draft)
         draft.replace(path)
 
     def resume(self, path: Path) -> None:
@@ -185,30 +173,19 @@ class _Session:
         if state["fingerprint"] != self.fingerprint:
             logger.info("%s: left by a training with other settings or data", path)
             return
-        for name in ("model", "average", "optimizer", "schedule"):
+        for name in MODULES:
             getattr(self, name).load_state_dict(state[name])
-        for name in ("epoch", "history", "best_loss", "best_weights"):
+        for name in VALUES:
             setattr(self, name, state[name])
 
-    def _state(self) -> dict[str, Any]:
-        modules = ("model", "average", "optimizer", "schedule")
-        values = ("fingerprint", "epoch", "history", "best_loss", "best_weights")
-        return {name: getattr(self, name).state_dict() for name in modules} | {
-            name: getattr(self, name) for name in values
-        }
+
+def _fingerprint(spec: TrainSpec, *sets: Sequence[Atoms]) -> str:
+    frames = [
+        array_sha256(array for atoms in frames for array in _arrays(atoms)) for frames in sets
+    ]
+    return text_sha256(json.dumps([spec.identity(), frames], sort_keys=True))
 
 
-def _fingerprint(
-    settings: MACEPotential,
-    training: Training,
-    train_frames: Sequence[Atoms],
-    validation_frames: Sequence[Atoms],
-    seed: int,
-) -> str:
-    architecture = settings.model_dump(mode="json", exclude={"runs", "label"})
-    plain = [architecture, training.model_dump(mode="json"), seed]
-    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
-    for atoms in (*train_frames, *validation_frames):
-        digest.update(np.float64(atoms.info["REF_energy"]).tobytes())
-        digest.update(atoms.positions.tobytes())
-    return digest.hexdigest()
+def _arrays(atoms: Atoms) -> tuple[Any, ...]:
+    labels = atoms.info["REF_energy"], atoms.arrays["REF_forces"]
+    return atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, *labels

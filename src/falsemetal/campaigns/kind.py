@@ -1,0 +1,148 @@
+"""Campaigns: families of systems of growing size, on which potentials are tried."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.registry import KindRegistry
+from falsemetal.section import ASIDE, NonNegativeInt, PositiveFloat, Section
+from falsemetal.specs import Spec
+from falsemetal.systems.boundary import Boundary
+from falsemetal.units import WATER_DENSITY_G_PER_CM3, water_number_density
+
+if TYPE_CHECKING:
+    from falsemetal.systems.system import System
+
+LARGEST_SIZE_A = 1000.0
+"""Beyond it a size is meant in another unit."""
+
+Length = Annotated[PositiveFloat, Field(le=LARGEST_SIZE_A)]
+Density = Annotated[PositiveFloat, Field(ge=0.1, le=30.0)]
+
+
+class CampaignKind(Section):
+    """A family of systems: how one of a size is built, and what its size means.
+
+    Attributes
+    ----------
+    boundary
+        Of all its systems.
+    size_label
+        What a size is, as an axis says it, in Å.
+    size_symbol
+        In mathtext.
+    """
+
+    boundary: ClassVar[Boundary]
+    size_label: ClassVar[str]
+    size_symbol: ClassVar[str]
+
+    kind: str
+    sizes_A: Annotated[list[PositiveFloat], ASIDE] = Field(min_length=1)
+    equilibration_ps: PositiveFloat = Field(20.0, description="By the force field, before each run")
+
+    def n_molecules(self, size_A: float) -> int:
+        """Molecules of the liquid at one size."""
+        raise NotImplementedError
+
+    def n_atoms(self, size_A: float) -> int:
+        """Atoms at one size."""
+        raise NotImplementedError
+
+    def cell_lengths(self, size_A: float) -> tuple[float, float, float]:
+        """Edges of the cell in Å."""
+        raise NotImplementedError
+
+    def build(self, size_A: float, *, seed: int) -> "System":
+        """Structure to equilibrate."""
+        raise NotImplementedError
+
+    def start(self, spec: "StartSpec", *, log: Path | None = None) -> "System":
+        """Build a system and equilibrate it by the force field; a kind may start otherwise.
+
+        Parameters
+        ----------
+        spec
+            Of this campaign; its seed is that of structure, velocities and thermostat.
+        log
+            File to which LAMMPS appends its log, or None.
+        """
+        from falsemetal.potentials.force_field.equilibration import equilibrate
+        from falsemetal.potentials.force_field.md import lammps_seeds
+
+        structure_seed, thermostat_seed = lammps_seeds(spec.seed)
+        return equilibrate(
+            self.build(spec.size_A, seed=structure_seed),
+            spec.force_field,
+            temperature_K=spec.temperature_K,
+            duration_ps=self.equilibration_ps,
+            seed=thermostat_seed,
+            label=spec.label,
+            log=log,
+        )
+
+    @model_validator(mode="after")
+    def _sizes_are_usable(self) -> Self:
+        if sorted(set(self.sizes_A)) != list(self.sizes_A):
+            raise ValueError("sizes_A must increase and be distinct; sort them")
+        for index, size in enumerate(self.sizes_A):
+            if size > LARGEST_SIZE_A:
+                raise ValueError(
+                    f"sizes_A[{index}]: {size:g} Å is more than {LARGEST_SIZE_A:g} Å; give it in Å"
+                )
+            if float(f"{size:g}") != size:
+                raise ValueError(
+                    f"sizes_A[{index}]: {size} has more than six digits, which folder names do "
+                    f"not hold; write {size:.3g}"
+                )
+            if self.n_molecules(size) < 1:
+                raise ValueError(f"sizes_A[{index}]: {size:g} Å holds no molecule; make it larger")
+        return self
+
+
+class WaterCampaign(CampaignKind):
+    """Water in cells of one shape and several sizes."""
+
+    density_g_per_cm3: Density = Field(
+        WATER_DENSITY_G_PER_CM3, description="Bulk density that sets the count"
+    )
+
+    def water_volume(self, size_A: float) -> float:
+        """Volume in Å³ that water fills."""
+        lengths = self.cell_lengths(size_A)
+        return lengths[0] * lengths[1] * lengths[2]
+
+    def n_molecules(self, size_A: float) -> int:
+        """Water molecules at the bulk density."""
+        return round(self.water_volume(size_A) * water_number_density(self.density_g_per_cm3))
+
+    def n_atoms(self, size_A: float) -> int:
+        """Three atoms of each molecule."""
+        return 3 * self.n_molecules(size_A)
+
+    def build(self, size_A: float, *, seed: int) -> "System":
+        """Molecules on a lattice in a periodic cell."""
+        from falsemetal.systems.system import System
+        from falsemetal.systems.water import water_box
+
+        cell = self.cell_lengths(size_A)
+        water = water_box(self.n_molecules(size_A), cell_lengths_A=cell, seed=seed)
+        return System.of(water, "water")
+
+
+CAMPAIGNS: KindRegistry[CampaignKind] = KindRegistry("kind of campaign")
+
+AnyCampaign = Annotated[CampaignKind, CAMPAIGNS]
+
+
+class StartSpec(Spec):
+    """A structure that all potentials of a campaign start from."""
+
+    campaign: AnyCampaign
+    size_A: float
+    force_field: WaterForceField
+    temperature_K: float
+    seed: NonNegativeInt
+    label: Annotated[str, ASIDE] = "equilibration"

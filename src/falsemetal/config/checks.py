@@ -1,0 +1,56 @@
+"""What must hold on this machine before a configuration is run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from falsemetal.config.model import Config
+from falsemetal.section import Section
+from falsemetal.sources.catalogue import load_sources
+from falsemetal.sources.errors import SourceError
+
+OWNER = ".configuration"
+"""File in the results' folder that names the configuration they are of."""
+
+
+def claim(results: Path, source: str) -> None:
+    """Note which configuration the results are of."""
+    results.mkdir(parents=True, exist_ok=True)
+    (results / OWNER).write_text(source + "\n")
+
+
+def unowned(results: Path, source: str) -> str | None:
+    """Tell that a results' folder is another configuration's, or None."""
+    path = results / OWNER
+    owner = path.read_text().strip() if path.exists() else source
+    if source in {owner, str(results / "config.yaml")}:  # or the report's copy
+        return None
+    return (
+        f"{source}: name: {results} holds the results of {owner}; choose another name, or, if this "
+        f"is the same configuration renamed, delete {path}"
+    )
+
+
+def find_missing_files(config: Config, data: str | Path) -> str | None:
+    """Tell which sources and files that the configuration names are not there, or None."""
+    return "\n".join(_missing_files(config, Path(data) / "sources.yaml")) or None
+
+
+def _missing_files(config: Config, catalogue: Path) -> Iterator[str]:
+    sections: dict[str, Section] = {
+        f"datasets.{name}": dataset for name, dataset in config.datasets.items()
+    }
+    sections |= {f"potentials.{name}": kind for name, kind in config.potentials.items()}
+    for key, section in sections.items():
+        source, path = getattr(section, "source", None), getattr(section, "path", None)
+        if path is not None and not Path(path).expanduser().exists():
+            yield f"{key}.path: {path}: no such file or folder; correct it"
+        if path is None and source is not None:
+            try:
+                known = load_sources(catalogue)
+            except SourceError as error:
+                yield f"{key}.source: {error}"
+                continue
+            if source not in known:
+                yield (
+                    f"{key}.source: {catalogue} has no '{source}'; name one of: {', '.join(known)}"
+                )

@@ -1,0 +1,319 @@
+"""The jobs of a configuration: their specifications, and the files that lie between them.
+
+Paths begin with `<results>`, as Snakemake's rules have them.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from falsemetal.campaigns.kind import StartSpec
+from falsemetal.config.model import Config
+from falsemetal.datasets.settings import CurateSpec, ForceFieldDataset, ReadSpec, SampleSpec
+from falsemetal.electronic.engine import SinglePoint
+from falsemetal.electronic.settings import Electronic, FrameSet
+from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, SelectSpec, WriteJobSpec
+from falsemetal.files import text_sha256
+from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, observe_spec
+from falsemetal.potentials.kind import ChargeModel, FetchSpec
+from falsemetal.potentials.runners import RunSpec
+from falsemetal.potentials.training.settings import Training
+from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
+from falsemetal.simulation.settings import Conditions
+from falsemetal.specs import Origin
+
+
+@dataclass(frozen=True)
+class Job:
+    """An electronic-structure job: a calculation of a frame of a set."""
+
+    frames: str
+    frame: int
+    point: SinglePoint
+
+    @property
+    def folder(self) -> str:
+        """Path of its folder."""
+        return f"<results>/electronic/{self.frames}/{self.frame}/{self.point.name}"
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """What a configuration asks for, on a machine that may lack some programs.
+
+    Attributes
+    ----------
+    config
+        Validated.
+    absent
+        Why potentials cannot be run here, by name.
+    """
+
+    config: Config
+    absent: Mapping[str, str]
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Of all specifications."""
+        sha256 = text_sha256(self.config.model_dump_json())
+        return Origin(name=self.config.name, sha256=sha256, seed=self.config.seed)
+
+    def seed(self, *parts: str) -> int:
+        """Derive the seed of a job from the configuration's and what names the job."""
+        digest = hashlib.sha256("/".join((str(self.config.seed), *parts)).encode()).digest()
+        return int.from_bytes(digest[:4]) >> 1
+
+    # datasets
+
+    def sample(self, dataset: str, run: str) -> SampleSpec:
+        """Sample and label a trajectory of a dataset's force field."""
+        settings = self.config.datasets[dataset]
+        assert isinstance(settings, ForceFieldDataset)
+        return SampleSpec(
+            origin=self.origin,
+            run=settings.sampling[run],
+            force_field=settings.force_field,
+            name=run,
+            seed=self.config.seed,
+            label=f"labels {dataset}/{run}",
+        )
+
+    def read(self, dataset: str) -> ReadSpec:
+        """Read the labelled frames of others."""
+        settings = self.config.datasets[dataset]
+        keys = ("source", "path", "format", "energy_key", "forces_key", "step_fs")
+        return ReadSpec(origin=self.origin, **{key: getattr(settings, key) for key in keys})
+
+    def curate(self, dataset: str) -> CurateSpec:
+        """Check and split a dataset."""
+        settings = self.config.datasets[dataset]
+        return CurateSpec(
+            origin=self.origin,
+            name=dataset,
+            source=settings.model_dump(mode="json", exclude={"checks"}),
+            checks=settings.checks,
+            split=settings.split,
+            seed=self.config.seed,
+        )
+
+    def labelled_frames(self, dataset: str) -> list[str]:
+        """Files that a dataset is curated from."""
+        folder = f"<results>/datasets/{dataset}"
+        sampling = getattr(self.config.datasets[dataset], "sampling", None)
+        if sampling is None:
+            return [f"{folder}/labelled.extxyz"]
+        return [f"{folder}/sampling/{run}.extxyz" for run in sampling]
+
+    # potentials
+
+    def made_by(self, prepare: str) -> list[str]:
+        """Potentials that are made in one way: by training, by fetching."""
+        return [name for name, p in self.config.potentials.items() if p.prepare == prepare]
+
+    def model(self, potential: str) -> list[str]:
+        """Name the description of a potential that is made before it is run."""
+        made = self.config.potentials[potential].prepare != "none"
+        return [f"<results>/models/{potential}/model.json"] if made else []
+
+    def frames_for(self, potential: str, part: str) -> str:
+        """Name a part of the dataset that a potential is trained or measured on."""
+        return f"<results>/datasets/{self.config.potentials[potential].dataset}/{part}.extxyz"
+
+    @property
+    def training(self) -> Training:
+        """Settings of the training."""
+        return self.config.training or Training(epochs=1)
+
+    def train(self, potential: str) -> TrainSpec:
+        """Train a model."""
+        return TrainSpec(
+            origin=self.origin,
+            potential=self.config.potentials[potential],
+            training=self.training,
+            seed=self.config.seed,
+            label=f"training {potential}",
+        )
+
+    def fetch(self, potential: str) -> FetchSpec:
+        """Fetch the files of a model."""
+        return FetchSpec(origin=self.origin, potential=self.config.potentials[potential])
+
+    def evaluate(self, potential: str) -> EvaluateSpec:
+        """Measure a model's errors."""
+        return EvaluateSpec(
+            origin=self.origin,
+            dtype=self.training.dtype,
+            device=self.training.device,
+            seed=self.config.seed,
+        )
+
+    @property
+    def evaluated(self) -> list[str]:
+        """Potentials whose errors are measured: of what is fetched, where the data are there."""
+        trained = self.made_by("train")
+        at_hand = {self.config.potentials[name].dataset for name in trained}
+        fetched = self.made_by("fetch")
+        return trained + [n for n in fetched if self.config.potentials[n].dataset in at_hand]
+
+    def charges(self, potential: str) -> ChargeModel:
+        """Charges of eq. 1 of a potential."""
+        return self.config.potentials[potential].charges(self.config.datasets)
+
+    # dynamics
+
+    def start(self, campaign: str, size: str, replica: str) -> StartSpec:
+        """Equilibrate a system."""
+        return StartSpec(
+            origin=self.origin,
+            campaign=self.config.campaigns[campaign],
+            size_A=float(size),
+            force_field=self.config.start_force_field,
+            temperature_K=self.config.dynamics.temperature_K,
+            seed=self.seed("start", campaign, size, replica),
+            label=f"equilibration {campaign} {size} Å, replica {replica}",
+        )
+
+    def run(self, potential: str, campaign: str, size: str, replica: str) -> RunSpec:
+        """Run a potential."""
+        dynamics = self.config.dynamics
+        conditions = Conditions(
+            temperature_K=dynamics.temperature_K,
+            timestep_fs=dynamics.timestep_fs,
+            hydrogen_mass_u=dynamics.hydrogen_mass_u,
+            frame_interval_steps=dynamics.frame_interval_steps,
+            seed=self.seed(potential, campaign, size, replica),
+            n_steps=self.config.n_steps(potential, campaign, float(size)),
+            limits=dynamics.limits,
+            liquid=self.config.liquid,
+            label=f"MD {potential}, {campaign} {size} Å, replica {replica}",
+        )
+        settings = self.config.potentials[potential]
+        runner = settings.runner(self.config.datasets, dynamics)
+        return RunSpec(origin=self.origin, conditions=conditions, runner=runner)
+
+    def run_by(self, program: str) -> list[str]:
+        """Potentials that a program runs."""
+        datasets, dynamics = self.config.datasets, self.config.dynamics
+        return [
+            name
+            for name, p in self.config.potentials.items()
+            if p.runs and p.runner(datasets, dynamics).program == program
+        ]
+
+    def trajectories(self, potential: str, campaign: str, size: str | float) -> list[str]:
+        """Trajectories of all replicas of a potential at one size."""
+        folder = f"<results>/trajectories/{potential}/{campaign}/{float(size):g}A"
+        count = self.config.n_replicas(potential, campaign, float(size))
+        return [f"{folder}/{replica}.h5" for replica in range(count)]
+
+    # observables
+
+    def observe(self, potential: str, campaign: str, names: Iterable[str]) -> ObserveSpec:
+        """Read observables off the trajectories of a potential."""
+        return observe_spec(
+            names,
+            self.config.campaigns[campaign].boundary,
+            self.config.liquid,
+            charge_e=self.charges(potential).own_e,
+            analysis=self.config.analysis,
+            discard_ps=self.config.dynamics.discard_ps,
+            origin=self.origin,
+        )
+
+    @property
+    def observe_jobs(self) -> Iterator[tuple[str, list[str]]]:
+        """Campaigns with the observables that one job makes of each of their systems."""
+        for name, campaign in self.config.campaigns.items():
+            defined = [o for o in OBSERVABLES.values() if campaign.boundary in o.boundaries]
+            yield name, [o.name for o in defined if not o.costly]
+            yield from ((name, [o.name]) for o in defined if o.costly)
+
+    def tables(
+        self, campaign: str, reads: Mapping[str, Any], potentials: Iterable[str] | None = None
+    ) -> list[str]:
+        """Tables of observables of potentials at those sizes at which they are run and shown."""
+        names = [n for n in potentials or self.config.potentials if n not in self.absent]
+        sizes = sorted({s for n in names for s in self.config.durations_ps(n, campaign)})
+        return [
+            f"<results>/observables/{name}/{campaign}/{size:g}A/{observable}.csv"
+            for observable, shown in reads.items()
+            for name in names
+            for size in self.config.durations_ps(name, campaign)
+            if size in sizes[shown.value]
+        ]
+
+    # electronic structure
+
+    @property
+    def electronic(self) -> Electronic:
+        """Settings of the electronic structure."""
+        if self.config.electronic is None:
+            raise ValueError("electronic: the configuration has no such section")
+        return self.config.electronic
+
+    @cached_property
+    def frame_sets(self) -> dict[str, FrameSet]:
+        """Sets of frames whose potential can be run here."""
+        electronic = self.config.electronic
+        every = electronic.frames if electronic else {}
+        return {name: f for name, f in every.items() if f.potential not in self.absent}
+
+    @cached_property
+    def jobs(self) -> dict[str, Job]:
+        """Electronic-structure jobs by folder."""
+        jobs = [
+            Job(name, frame, point)
+            for name, frames in self.frame_sets.items()
+            for frame in range(frames.n_frames)
+            for point in frames.single_points
+        ]
+        return {job.folder: job for job in jobs}
+
+    def chosen_from(self, frames: str) -> tuple[list[str], str]:
+        """Name the trajectories that a set is chosen from, and its table of ΔV."""
+        f = self.frame_sets[frames]
+        folder = f"{f.potential}/{f.campaign}/{f.size_A:g}A"
+        return (
+            self.trajectories(f.potential, f.campaign, f.size_A),
+            f"<results>/observables/{folder}/voltage.csv",
+        )
+
+    def select(self, frames: str) -> SelectSpec:
+        """Choose the frames of a set."""
+        wanted = self.frame_sets[frames]
+        charge = self.charges(wanted.potential).own_e
+        return SelectSpec(origin=self.origin, choice=wanted.choice, charge_e=charge)
+
+    def job(self, frames: str, frame: str, job: str) -> Job:
+        """Look a job up by its wildcards."""
+        return self.jobs[f"<results>/electronic/{frames}/{frame}/{job}"]
+
+    def write_job(self, frames: str, frame: str, job: str) -> WriteJobSpec:
+        """Write the inputs of a job."""
+        settings, found = self.electronic, self.job(frames, frame, job)
+        return WriteJobSpec(
+            origin=self.origin,
+            engine=settings.engine,
+            point=found.point,
+            vacuum_A=settings.vacuum_A,
+            density_of_states=settings.engine.inputs_from(settings.density_of_states),
+            liquid=self.config.liquid,
+        )
+
+    def run_job(self) -> RunJobSpec:
+        """Run a job."""
+        return RunJobSpec(origin=self.origin, engine=self.electronic.engine)
+
+    def read_job(self, frames: str) -> ReadJobSpec:
+        """Read a job's outputs."""
+        settings = self.electronic
+        return ReadJobSpec(
+            origin=self.origin,
+            engine=settings.engine,
+            density_of_states=settings.density_of_states,
+            band_search=settings.band_search,
+            electronic_charge_e=self.charges(self.frame_sets[frames].potential).electronic_e,
+            liquid=self.config.liquid,
+        )

@@ -1,0 +1,135 @@
+"""The configuration's sections, and what must fit together between them."""
+
+from collections import Counter
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from falsemetal import campaigns as _campaigns  # noqa: F401  (registers its kinds)
+from falsemetal.campaigns.kind import AnyCampaign
+from falsemetal.datasets.settings import AnyDataset
+from falsemetal.electronic.settings import Electronic, FrameSet
+from falsemetal.observables.settings import Analysis
+from falsemetal.potentials import kinds as _kinds  # noqa: F401  (registers its kinds)
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.kind import AnyPotential
+from falsemetal.potentials.training.settings import Training
+from falsemetal.section import Name, NonNegativeInt, Section
+from falsemetal.simulation.settings import Dynamics, Run
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.molecule import WATER, Molecule
+
+MINIMUM_FRAMES = 10
+"""Frames that a run must leave to be analysed."""
+
+
+class Config(Section):
+    """Everything a run does; one instance per YAML file."""
+
+    plugins: list[str] = Field(
+        [], description="Modules or Python files that register kinds, observables or products"
+    )
+    name: Name = Field(description="Results go to results/<name>/")
+    seed: NonNegativeInt = 1
+    datasets: dict[Name, AnyDataset] = Field({})
+    training: Training | None = Field(None, description="Needed where a potential is trained")
+    potentials: dict[Name, AnyPotential] = Field(min_length=1)
+    campaigns: dict[Name, AnyCampaign] = Field(
+        {}, description="Families of systems of growing size, by a name of their own"
+    )
+    liquid: Molecule = Field(WATER, description="Molecules that fill the systems")
+    start_force_field: WaterForceField = Field(
+        WaterForceField(), description="Equilibrates the structures from which all runs start"
+    )
+    dynamics: Dynamics = Dynamics()
+    analysis: Analysis = Analysis()
+    electronic: Electronic | None = Field(
+        None, description="Frames of the runs whose electrons are computed"
+    )
+
+    @model_validator(mode="after")
+    def _references_resolve(self) -> Self:
+        for name, potential in self.potentials.items():
+            key = f"potentials.{name}"
+            if fault := potential.find_fault(self.datasets):
+                raise ValueError(f"{key}.{fault[0]}: {fault[1]}")
+            for campaign, run in potential.runs.items():
+                self._check_run(f"{key}.runs.{campaign}", name, campaign, run)
+        trained = [name for name, p in self.potentials.items() if p.prepare == "train"]
+        if self.training is None and trained:
+            raise ValueError(
+                f"training: required, as {trained[0]} is trained; give at least training.epochs"
+            )
+        labels = Counter(potential.label or name for name, potential in self.potentials.items())
+        for label, count in labels.items():
+            if count > 1:
+                raise ValueError(
+                    f"potentials: {count} of them have the label '{label}'; give each its own"
+                )
+        if self.electronic is not None:
+            for name, frames in self.electronic.frames.items():
+                self._check_frames(f"electronic.frames.{name}", frames)
+        return self
+
+    def _check_frames(self, key: str, frames: FrameSet) -> None:
+        if frames.potential not in self.potentials:
+            raise ValueError(
+                f"{key}.potential: there is no potential '{frames.potential}'; "
+                f"name one of: {', '.join(self.potentials)}"
+            )
+        if frames.campaign not in self.campaigns:
+            raise ValueError(
+                f"{key}.campaign: there is no campaign '{frames.campaign}'; "
+                f"name one of: {', '.join(self.campaigns)}"
+            )
+        sizes = self.durations_ps(frames.potential, frames.campaign)
+        if frames.size_A not in sizes:
+            run_at = ", ".join(f"{size:g}" for size in sizes) or "none"
+            raise ValueError(
+                f"{key}.size_A: {frames.potential} is not run at {frames.size_A:g} Å of "
+                f"{frames.campaign}; sizes at which it is: {run_at}"
+            )
+        if frames.field_V_per_A and self.campaigns[frames.campaign].boundary is not Boundary.FILM:
+            raise ValueError(
+                f"{key}.field_V_per_A: a field needs vacuum; choose a campaign of films"
+            )
+
+    def _check_run(self, key: str, potential: str, name: str, run: Run) -> None:
+        if name not in self.campaigns:
+            raise ValueError(
+                f"{key}: there is no campaign '{name}'; name one of: "
+                f"{', '.join(self.campaigns) or 'none yet: add it to campaigns'}"
+            )
+        campaign = self.campaigns[name]
+        fault = self.potentials[potential].find_fault_in(campaign.boundary)
+        if fault:
+            raise ValueError(f"{key}: {fault}")
+        fault = run.find_fault(campaign.sizes_A)
+        if fault:
+            raise ValueError(f"{key}.{fault}")
+        shortest = min(run.durations_ps(campaign.sizes_A).values())
+        # the first frame counts, and the last interval must be whole
+        analysed_ps = MINIMUM_FRAMES * self.dynamics.frame_interval_fs / 1000.0
+        least = self.dynamics.discard_ps + analysed_ps
+        if shortest < least * (1.0 - 1e-9):
+            raise ValueError(
+                f"{key}.duration_ps: {shortest:g} ps leaves fewer than {MINIMUM_FRAMES} frames "
+                f"after dynamics.discard_ps; give {float(f'{least + 5e-5:.4f}'):g} or more"
+            )
+
+    def durations_ps(self, potential: str, campaign: str) -> dict[float, float]:
+        """Lengths of a potential's runs in ps by size in Å; empty where it is not run."""
+        run = self.potentials[potential].runs.get(campaign)
+        return run.durations_ps(self.campaigns[campaign].sizes_A) if run else {}
+
+    def n_replicas(self, potential: str, campaign: str, size_A: float) -> int:
+        """Count the independent runs of a potential at one size."""
+        run = self.potentials[potential].runs[campaign]
+        return run.n_replicas(self.campaigns[campaign].sizes_A)[size_A]
+
+    def n_steps(self, potential: str, campaign: str, size_A: float) -> int:
+        """Length of a production run in steps, a whole number of frame intervals."""
+        duration_ps = self.durations_ps(potential, campaign)[size_A]
+        steps = duration_ps * 1000.0 / self.dynamics.timestep_fs
+        interval = self.dynamics.frame_interval_steps
+        return max(1, round(steps / interval)) * interval

@@ -1,0 +1,162 @@
+"""What a configuration asks for, from its jobs to its figures and tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from falsemetal.config.jobs import Job, Jobs
+from falsemetal.config.model import Config
+from falsemetal.potentials.kind import AnyPotential
+from falsemetal.products.registry import ALL, COLORS, PRODUCTS, Product, ProductSpec, Shown
+from falsemetal.section import Section
+
+
+@dataclass(frozen=True)
+class Target:
+    """A product of a configuration.
+
+    Attributes
+    ----------
+    name
+        Of its files and its rule: that of the product, and of the campaign if it shows one of
+        several.
+    product
+        As registered.
+    campaigns
+        Those that it shows.
+    """
+
+    name: str
+    product: Product
+    campaigns: tuple[str, ...]
+
+
+class Plan(Jobs):
+    """All jobs, and the products that are made of their tables."""
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        """All products by name, also those that the configuration asks nothing of."""
+        targets = []
+        for product in PRODUCTS.values():
+            campaigns = [
+                name for name, c in self.config.campaigns.items() if c.kind in product.campaigns
+            ]
+            if product.runs:
+                targets.append(Target(product.name, product, tuple(self.config.campaigns)))
+            elif len(campaigns) > 1:
+                names = [f"{product.name}-{name}" for name in campaigns]
+                targets += [
+                    Target(name, product, (campaign,))
+                    for name, campaign in zip(names, campaigns, strict=True)
+                ]
+            else:
+                targets.append(Target(product.name, product, tuple(campaigns)))
+        return {target.name: target for target in targets}
+
+    def inputs(self, name: str) -> list[str]:
+        """Tables that a product is made of."""
+        target = self.targets[name]
+        product = target.product
+        if product.jobs:
+            return self.job_tables(product)
+        if product.models:
+            return [f"<results>/models/{name}/errors.csv" for name in self.evaluated]
+        reads = {"summary": ALL} if product.runs else product.reads
+        return [table for c in target.campaigns for table in self.tables(c, reads)]
+
+    @property
+    def wanted(self) -> list[str]:
+        """Products that the configuration asks for."""
+        return [name for name in self.targets if self.inputs(name)]
+
+    def product(self, name: str, missing: Mapping[str, str] | None = None) -> ProductSpec:
+        """Make a product.
+
+        Parameters
+        ----------
+        name
+            Of a target.
+        missing
+            Why tables are not there, beside the potentials that cannot be run here.
+        """
+        target = self.targets[name]
+        campaigns = {name: self.config.campaigns[name] for name in target.campaigns}
+        return ProductSpec(
+            origin=self.origin,
+            product=target.product.name,
+            name=name,
+            potentials={
+                name: self._shown(index, name, potential, target)
+                for index, (name, potential) in enumerate(self.config.potentials.items())
+                if name in self._potentials_of(target)
+            },
+            campaigns=campaigns,
+            sizes_A={name: list(campaign.sizes_A) for name, campaign in campaigns.items()},
+            settings={key: self._setting(key) for key in target.product.settings},
+            missing={**self.absent, **(missing or {})},
+        )
+
+    def job_tables(self, product: Product) -> list[str]:
+        """Tables of the jobs that a product shows."""
+        shown = self._jobs_of(product)
+        tables = [f"{job.folder}/summary.csv" for job in shown]
+        for table in product.job_tables:
+            # a response needs a field
+            fitting = [job for job in shown if table != "response" or job.point.field_V_per_A]
+            if not fitting:
+                return []
+            tables += [f"{job.folder}/{table}.csv" for job in fitting]
+        return tables
+
+    def _jobs_of(self, product: Product) -> list[Job]:
+        return [
+            job
+            for job in self.jobs.values()
+            if self.config.campaigns[self.frame_sets[job.frames].campaign].boundary in product.jobs
+        ]
+
+    def _potentials_of(self, target: Target) -> set[str]:
+        """Potentials that a product shows."""
+        if target.product.models:
+            return set(self.evaluated)
+        if target.product.jobs:
+            jobs = self._jobs_of(target.product)
+            return {self.frame_sets[job.frames].potential for job in jobs}
+        return {
+            name
+            for name, potential in self.config.potentials.items()
+            if set(target.campaigns) & potential.runs.keys()
+        }
+
+    def _shown(self, index: int, name: str, potential: AnyPotential, target: Target) -> Shown:
+        return Shown(
+            label=potential.label or name,
+            color=COLORS[index % len(COLORS)],
+            marker=potential.marker,
+            kind=potential.kind,
+            dataset=potential.dataset,
+            architecture=potential.identity() if target.product.models else {},
+            durations_ps={c: self.config.durations_ps(name, c) for c in target.campaigns},
+        )
+
+    def _setting(self, key: str) -> Any:
+        value: Any = self.config
+        for part in key.split("."):
+            value = getattr(value, part, None)
+        return value.identity() if isinstance(value, Section) else value
+
+
+def plan_here(config: Config) -> tuple[Plan, list[str]]:
+    """Plan what can be run on this machine, and say what is left out, and why."""
+    absent: dict[str, str] = {}
+    notices = []
+    for name, potential in config.potentials.items():
+        if not potential.runs:
+            continue
+        runner = potential.runner(config.datasets, config.dynamics)
+        if fault := runner.find_fault():
+            absent[name] = f"no usable {runner.title}"
+            notices.append(f"{fault}. Until then {name} is left out: {runner.title} runs it")
+    return Plan(config, absent), notices

@@ -1,0 +1,171 @@
+"""Settings of datasets: the reference that samples and labels, the checks, the split."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from falsemetal.campaigns.kind import Length
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
+from falsemetal.section import (
+    Fraction,
+    Name,
+    NonNegativeFloat,
+    Number,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
+from falsemetal.simulation.settings import Temperature
+from falsemetal.sources.catalogue import FrameLayout
+from falsemetal.specs import Spec
+from falsemetal.units import MINIMUM_VACUUM_A
+
+
+class SamplingRun(Section):
+    """A trajectory of the reference from which labelled frames are taken."""
+
+    kind: Literal["bulk", "slab", "brine"] = Field(
+        description="bulk: NPT water. slab: NVT water in vacuum. brine: NPT aqueous NaCl"
+    )
+    n_molecules: PositiveInt = Field(le=1_000_000, description="Number of water molecules")
+    molality_mol_per_kg: PositiveFloat | None = Field(None, le=50.0, description="NaCl; brine only")
+    temperature_K: Temperature = 300.0
+    pressure_bar: Number = Field(1.0, description="NPT kinds only")
+    cross_section_A: Length = Field(12.42, description="Lateral cell length of a slab")
+    vacuum_A: Length = Field(25.0, ge=MINIMUM_VACUUM_A, description="Vacuum added to a slab")
+    replicas: PositiveInt = Field(1, description="Independent trajectories")
+    equilibration_ps: NonNegativeFloat = 5.0
+    n_frames: PositiveInt = Field(description="Labelled frames of each trajectory")
+    interval_ps: PositiveFloat = Field(0.5, description="Time between labelled frames")
+
+    @model_validator(mode="after")
+    def _molality_is_of_brine(self) -> Self:
+        if (self.kind == "brine") != (self.molality_mol_per_kg is not None):
+            raise ValueError("molality_mol_per_kg belongs to kind: brine, and only to it")
+        return self
+
+
+class Checks(Section):
+    """Limits that a labelled frame must keep; what breaks one is rejected with its reason."""
+
+    minimum_distance_A: dict[str, PositiveFloat] = Field(
+        default={"H-H": 1.0, "H-O": 0.7, "O-O": 2.0, "default": 0.7},
+        description="By pair of elements in alphabetical order",
+    )
+    maximum_force_eV_per_A: PositiveFloat = Field(
+        50.0, description="Larger forces speak of wrong units or overlapping atoms"
+    )
+    minimum_force_rms_eV_per_A: PositiveFloat = Field(
+        0.1, description="Smaller forces speak of wrong units: in Ha/bohr water has 0.01"
+    )
+    maximum_force_rms_eV_per_A: PositiveFloat = Field(
+        5.0, description="Larger forces speak of wrong units: in kcal/mol/Å water has 16"
+    )
+    maximum_net_force_eV_per_A: PositiveFloat = Field(0.05, description="Per frame, by component")
+    energy_outlier_sigmas: PositiveFloat = Field(
+        8.0, description="Allowed deviation of the energy per atom, in robust standard deviations"
+    )
+
+
+class Split(Section):
+    """Shares of the frames held out; blocks of time stay together."""
+
+    validation: Fraction = 0.1
+    test: Fraction = 0.1
+    block_ps: PositiveFloat = Field(
+        2.5, description="Length of a block that is never divided; longer than the correlation time"
+    )
+    gap_ps: NonNegativeFloat = Field(
+        0.5, description="Held-out frames closer in time to another part's are left out"
+    )
+    maximum_frames: PositiveInt | None = Field(None, description="Random subset drawn beforehand")
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> Self:
+        if self.validation + self.test >= 1.0:
+            raise ValueError("validation + test leave nothing to train on; lower one of them")
+        return self
+
+
+class ForceFieldDataset(Section):
+    """Frames sampled and labelled by a classical force field through LAMMPS."""
+
+    kind: Literal["force_field"]
+    force_field: WaterForceField = WaterForceField()
+    sampling: dict[Name, SamplingRun] = Field(min_length=1)
+    checks: Checks = Checks()
+    split: Split = Split()
+
+    @property
+    def charge_e(self) -> float:
+        """Charge of oxygen that the labels carry, in e: the force field's own."""
+        return self.force_field.charge_O_e
+
+
+class LabelledFrames(FrameLayout):
+    """Frames that others have labelled, and where they are."""
+
+    source: Name | None = Field(None, description="In data/sources.yaml: downloaded")
+    path: str | None = Field(None, description="File to take instead of a download")
+    format: Literal["runner", "extxyz"] | None = Field(
+        None, description="Of a path without source, as are energy_key, forces_key and step_fs"
+    )
+
+    @model_validator(mode="after")
+    def _there_is_an_origin(self) -> Self:
+        if self.source is None and None in (self.path, self.format):
+            raise ValueError(
+                "name a source of data/sources.yaml, or path and format of a local file"
+            )
+        if self.source is not None and self.format is not None:
+            raise ValueError("source tells the format; remove format, or source")
+        return self
+
+
+class LabelledDataset(LabelledFrames):
+    """Frames that others have labelled, such as the paper's revPBE0-D3 set."""
+
+    kind: Literal["labelled"]
+    checks: Checks = Field(
+        Checks(maximum_net_force_eV_per_A=1.0),
+        description="By default with room for the net force of a density functional on a grid",
+    )
+    split: Split = Split()
+
+    @property
+    def charge_e(self) -> float:
+        """Charge of oxygen that the labels carry, in e: that of water's electrons."""
+        return ELECTRONIC_CHARGE_E
+
+    @property
+    def force_field(self) -> None:
+        """No force field labelled it."""
+        return None
+
+
+AnyDataset = Annotated[ForceFieldDataset | LabelledDataset, Field(discriminator="kind")]
+
+
+class SampleSpec(Spec):
+    """A trajectory to sample and label."""
+
+    run: SamplingRun
+    force_field: WaterForceField
+    name: str
+    seed: int
+    label: str
+
+
+class ReadSpec(Spec, LabelledFrames):
+    """Frames of others to bring into the project's units and names."""
+
+
+class CurateSpec(Spec):
+    """Labelled frames to check and split."""
+
+    name: str
+    source: dict[str, object]
+    checks: Checks
+    split: Split
+    seed: int

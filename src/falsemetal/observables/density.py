@@ -1,0 +1,55 @@
+"""Density of molecules across a film, counted by their centres."""
+
+import numpy as np
+import pandas as pd
+
+from falsemetal.arrays import FloatArray
+from falsemetal.estimators.autocorrelation import integrated_correlation_frames
+from falsemetal.estimators.density import density_profile
+from falsemetal.estimators.dipole import heights_above_centre
+from falsemetal.estimators.statistics import mean_half_width
+from falsemetal.observables.cumulative import profile_grid
+from falsemetal.observables.registry import ObserveSpec
+from falsemetal.observables.runs import Block, Runs
+from falsemetal.observables.voltage import fluctuating
+from falsemetal.units import number_density
+
+MINIMUM_BLOCKS = 4
+
+
+def collect(block: Block, spec: ObserveSpec) -> FloatArray:
+    """Average the number density over the block, shape (n_layers,), Å⁻³."""
+    grid = profile_grid(block.n_molecules, block.area_A2, spec)
+    z = heights_above_centre(block.molecules.centres)
+    return density_profile(z, grid, block.area_A2)
+
+
+def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
+    """Tabulate number and mass density in each layer above the film's centre."""
+    averages = _averages(runs, fluctuating(runs, spec))
+    mean = averages.mean(axis=0)
+    half_width = mean_half_width(averages.std(axis=0), len(averages))
+    per_A3 = {"": mean, "_low": np.maximum(mean - half_width, 0.0), "_high": mean + half_width}
+    grid = profile_grid(runs.completed[0].n_molecules, runs.completed[0].area_A2, spec)
+    table = {"z_A": 0.5 * (grid[1:] + grid[:-1])}
+    for suffix, values in per_A3.items():
+        table[f"density_molecules_per_A3{suffix}"] = values
+    for suffix, values in per_A3.items():
+        table[f"density_g_per_cm3{suffix}"] = values / number_density(1.0, spec.settings["mass_u"])
+    return pd.DataFrame(table)
+
+
+def _averages(runs: Runs, series: list[FloatArray]) -> FloatArray:
+    # a density profile forgets faster than the dipole, so that the dipole's correlation time is
+    # a safe length for an average, and a run shorter than that may still be divided
+    frames_each = 2.0 * integrated_correlation_frames(series)
+    averages: list[FloatArray] = []
+    for run in runs.completed:
+        densities = np.array(run.collected["density"])
+        n_parts = max(MINIMUM_BLOCKS, int(len(run.times_ps) / frames_each))
+        averages.extend(
+            np.average(densities[part], axis=0, weights=run.block_frames[part])
+            for part in np.array_split(np.arange(len(densities)), n_parts)
+            if len(part)
+        )
+    return np.array(averages)

@@ -1,0 +1,141 @@
+"""The table of observables: what each is called, what it reads, what its table holds."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from falsemetal.registry import Registry
+from falsemetal.section import Section
+from falsemetal.specs import Origin, Spec
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.molecule import Molecule
+
+EVERYWHERE = frozenset(Boundary)
+FILMS, BULK = frozenset({Boundary.FILM}), frozenset({Boundary.BULK})
+
+
+@dataclass(frozen=True)
+class Observable:
+    """One table, `<name>.csv`, that is read off the trajectories of systems of some boundaries.
+
+    The module holds `tabulate(runs, spec)`, which makes the table of the completed runs, and,
+    unless it follows from other observables alone, `collect(block, spec)`, which is called with
+    each block of frames. Columns, empty where they depend on the system, have units in their names;
+    `<name>_low` and `<name>_high` bound 95 % intervals.
+
+    `settings` are what it reads of a specification's: keys of `analysis`, or `mass_u`;
+    `settings_within` what more of systems of one boundary; `uses` observables whose collected
+    blocks it reads, too; `charges` whether it reads the charges. A costly one is made in a job of
+    its own, where a product needs it.
+    """
+
+    name: str
+    module: str
+    columns: tuple[str, ...]
+    boundaries: frozenset[Boundary] = EVERYWHERE
+    settings: tuple[str, ...] = ()
+    settings_within: Mapping[Boundary, tuple[str, ...]] = field(default_factory=dict)
+    uses: tuple[str, ...] = ()
+    charges: bool = False
+    costly: bool = False
+
+    def load(self) -> ModuleType:
+        """Import the module."""
+        return import_module(self.module)
+
+
+OBSERVABLES: Registry[Observable] = Registry("observable")
+
+
+def register(name: str, *columns: str, module: str | None = None, **fields: Any) -> None:
+    """Add an observable of this package, or of another module."""
+    module = module or f"falsemetal.observables.{name}"
+    OBSERVABLES.add(name, Observable(name, module, columns, **fields))
+
+
+def interval(column: str) -> tuple[str, str, str]:
+    """Names of an estimate and the ends of its interval."""
+    return column, f"{column}_low", f"{column}_high"
+
+
+register(
+    "voltage",
+    *("replica", "time_ps", "delta_V_V", "fraction_broken"),
+    charges=True,
+    settings_within={Boundary.BULK: ("gaussian_width_A",)},
+)
+register("dipole", *("replica", "time_ps", "P_z_e_per_A"), boundaries=FILMS, uses=("voltage",))
+register("summary", settings=("band_gap_eV",), uses=("voltage",))
+register(
+    "autocorrelation", "lag_ps", *interval("acf"), settings=("maximum_lag_ps",), uses=("voltage",)
+)
+register(
+    "cumulative",
+    *("z_A", *interval("P_z_e_per_A"), "std_P_z_e_per_A"),
+    boundaries=FILMS,
+    settings=("z_bin_A", "mass_u"),
+    uses=("voltage",),
+)
+register(
+    "density",
+    *("z_A", *interval("density_molecules_per_A3"), *interval("density_g_per_cm3")),
+    boundaries=FILMS,
+    settings=("z_bin_A", "mass_u"),
+    uses=("voltage",),
+)
+register("rdf", boundaries=BULK, settings=("rdf_bin_A", "rdf_range_A"), costly=True)
+
+
+def needed(names: Iterable[str]) -> list[str]:
+    """Observables with those that they use, each after what it uses."""
+    order: dict[str, None] = {}
+    for name in names:
+        order |= dict.fromkeys([*needed(OBSERVABLES[name].uses), name])
+    return list(order)
+
+
+class ObserveSpec(Spec):
+    """Observables of the runs of one system.
+
+    Charges are fixed ones in e by element, of observables that read them, and settings those that
+    the observables read, and no others; `discard_ps` is left out of each run's start.
+    """
+
+    observables: list[str]
+    boundary: Boundary
+    liquid: Molecule
+    charges: dict[str, float]
+    settings: dict[str, float]
+    discard_ps: float
+
+
+def observe_spec(
+    names: Iterable[str],
+    boundary: Boundary,
+    liquid: Molecule,
+    *,
+    charge_e: float,
+    analysis: Section,
+    discard_ps: float,
+    origin: Origin,
+) -> ObserveSpec:
+    """Specify observables with those settings that they read, and no others.
+
+    `charge_e` is that of the liquid's centre, `analysis` the configuration's section.
+    """
+    names = list(names)
+    entries = [OBSERVABLES[name] for name in needed(names)]
+    keys = {key for e in entries for key in (*e.settings, *e.settings_within.get(boundary, ()))}
+    return ObserveSpec(
+        origin=origin,
+        observables=names,
+        boundary=boundary,
+        liquid=liquid,
+        charges=liquid.charges(charge_e) if any(entry.charges for entry in entries) else {},
+        settings={
+            key: liquid.mass if key == "mass_u" else getattr(analysis, key) for key in sorted(keys)
+        },
+        discard_ps=discard_ps,
+    )

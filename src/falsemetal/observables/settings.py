@@ -1,0 +1,25 @@
+"""Settings of the analysis."""
+
+from pydantic import Field
+
+from falsemetal.section import PositiveFloat, Section
+
+
+class Analysis(Section):
+    """Estimators of the paper's section S1.0.4 and their error bars."""
+
+    band_gap_eV: PositiveFloat = Field(4.45, le=50.0, description="E_g(0) of PBE water (Fig. 3b)")
+    relative_permittivity: PositiveFloat = Field(
+        71.0, ge=1.0, description="Of the continuum reference"
+    )
+    z_bin_A: PositiveFloat = Field(0.25, le=10.0)
+    maximum_lag_ps: PositiveFloat = Field(
+        10.0, description="Of autocorrelation functions, which end at half of what is sampled"
+    )
+    gaussian_width_A: PositiveFloat = Field(
+        1.0,
+        le=10.0,
+        description="Width σ of the charges whose potential gives ΔV of a periodic cell",
+    )
+    rdf_bin_A: PositiveFloat = Field(0.05, le=2.0)
+    rdf_range_A: PositiveFloat = Field(8.0, description="At most half the shortest cell edge")

@@ -1,0 +1,161 @@
+"""What every kind of potential says of itself."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+
+from pydantic import AfterValidator, Field
+
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.runners import AnyRunner
+from falsemetal.registry import KindRegistry
+from falsemetal.section import ASIDE, Name, Number, Section
+from falsemetal.simulation.settings import Dynamics, Run
+from falsemetal.specs import Spec
+from falsemetal.systems.boundary import Boundary
+
+if TYPE_CHECKING:
+    import torch
+
+    from falsemetal.potentials.model import Model
+
+ELECTRONIC_CHARGE_E = -0.5562
+"""Charge of water's oxygen in eq. 1 that meets its dipoles by electronic structure (S1.0.4)."""
+
+
+def _check_label(label: str) -> str:
+    if "$" in label:
+        from matplotlib.cbook import is_math_text
+        from matplotlib.mathtext import MathTextParser
+
+        try:
+            if is_math_text(label):
+                MathTextParser("path").parse(label)
+        except ValueError as error:
+            reason = str(error).splitlines()[-1]
+            raise ValueError(
+                f"'{label}' is not mathtext that figures can draw: {reason}"
+            ) from error
+    return label
+
+
+Label = Annotated[str, Field(min_length=1), AfterValidator(_check_label)]
+
+
+class ChargeModel(Section):
+    """Fixed charges of the liquid's centre by which eq. 1 sees a potential, in e.
+
+    Attributes
+    ----------
+    own_e
+        Those of the potential's labels: for comparison with its reference.
+    electronic_e
+        Those that meet dipoles by electronic structure: for volts, gaps and what is metallic.
+    origin
+        Where the own charge comes from.
+    """
+
+    own_e: float
+    electronic_e: float
+    origin: str
+
+
+class Labels(Protocol):
+    """What a kind may ask of a dataset."""
+
+    @property
+    def charge_e(self) -> float:
+        """Charge of the liquid's centre that the labels carry, in e."""
+
+    @property
+    def force_field(self) -> WaterForceField | None:
+        """Force field that labelled it, if one did."""
+
+
+class PotentialKind(Section):
+    """Settings of a potential, how it is made and how it is run.
+
+    Attributes
+    ----------
+    prepare
+        How it is made: by training, from files that are fetched, or not at all.
+    marker
+        Of its points in figures.
+    """
+
+    prepare: ClassVar[Literal["train", "fetch", "none"]] = "none"
+    marker: ClassVar[str] = "X"
+
+    kind: str
+    dataset: Annotated[Name | None, ASIDE] = Field(
+        None, description="Dataset that it is trained on, labels, or is measured on"
+    )
+    runs: Annotated[dict[Name, Run], ASIDE] = Field(
+        {}, description="Campaigns in which it is run, and for how long; default: none"
+    )
+    label: Annotated[Label | None, ASIDE] = Field(
+        None, description="Name in figures; default: the potential's name"
+    )
+    optional: Annotated[bool, ASIDE] = Field(
+        False, description="Products are complete without it where it cannot be had"
+    )
+    charge_e: Annotated[Number | None, ASIDE] = Field(
+        None,
+        ge=-10.0,
+        le=10.0,
+        description="Own charge of the liquid's centre (water: oxygen) in eq. 1; default: that of "
+        "its labels. The satellites share minus as much",
+    )
+    electronic_charge_e: Annotated[Number, ASIDE] = Field(
+        ELECTRONIC_CHARGE_E,
+        ge=-10.0,
+        le=10.0,
+        description="Charge that meets dipoles by electronic structure (S1.0.4), against which "
+        "gaps are drawn",
+    )
+
+    def charges(self, datasets: Mapping[str, Labels]) -> ChargeModel:
+        """Charges of eq. 1."""
+        if self.charge_e is not None:
+            own, origin = self.charge_e, "the configuration"
+        elif self.dataset is not None and self.dataset in datasets:
+            own, origin = datasets[self.dataset].charge_e, f"the labels of {self.dataset}"
+        else:
+            own, origin = self.electronic_charge_e, "the fit to electronic structure"
+        return ChargeModel(own_e=own, electronic_e=self.electronic_charge_e, origin=origin)
+
+    def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> AnyRunner:
+        """Program that runs it, with all that a run depends on beside the model's folder."""
+        raise NotImplementedError
+
+    def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
+        """Key and message of what does not fit the datasets, or None."""
+        if self.dataset is not None and self.dataset not in datasets:
+            known = ", ".join(datasets)
+            return "dataset", f"there is no dataset '{self.dataset}'; name one of: {known}"
+        return None
+
+    def find_fault_in(self, boundary: Boundary) -> str | None:
+        """Tell why it cannot be run in systems of a boundary, with what to do, or None."""
+        return None
+
+    def load(self, folder: Path, *, dtype: "torch.dtype", device: "torch.device | str") -> "Model":
+        """Read the model of a folder for evaluation; raises a ModelError if it is none."""
+        from falsemetal.potentials.store import load_model
+
+        return load_model(folder, dtype=dtype, device=device)
+
+    def fetch(self, folder: Path, data: Path) -> dict[str, Any]:
+        """Put the files of the model into a folder; returns what its description tells of them."""
+        raise NotImplementedError
+
+
+POTENTIALS: KindRegistry[PotentialKind] = KindRegistry("kind of potential")
+
+AnyPotential = Annotated[PotentialKind, POTENTIALS]
+
+
+class FetchSpec(Spec):
+    """A potential whose files are fetched."""
+
+    potential: AnyPotential

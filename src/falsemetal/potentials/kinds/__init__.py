@@ -1,0 +1,8 @@
+"""The kinds of potentials, one file each."""
+
+from falsemetal.potentials.kinds.bpnnp import BPNNPKind
+from falsemetal.potentials.kinds.force_field import ForceFieldKind
+from falsemetal.potentials.kinds.mace import MACEKind
+from falsemetal.potentials.kinds.split_charge import SplitChargeKind
+
+__all__ = ["BPNNPKind", "ForceFieldKind", "MACEKind", "SplitChargeKind"]

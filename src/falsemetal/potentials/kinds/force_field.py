@@ -1,0 +1,37 @@
+"""The force field that labelled a dataset, run by LAMMPS."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from falsemetal.potentials.kind import POTENTIALS, Labels, PotentialKind
+from falsemetal.potentials.runners import LammpsRunner
+from falsemetal.section import Name
+from falsemetal.simulation.settings import Dynamics
+
+
+@POTENTIALS.register("force_field")
+class ForceFieldKind(PotentialKind):
+    """The force field that labelled a dataset, run by LAMMPS."""
+
+    marker: ClassVar[str] = "o"
+
+    kind: Literal["force_field"]
+    dataset: Name = Field(description="Dataset that it labelled")
+
+    def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
+        """Key and message of a dataset that is missing or has no force field, or None."""
+        fault = super().find_fault(datasets)
+        if fault is None and datasets[self.dataset].force_field is None:
+            return (
+                "dataset",
+                f"'{self.dataset}' has no force field; name a dataset of kind: force_field",
+            )
+        return fault
+
+    def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> LammpsRunner:
+        """LAMMPS with the parameters of the dataset's force field."""
+        force_field = datasets[self.dataset].force_field
+        assert force_field is not None  # as find_fault has seen
+        return LammpsRunner(force_field=force_field, friction_per_fs=dynamics.friction_per_fs)

@@ -1,0 +1,59 @@
+"""Short-ranged MACE models."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from falsemetal.potentials.kind import POTENTIALS, Labels, PotentialKind
+from falsemetal.potentials.mace.settings import MACEArchitecture
+from falsemetal.potentials.runners import AseRunner
+from falsemetal.section import Name, PositiveFloat
+from falsemetal.simulation.settings import Dynamics
+
+if TYPE_CHECKING:
+    from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE
+
+
+class TrainedKind(PotentialKind):
+    """A potential that is trained by this program and evaluated in its fast form."""
+
+    prepare: ClassVar[Literal["train", "fetch", "none"]] = "train"
+
+    dataset: Name = Field(description="Dataset that it is trained on")
+    r_cut_A: PositiveFloat
+
+    def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> AseRunner:
+        """ASE with the model in its fast form."""
+        return fast_runner(dynamics)
+
+    def build(self, statistics: "DatasetStatistics") -> "ShortRangedMACE":
+        """Untrained model with random weights, in PyTorch's default precision."""
+        raise NotImplementedError
+
+
+def fast_runner(dynamics: Dynamics) -> AseRunner:
+    """ASE with a model of this program in its fast form."""
+    return AseRunner(
+        factory="falsemetal.potentials.calculator:calculator_of_folder",
+        friction_per_fs=dynamics.friction_per_fs,
+        dtype=dynamics.dtype,
+        device=dynamics.device,
+        neighbour_skin_A=dynamics.neighbour_skin_A,
+        compile=dynamics.compile,
+    )
+
+
+@POTENTIALS.register("mace")
+class MACEKind(MACEArchitecture, TrainedKind):
+    """A short-ranged MACE model (paper, S1.0.2 without the long-range term)."""
+
+    marker: ClassVar[str] = "s"
+
+    kind: Literal["mace"]
+
+    def build(self, statistics: "DatasetStatistics") -> "ShortRangedMACE":
+        """Untrained model."""
+        from falsemetal.potentials.mace.model import ShortRangedMACE
+
+        return ShortRangedMACE(self, statistics)

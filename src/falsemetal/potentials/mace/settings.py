@@ -1,0 +1,41 @@
+"""Architectures of MACE models."""
+
+from pydantic import Field, model_validator
+
+from falsemetal.section import NonNegativeInt, Number, PositiveFloat, PositiveInt, Section
+
+
+class MACEArchitecture(Section):
+    """A short-ranged MACE model (paper, S1.0.2 without the long-range term)."""
+
+    r_cut_A: PositiveFloat = Field(6.0, ge=1.0, le=15.0)
+    layers: PositiveInt = Field(2, description="Message-passing layers")
+    l_max: NonNegativeInt = Field(1, description="Equivariance of the messages")
+    channels: PositiveInt = 128
+    max_ell: NonNegativeInt = Field(3, description="Highest spherical harmonic of an edge")
+    correlation: PositiveInt = Field(3, description="Body order of the product basis minus one")
+    radial_mlp: list[PositiveInt] = Field([64, 64, 64], description="Hidden layers")
+    n_bessel: PositiveInt = 8
+
+    @model_validator(mode="after")
+    def _one_layer_is_invariant(self) -> "MACEArchitecture":
+        if self.layers == 1 and self.l_max > 0:
+            raise ValueError("l_max needs at least two layers; set l_max: 0 or layers: 2")
+        return self
+
+
+class SplitChargeArchitecture(MACEArchitecture):
+    """A MACE model with local split charges and Coulomb energy (paper, S1.0.2)."""
+
+    formal_charges_e: dict[str, Number] = Field(
+        default={"H": 1.0, "O": -2.0, "Na": 1.0, "Cl": -1.0}, description="Table S2"
+    )
+    smearing_A: PositiveFloat = Field(
+        1.5, le=10.0, description="Width σ of the Gaussian multipoles"
+    )
+    kspace_cutoff_factor: PositiveFloat = Field(1.25, le=10.0)
+
+    @property
+    def multipole_l_max(self) -> int:
+        """Highest atomic multipole: dipoles need features that carry l = 1."""
+        return min(self.l_max, 1)

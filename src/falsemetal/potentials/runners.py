@@ -1,0 +1,161 @@
+"""Programs that run a potential, each with what its runs depend on beside the model's files."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.section import ASIDE, Section
+from falsemetal.simulation.settings import Conditions
+from falsemetal.specs import Spec
+
+if TYPE_CHECKING:
+    from falsemetal.simulation.engine import MDEngine
+    from falsemetal.systems.system import System
+
+COMPILE_FROM_STEPS = 2000
+"""Compiling takes as long as some hundred steps: shorter runs end before it has paid."""
+
+
+class Runner(Section):
+    """A program with its settings.
+
+    Attributes
+    ----------
+    title
+        Its name in messages.
+    """
+
+    title: ClassVar[str]
+
+    def find_fault(self) -> str | None:
+        """Tell why it cannot be used on this machine, or None."""
+        return None
+
+    def make_engine(
+        self, start: "System", conditions: Conditions, *, path: Path, folder: Path, threads: int
+    ) -> "MDEngine":
+        """Make the engine of a run.
+
+        Parameters
+        ----------
+        start
+            Equilibrated, with velocities.
+        conditions
+            Of the run.
+        path
+            Trajectory that will be written.
+        folder
+            Of the model; of a potential without files it need not be there.
+        threads
+            To compute with.
+        """
+        raise NotImplementedError
+
+
+class LammpsRunner(Runner):
+    """A force field by LAMMPS with its Langevin thermostat."""
+
+    title: ClassVar[str] = "LAMMPS"
+
+    program: Literal["lammps"] = "lammps"
+    force_field: WaterForceField
+    friction_per_fs: float
+
+    def make_engine(
+        self, start: "System", conditions: Conditions, *, path: Path, folder: Path, threads: int
+    ) -> "MDEngine":
+        """Make the engine of a run."""
+        from falsemetal.potentials.force_field.md import LammpsMD
+
+        return LammpsMD(start, self.force_field, conditions, friction_per_fs=self.friction_per_fs)
+
+
+class AseRunner(Runner):
+    """An ASE calculator by ASE's Langevin thermostat.
+
+    Attributes
+    ----------
+    factory
+        `module:function`; called with this runner, the conditions, the model's folder and the
+        number of threads, it returns the calculator.
+    arguments
+        For the factory.
+    dtype, device, neighbour_skin_A, compile
+        For calculators that heed them.
+    """
+
+    title: ClassVar[str] = "ASE"
+
+    program: Literal["ase"] = "ase"
+    factory: str
+    arguments: dict[str, JsonValue] = Field({})
+    friction_per_fs: float
+    dtype: Literal["float32", "float64"]
+    device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
+    neighbour_skin_A: Annotated[float, ASIDE] = 0.3
+    compile: Annotated[Literal["auto", "always", "never"], ASIDE] = "auto"
+
+    def compiles(self, n_steps: int) -> bool:
+        """Tell whether models are compiled for a run of this length."""
+        if self.compile == "auto":
+            return n_steps >= COMPILE_FROM_STEPS
+        return self.compile == "always"
+
+    def make_engine(
+        self, start: "System", conditions: Conditions, *, path: Path, folder: Path, threads: int
+    ) -> "MDEngine":
+        """Make the engine of a run."""
+        from falsemetal.simulation.ase_engine import AseLangevin
+
+        module, _, name = self.factory.partition(":")
+        factory: Any = getattr(import_module(module), name)
+        calculator = factory(self, conditions, folder=folder, threads=threads)
+        return AseLangevin(start, calculator, conditions, friction_per_fs=self.friction_per_fs)
+
+
+class Cp2kRunner(Runner):
+    """A committee of networks by CP2K with its CSVR thermostat, as in the paper."""
+
+    title: ClassVar[str] = "CP2K"
+
+    program: Literal["cp2k"] = "cp2k"
+    csvr_time_fs: float
+
+    def find_fault(self) -> str | None:
+        """Tell why CP2K cannot be used here, or None."""
+        from falsemetal.programs.cp2k import Cp2kError, require_cp2k
+
+        try:
+            require_cp2k()
+        except Cp2kError as error:
+            return str(error)
+        return None
+
+    def make_engine(
+        self, start: "System", conditions: Conditions, *, path: Path, folder: Path, threads: int
+    ) -> "MDEngine":
+        """Make the engine of a run."""
+        from falsemetal.potentials.bpnnp.md import Cp2kMD
+
+        scratch = path.with_suffix(".cp2k")
+        return Cp2kMD(
+            start,
+            folder,
+            conditions,
+            csvr_time_fs=self.csvr_time_fs,
+            scratch=scratch,
+            n_ranks=threads,
+        )
+
+
+AnyRunner = Annotated[LammpsRunner | AseRunner | Cp2kRunner, Field(discriminator="program")]
+
+
+class RunSpec(Spec):
+    """A production run of one potential."""
+
+    conditions: Conditions
+    runner: AnyRunner

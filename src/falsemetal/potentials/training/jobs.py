@@ -1,0 +1,53 @@
+"""Jobs that train a model into its folder, and measure it there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from ase import Atoms
+
+from falsemetal.locks import lock
+from falsemetal.potentials.evaluation import error_table
+from falsemetal.potentials.loading import load_potential
+from falsemetal.potentials.store import save_model, torch_device
+from falsemetal.potentials.training.loop import train
+from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
+from falsemetal.progress import Progress
+
+
+def train_into(
+    folder: Path,
+    spec: TrainSpec,
+    train_frames: Sequence[Atoms],
+    validation_frames: Sequence[Atoms],
+    *,
+    threads: int,
+    stamp: dict[str, Any],
+) -> None:
+    """Train a model, or continue its training, and keep it with its history.
+
+    The checkpoint is in the model's folder, too; the provenance (`stamp`) is kept in its
+    description.
+    """
+    torch.set_num_threads(threads)
+    checkpoint = folder / "checkpoint.pt"
+    held = lock(checkpoint)
+    progress = Progress(spec.label, spec.training.epochs, unit="epochs")
+    model, history = train(
+        spec, train_frames, validation_frames, checkpoint=checkpoint, report=progress.update
+    )
+    save_model(model, spec.potential, folder, stamp=stamp)
+    history.to_csv(folder / "history.csv", index=False)
+    held.release()
+
+
+def evaluate(
+    folder: Path, frames: Sequence[Atoms], spec: EvaluateSpec, *, threads: int
+) -> pd.DataFrame:
+    """Measure the errors of a model in its folder; returns the table of `error_table`."""
+    torch.set_num_threads(threads)
+    device = torch_device(spec.device)
+    model = load_potential(folder, dtype=getattr(torch, spec.dtype), device=device)
+    return error_table(model, frames, device=device, seed=spec.seed)

@@ -1,0 +1,110 @@
+"""Making a product from the tables that are there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from falsemetal.products.registry import PRODUCTS, ProductSpec
+from falsemetal.products.saving import save_table
+from falsemetal.products.style import Tables, save_figure
+from falsemetal.provenance import write_stamp
+
+PARTIAL = ".partial.json"
+"""Ends the name of the stamp of a product that lacks what failed."""
+
+
+class NothingToShowError(ValueError):
+    """A product none of whose tables is there."""
+
+
+def make_product(
+    spec: ProductSpec, paths: Iterable[str | Path], stem: Path, *, stamp: dict[str, Any]
+) -> list[Path]:
+    """Draw a figure or write a table.
+
+    Parameters
+    ----------
+    spec
+        Which, and how.
+    paths
+        Tables that it is made of, `.../<potential>/<campaign>/<size>A/<observable>.csv`,
+        `.../<frames>/<frame>/<job>/<table>.csv` or `.../<potential>/errors.csv`.
+    stem
+        Path of its files without suffix.
+    stamp
+        Provenance.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    NothingToShowError
+        If there is no table.
+    """
+    product = PRODUCTS[spec.product]
+    stem.with_name(stem.name + PARTIAL).unlink(missing_ok=True)
+    tables = [Path(path) for path in paths]
+    if not tables and not spec.missing:
+        raise NothingToShowError(
+            f"{spec.name}: the configuration asks for nothing that it shows; add "
+            f"{'electronic.frames' if product.jobs else 'potentials.*.runs'}"
+        )
+    if not tables and not (product.jobs and not product.is_figure):
+        raise NothingToShowError(f"{spec.name}: nothing that it shows could be made")
+    if product.jobs:
+        read: dict[str, Any] = read_job_tables(tables, product.job_tables)
+    elif product.models:
+        read = {"errors": {path.parent.name: pd.read_csv(path) for path in tables}}
+    elif product.runs:
+        read = {
+            "summaries": {
+                name: read_tables(p for p in tables if p.parts[-3] == name).get("summary", {})
+                for name in spec.campaigns
+            }
+        }
+    else:
+        read = read_tables(tables)
+        read = {name: read.get(name, {}) for name in product.reads}
+    module = product.load()
+    if product.is_figure:
+        figure, table = module.draw(**read, spec=spec)
+        return save_figure(figure, table, stem, stamp=stamp)
+    written = save_table(module.tabulate(**read, spec=spec), stem)
+    write_stamp(stamp, stem.with_name(f"{stem.name}.provenance.json"))
+    return written
+
+
+def read_tables(paths: Iterable[Path]) -> dict[str, Tables]:
+    """Read tables of one campaign, `.../<potential>/<campaign>/<size>A/<name>.csv`, by name."""
+    tables: dict[str, dict[tuple[str, float], pd.DataFrame]] = {}
+    for path in paths:
+        potential, size = path.parts[-4], float(path.parts[-2].removesuffix("A"))
+        tables.setdefault(path.stem, {})[potential, size] = pd.read_csv(path)
+    return dict(tables)
+
+
+def read_job_tables(paths: Iterable[Path], names: Iterable[str]) -> dict[str, Any]:
+    """Read tables of jobs, `.../<frames>/<frame>/<job>/<name>.csv`, by name.
+
+    Returns
+    -------
+    dict
+        `jobs`: all summaries as one table; of each other name the tables by set of frames, number
+        of the frame and name of the job.
+    """
+    summaries = []
+    tables: dict[str, dict[tuple[str, int, str], pd.DataFrame]] = {name: {} for name in names}
+    for path in paths:
+        frames, frame, job = path.parts[-4], int(path.parts[-3]), path.parts[-2]
+        table = pd.read_csv(path)
+        if path.stem == "summary":
+            summaries.append(table.assign(frames=frames, frame=frame, job=job))
+        else:
+            tables[path.stem][frames, frame, job] = table
+    jobs = pd.concat(summaries, ignore_index=True) if summaries else pd.DataFrame()
+    return {"jobs": jobs, **tables}

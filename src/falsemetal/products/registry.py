@@ -1,0 +1,214 @@
+"""The table of products: figures and tables, what each shows and needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from falsemetal.campaigns.kind import AnyCampaign, CampaignKind
+from falsemetal.registry import Registry
+from falsemetal.section import Name, Section
+from falsemetal.specs import Spec
+from falsemetal.systems.boundary import Boundary
+
+# Okabe and Ito's colours, told apart by colour-blind readers, with wine for their yellow, which is
+# too faint for lines
+COLORS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+"""Of the potentials, in their order."""
+
+CAPTIONS = Path(__file__).parent / "captions"
+
+
+class Sizes(Enum):
+    """At which sizes of a campaign an observable is shown."""
+
+    ALL = slice(None)
+    SMALLEST = slice(1)
+    LARGEST = slice(-1, None)
+
+
+ALL, SMALLEST, LARGEST = Sizes
+
+
+@dataclass(frozen=True)
+class Product:
+    """A figure or a table.
+
+    Attributes
+    ----------
+    name
+        Of its files and of the target that makes it.
+    module
+        Holds `draw(**tables, spec)`, which returns a figure and the table that it was drawn from,
+        or, of a table, `tabulate(**tables, spec)`.
+    is_figure
+        Whether it is a figure.
+    campaigns
+        Kinds of campaigns that it shows, each campaign in a product of its own; it gets
+        `<observable>`: tables by potential and size.
+    reads
+        Observables that it shows of those.
+    jobs
+        Boundaries of the systems whose electronic structure it shows; it gets `jobs`, the
+        summaries of all jobs in one table, and the tables of `job_tables` by job.
+    job_tables
+        Tables of jobs beside their summaries.
+    runs
+        Whether it lists the runs of all campaigns; it gets `summaries` by campaign.
+    models
+        Whether it lists the models' errors; it gets `errors` by potential.
+    settings
+        What it reads of the configuration, such as `analysis.band_gap_eV`.
+    """
+
+    name: str
+    module: str
+    is_figure: bool = True
+    campaigns: tuple[str, ...] = ()
+    reads: Mapping[str, Sizes] = field(default_factory=dict)
+    jobs: frozenset[Boundary] = frozenset()
+    job_tables: tuple[str, ...] = ()
+    runs: bool = False
+    models: bool = False
+    settings: tuple[str, ...] = ()
+
+    def load(self) -> ModuleType:
+        """Import the module."""
+        return import_module(self.module)
+
+    @property
+    def caption(self) -> Path | None:
+        """Text beneath it in the report: of this package's products, or beside their module."""
+        module = self.load().__file__ if not self.module.startswith("falsemetal.") else None
+        path = Path(module).with_suffix(".rst") if module else CAPTIONS / f"{self.name}.rst"
+        return path if path.exists() else None
+
+
+PRODUCTS: Registry[Product] = Registry("product")
+
+
+def register(name: str, *, module: str | None = None, **fields: Any) -> None:
+    """Add a product of this package, or of another module."""
+    module = module or f"falsemetal.products.{name}"
+    PRODUCTS.add(name, Product(name, module, **fields))
+
+
+SLABS = ("water_slab",)
+FILMS, BULK = frozenset({Boundary.FILM}), frozenset({Boundary.BULK})
+CONTINUUM = ("analysis.band_gap_eV", "analysis.relative_permittivity", "dynamics.temperature_K")
+
+register("fig3a", campaigns=SLABS, reads={"summary": ALL}, settings=CONTINUUM)
+register(
+    "figS8",
+    campaigns=SLABS,
+    reads={"dipole": LARGEST, "cumulative": LARGEST, "autocorrelation": LARGEST},
+    settings=(*CONTINUUM, "analysis.maximum_lag_ps"),
+)
+register("density", campaigns=SLABS, reads={"density": LARGEST})
+register(
+    "fig3c",
+    module="falsemetal.products.voltages",
+    campaigns=("water_box",),
+    reads={"summary": ALL, "voltage": ALL},
+    settings=("analysis.band_gap_eV",),
+)
+register("fig3d", campaigns=("water_box",), reads={"autocorrelation": ALL})
+register("figS7", campaigns=("water_cube",), reads={"rdf": SMALLEST})
+register(
+    "figS10",
+    module="falsemetal.products.voltages",
+    campaigns=("water_cube",),
+    reads={"summary": ALL, "voltage": ALL},
+    settings=("analysis.band_gap_eV",),
+)
+register("fig3b", jobs=FILMS, settings=("analysis.band_gap_eV", "electronic.small_dipole_V"))
+register("figS1", jobs=FILMS, settings=("electronic.small_dipole_V",))
+register("fig2b", jobs=FILMS, job_tables=("response",))
+register("figS9", jobs=FILMS, job_tables=("density",))
+register(
+    "band_edges",
+    jobs=FILMS,
+    job_tables=("density",),
+    settings=("electronic.band_search", "liquid.region"),
+)
+register("figS11", jobs=BULK, job_tables=("density",))
+register("table_errors", is_figure=False, models=True)
+register(
+    "table_runs",
+    is_figure=False,
+    runs=True,
+    settings=("dynamics.discard_ps", "dynamics.timestep_fs", "dynamics.temperature_K"),
+)
+register("table_jobs", is_figure=False, jobs=FILMS | BULK)
+
+
+class Shown(Section):
+    """A potential as products show it.
+
+    Attributes
+    ----------
+    label, color, marker
+        Looks.
+    kind, dataset
+        Of its settings.
+    architecture
+        Further settings that tables of models list.
+    durations_ps
+        Lengths of its runs by campaign and size in Å.
+    """
+
+    label: str
+    color: str
+    marker: str
+    kind: str
+    dataset: str | None
+    architecture: dict[str, Any]
+    durations_ps: dict[str, dict[float, float]]
+
+
+class ProductSpec(Spec):
+    """One figure or table.
+
+    Attributes
+    ----------
+    product
+        Name in the registry.
+    name
+        Of its files.
+    potentials
+        In the configuration's order.
+    campaigns, sizes_A
+        Those that it shows, and the sizes of each.
+    settings
+        What it reads of the configuration, and no more.
+    missing
+        Why a potential (`name`), one size of it (`name/campaign/size`) or a job
+        (`frames/frame/job`) is not shown.
+    """
+
+    product: str
+    name: Name
+    potentials: dict[Name, Shown]
+    campaigns: dict[Name, AnyCampaign]
+    sizes_A: dict[Name, list[float]]
+    settings: dict[str, Any]
+    missing: dict[str, str]
+
+    @property
+    def campaign_name(self) -> str:
+        """Name of the one campaign of a product that shows one."""
+        [name] = self.campaigns
+        return name
+
+    @property
+    def campaign(self) -> CampaignKind:
+        """The one campaign of a product that shows one."""
+        return self.campaigns[self.campaign_name]
+
+    @property
+    def sizes(self) -> list[float]:
+        """Sizes of the one campaign in Å."""
+        return self.sizes_A[self.campaign_name]

@@ -1,0 +1,54 @@
+"""Cells, lengths and temperatures of the MD runs, as in the paper's Tables S6 and S7."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from falsemetal.campaigns.kind import CampaignKind
+from falsemetal.products.registry import ProductSpec
+from falsemetal.products.style import Tables
+
+
+def tabulate(summaries: Mapping[str, Tables], spec: ProductSpec) -> pd.DataFrame:
+    """List the MD runs that were analysed: a row per potential, campaign and size.
+
+    Summaries are by campaign: one-row tables by potential and size in Å, with the counts,
+    temperatures and failures of all runs. `n_runs` counts those analysed, `n_runs_failed` those
+    that failed, with the reasons in `failures`. `temperature_K_uncertainty` is half of the 95 %
+    interval of the measured mean.
+    """
+    rows = []
+    for name, shown in spec.potentials.items():
+        for campaign, tables in summaries.items():
+            for size, time_ps in shown.durations_ps.get(campaign, {}).items():
+                if (name, size) not in tables:
+                    continue
+                row = {"model": shown.label, "campaign": campaign, "size_A": size}
+                row |= _describe_cell(spec.campaigns[campaign], size)
+                rows.append(row | _describe_runs(tables[name, size].iloc[0], time_ps, spec))
+    return pd.DataFrame(rows)
+
+
+def _describe_cell(campaign: CampaignKind, size_A: float) -> dict[str, Any]:
+    return {
+        "cell_A": " × ".join(f"{length:g}" for length in campaign.cell_lengths(size_A)),
+        "n_molecules": campaign.n_molecules(size_A),
+        "n_atoms": campaign.n_atoms(size_A),
+    }
+
+
+def _describe_runs(summary: pd.Series, time_ps: float, spec: ProductSpec) -> dict[str, Any]:
+    return {
+        "n_runs": int(summary["n_replicas"]),
+        "n_runs_failed": int(summary["n_failed"]),
+        "time_ps": time_ps,
+        "discarded_ps": spec.settings["dynamics.discard_ps"],
+        "sampled_ps": summary["sampled_ps"],
+        "timestep_fs": spec.settings["dynamics.timestep_fs"],
+        "temperature_set_K": spec.settings["dynamics.temperature_K"],
+        "temperature_K": summary["temperature_K"],
+        "temperature_K_uncertainty": 0.5
+        * (summary["temperature_K_high"] - summary["temperature_K_low"]),
+        "failures": summary["failures"],
+    }

@@ -1,0 +1,150 @@
+"""What is left of a run that failed: products of what was made, and a list of what failed."""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from falsemetal.config import Config
+from falsemetal.config.plan import Plan
+from falsemetal.products.making import PARTIAL, NothingToShowError, make_product
+from falsemetal.progress import ERROR_SUFFIX, logger
+from falsemetal.provenance import stamp
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed.
+
+    Attributes
+    ----------
+    job
+        Path of its log below the folder of logs, without suffix, such as `train/sr-mace`.
+    message
+        Last line of its error.
+    log
+        Path of its log.
+    """
+
+    job: str
+    message: str
+    log: Path
+
+
+def find_failures(logs: Path) -> list[Failure]:
+    """List the jobs that failed, from what their errors left beside their logs."""
+    failures = []
+    for path in sorted(logs.rglob(f"*.log{ERROR_SUFFIX}")):
+        log = path.with_name(path.name.removesuffix(ERROR_SUFFIX))
+        lines = path.read_text(errors="replace").strip().splitlines() or ["failed without a word"]
+        failures.append(Failure(str(log.relative_to(logs).with_suffix("")), lines[-1], log))
+    return failures
+
+
+def announce(results: Path) -> None:
+    """Tell where to look after a run."""
+    made = [*results.glob("figures/*.png"), *results.glob("tables/*.csv")]
+    made += results.glob("report.html")
+    if made:
+        print("\nMade so far:", *sorted(made), sep="\n  ", file=sys.stderr)
+
+
+def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
+    """Make products from the tables that are there, and tell what failed.
+
+    Those of the targets that were asked for; all, if none is a product. A product made here is made
+    again once the tables that it lacks are there.
+    """
+    failures = find_failures(results / "logs")
+    if not failures:  # stopped by hand, or killed
+        announce(results)
+        return
+    asked = [name for name in plan.wanted if name in set(targets)] or plan.wanted
+    for name in asked:
+        _make_from_the_rest(plan, name, results, failures)
+    try:
+        write_report(plan.config, results / "report.html", _made(plan, results))
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"no report: {error}", file=sys.stderr)
+    announce(results)
+    print("\nFailed:", file=sys.stderr)
+    for failure in failures:
+        parts = set(failure.job.split("/"))
+        optional = [n for n, p in plan.config.potentials.items() if p.optional and n in parts]
+        note = f" ({optional[0]} is optional: products are complete without it)" if optional else ""
+        print(f"  {failure.job}{note}: {failure.message}\n    {failure.log}", file=sys.stderr)
+    for name, reason in plan.absent.items():
+        print(f"  left out: {name}: {reason}", file=sys.stderr)
+
+
+def write_report(config: Config, html: Path, targets: Sequence[str]) -> None:
+    """Let Snakemake write its HTML report of some targets, and the configuration beside it."""
+    configuration = html.with_name("config.yaml")
+    content = config.model_dump(mode="json", exclude_none=True)
+    configuration.write_text(yaml.safe_dump(content, sort_keys=False))
+    command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "1"]
+    command += ["--report", str(html), *targets, "--configfile", str(configuration)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    logger.info("%s", result.stderr.strip())
+    result.check_returncode()
+
+
+def _make_from_the_rest(plan: Plan, name: str, results: Path, failures: Iterable[Failure]) -> None:
+    inputs = [path.replace("<results>", str(results)) for path in plan.inputs(name)]
+    there = [path for path in inputs if Path(path).exists()]
+    if len(there) == len(inputs):
+        return
+    absent = [Path(path).relative_to(results) for path in inputs if path not in there]
+    missing = {_key(path): _reason(path, plan, failures) for path in absent}
+    stem = results / ("figures" if plan.targets[name].product.is_figure else "tables") / name
+    try:
+        make_product(plan.product(name, missing), there, stem, stamp=stamp(plan.origin))
+        # an output that is not there: the workflow makes it again
+        stem.with_name(f"{name}.provenance.json").replace(stem.with_name(name + PARTIAL))
+    except NothingToShowError as error:
+        print(error, file=sys.stderr)
+    except Exception as error:  # whatever one figure does, the others and the list are to come
+        print(f"{name} cannot be made of the rest: {error!r}", file=sys.stderr)
+
+
+def _key(table: Path) -> str:
+    """Name by which a product's specification calls what a table is of."""
+    match table.parts:
+        case ("observables", potential, campaign, size, _):
+            return f"{potential}/{campaign}/{size.removesuffix('A')}"
+        case ("electronic", frames, frame, job, _):
+            return f"{frames}/{frame}/{job}"
+        case (_, potential, *_):
+            return potential
+    return str(table)
+
+
+def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str:
+    """Which stage failed before a table could be made."""
+    match table.parts:
+        case ("observables", potential, campaign, size, _):
+            wanted = [*_of_potential(plan, potential), f"equilibrate/{campaign}/{size}-"]
+            wanted += [f"{s}/{potential}/{campaign}/{size}-" for s in ("simulate", "observe")]
+        case ("electronic", frames, frame, job, _):
+            wanted = [f"electronic/{frames}/{frame}/{job}/", f"electronic/{frames}/choose"]
+        case (_, potential, *_):
+            wanted = [*_of_potential(plan, potential), f"evaluate/{potential}"]
+        case _:
+            wanted = []
+    for failure in failures:
+        if failure.job.startswith(tuple(wanted)):
+            return f"{failure.job.split('/')[0]} failed"
+    return "not made"
+
+
+def _of_potential(plan: Plan, potential: str) -> list[str]:
+    dataset = plan.config.potentials[potential].dataset
+    stages = [f"fetch/{potential}", f"train/{potential}"]
+    return stages + [f"{s}/{dataset}" for s in ("sample", "read_labelled", "curate")]
+
+
+def _made(plan: Plan, results: Path) -> list[str]:
+    return [name for name in plan.wanted if any(results.glob(f"*/{name}.csv"))]

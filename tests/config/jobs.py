@@ -1,0 +1,107 @@
+"""A configuration with a key of every kind, and the identities of all of its jobs."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from checkouts import ROOT
+
+from falsemetal.config import Config, parse_config
+from falsemetal.config.plan import Plan
+from falsemetal.specs import Spec
+
+Path = tuple[str, ...]
+
+
+def everything() -> dict[str, Any]:
+    """Add to the smoke configuration what else there is: a fetched committee, electrons."""
+    raw = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    raw["datasets"]["dft"] = {"kind": "labelled", "source": "revpbe0-d3-water"}
+    committee = {"kind": "bpnnp", "dataset": "dft"}
+    raw["potentials"]["native"] = committee | {"runs": {"cubic": {"duration_ps": 0.4}}}
+    raw["potentials"]["by-cp2k"] = committee | {
+        "engine": "cp2k",
+        "runs": {"cubic": {"duration_ps": 0.4}},
+    }
+    polarised = {"potential": "spce", "campaign": "slabs", "size_A": 6.3, "targets_V": [0.0, 1.0]}
+    largest = {"potential": "spce", "campaign": "elongated", "size_A": 9.3, "quantiles": [1.0]}
+    raw["electronic"] = {
+        "frames": {"polarised": polarised | {"field_V_per_A": 0.02}, "largest": largest}
+    }
+    return raw
+
+
+def plan_of(raw: dict[str, Any]) -> Plan:
+    return Plan(parse_config(raw, source="everything"), {})
+
+
+def identities(plan: Plan) -> dict[str, Any]:
+    """Identity of each job, by the stage and what it is of."""
+    jobs = (*datasets(plan), *potentials(plan), *electrons(plan))
+    return {key: spec.identity() for key, spec in jobs}
+
+
+def datasets(plan: Plan) -> Iterator[tuple[str, Spec]]:
+    for name, dataset in plan.config.datasets.items():
+        yield f"curate:{name}", plan.curate(name)
+        if dataset.kind == "labelled":
+            yield f"read:{name}", plan.read(name)
+        for run in getattr(dataset, "sampling", {}):
+            yield f"sample:{name}/{run}", plan.sample(name, run)
+
+
+def potentials(plan: Plan) -> Iterator[tuple[str, Spec]]:
+    config = plan.config
+    for name, potential in config.potentials.items():
+        if potential.prepare == "train":
+            yield f"train:{name}", plan.train(name)
+        if potential.prepare == "fetch":
+            yield f"fetch:{name}", plan.fetch(name)
+        if name in plan.evaluated:
+            yield f"evaluate:{name}", plan.evaluate(name)
+        for campaign in potential.runs:
+            for names in (n for c, n in plan.observe_jobs if c == campaign):
+                yield f"observe:{name}/{campaign}/{names[0]}", plan.observe(name, campaign, names)
+            for size in config.durations_ps(name, campaign):
+                for replica in range(config.n_replicas(name, campaign, size)):
+                    where = (campaign, f"{size:g}", str(replica))
+                    yield f"run:{name}/{'/'.join(where)}", plan.run(name, *where)
+                    yield f"start:{'/'.join(where)}", plan.start(*where)
+
+
+def electrons(plan: Plan) -> Iterator[tuple[str, Spec]]:
+    """Jobs of electronic structure, and all products."""
+    for name in plan.frame_sets:
+        yield f"select:{name}", plan.select(name)
+    for job in plan.jobs.values():
+        key = f"{job.frames}/{job.frame}/{job.point.name}"
+        yield f"write_job:{key}", plan.write_job(job.frames, str(job.frame), job.point.name)
+        yield f"run_job:{key}", plan.run_job()
+        yield f"read_job:{key}", plan.read_job(job.frames)
+    for name in plan.wanted:
+        yield f"product:{name}", plan.product(name)
+
+
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Keys that hold something other than keys; a list is one of them."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    else:
+        yield path, value
+
+
+def with_value(raw: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """Copy of a configuration with another value of one key."""
+    changed = copy.deepcopy(raw)
+    section = changed
+    for key in path[:-1]:
+        section = section.setdefault(key, {})
+    section[path[-1]] = value
+    return changed
+
+
+def every_key(config: Config) -> list[tuple[Path, Any]]:
+    """All keys of a configuration, those with defaults too, and their values."""
+    return list(leaves(config.model_dump(mode="json")))

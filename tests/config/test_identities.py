@@ -1,0 +1,244 @@
+"""No setting changes without exactly those jobs that depend on it being made again."""
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from jobs import every_key, everything, identities, plan_of, with_value
+
+from falsemetal.products.registry import PRODUCTS
+
+RAW = everything()
+PLAN = plan_of(RAW)
+FULL = PLAN.config.model_dump(mode="json", exclude_none=True)
+BEFORE = identities(PLAN)
+KEYS = every_key(PLAN.config)
+
+OTHERS: dict[str, Any] = {
+    "name": "other",
+    "datasets.spce.kind": None,
+    "datasets.dft.kind": None,
+    "datasets.spce.sampling.bulk.kind": "slab",
+    "datasets.spce.sampling.slab.kind": "bulk",
+    "datasets.spce.sampling.brine.kind": None,
+    "datasets.spce.sampling.bulk.molality_mol_per_kg": None,
+    "datasets.spce.sampling.slab.molality_mol_per_kg": None,
+    "datasets.*.split.maximum_frames": 5,
+    "datasets.dft.source": "revpbe0-d3-water-generation-1",
+    "datasets.dft.path": "elsewhere.data",
+    "datasets.dft.format": None,
+    "datasets.dft.*_key": "energy",
+    "datasets.dft.step_fs": 0.5,
+    "training.dtype": "float64",
+    "*.device": "cpu",
+    "potentials.*.kind": None,
+    "potentials.native.dataset": "spce",
+    "potentials.*.dataset": None,
+    "potentials.*.label": "another name",
+    "potentials.*.charge_e": -0.5,
+    "potentials.sr-mace.l_max": None,
+    "potentials.*.radial_mlp": [8],
+    "potentials.*.source": "another",
+    "potentials.*.path": "elsewhere",
+    "potentials.native.engine": "cp2k",
+    "potentials.by-cp2k.engine": "native",
+    "campaigns.*.kind": None,
+    "campaigns.*.sizes_A": None,
+    "liquid.region": "liquid",
+    "liquid.centres": None,
+    "liquid.bonds": [{"element": "H", "count": 2, "cutoff_A": 1.3}],
+    "liquid.charge_shares": {"O": 1.0, "H": -0.4},
+    "dynamics.frame_interval_fs": 20.0,
+    "dynamics.dtype": "float64",
+    "dynamics.compile": "never",
+    "dynamics.limits.broken_fraction": 0.5,
+    "electronic.engine.kind": None,
+    "electronic.engine.*basis*": "other",
+    "electronic.frames.polarised.targets_V": [0.0, 1.5],
+    "electronic.frames.largest.quantiles": [0.5],
+    "electronic.frames.*.targets_V": None,
+    "electronic.frames.*.quantiles": None,
+    "electronic.frames.*.potential": None,
+    "electronic.frames.*.campaign": None,
+    "electronic.frames.*.size_A": None,
+    "electronic.frames.*.functionals": ["RPBE"],
+    "electronic.frames.largest.field_V_per_A": None,
+    "electronic.frames.polarised.field_V_per_A": None,
+    "plugins": None,
+}
+"""Other values where a number is not just a little larger; None: not by itself changeable."""
+
+FILMS, BOXES, CUBES = (
+    [name for name, product in PRODUCTS.items() if kind in product.campaigns]
+    for kind in ("water_slab", "water_box", "water_cube")
+)
+BULK = [*BOXES, *CUBES]
+JOBS = [name for name, product in PRODUCTS.items() if product.jobs]
+SUMMARIES = ["observe:*/voltage"]
+MODELS = ["train:{0}", "product:table_errors"]
+
+EXPECTED: dict[str, list[str]] = {
+    "name": [],
+    "seed": ["sample:*", "curate:*", "train:*", "evaluate:*", "start:*", "run:*"],
+    # datasets
+    "datasets.spce.force_field.charge_O_e": [
+        *("sample:*", "curate:spce", "run:spce/*", "select:*"),
+        *(f"observe:{name}/*/voltage" for name in ("spce", "sr-mace", "lr-mace")),
+    ],
+    "datasets.spce.force_field.*": ["sample:*", "curate:spce", "run:spce/*"],
+    "datasets.spce.sampling.bulk.*": ["sample:spce/bulk", "curate:spce"],
+    "datasets.spce.sampling.slab.*": ["sample:spce/slab", "curate:spce"],
+    "datasets.spce.sampling.brine.*": ["sample:spce/brine", "curate:spce"],
+    "datasets.spce.checks.*": ["curate:spce"],
+    "datasets.spce.split.*": ["curate:spce"],
+    "datasets.dft.checks.*": ["curate:dft"],
+    "datasets.dft.split.*": ["curate:dft"],
+    "datasets.dft.*": ["read:dft", "curate:dft"],
+    # potentials
+    "training.device": [],
+    "training.dtype": ["train:*", "evaluate:*"],
+    "training.*": ["train:*"],
+    "potentials.spce.label": [f"product:{name}" for name in (*FILMS, *BULK, *JOBS, "table_runs")],
+    "potentials.sr-mace.label": [
+        f"product:{name}" for name in (*FILMS, *BOXES, "table_runs", "table_errors")
+    ],
+    "potentials.lr-mace.label": [
+        f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")
+    ],
+    "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
+    "potentials.*.optional": [],
+    "potentials.spce.charge_e": ["observe:spce/*/voltage", "select:*"],
+    "potentials.sr-mace.charge_e": ["observe:sr-mace/*/voltage"],
+    "potentials.lr-mace.charge_e": ["observe:lr-mace/*/voltage"],
+    "potentials.native.charge_e": ["observe:native/*/voltage"],
+    "potentials.by-cp2k.charge_e": ["observe:by-cp2k/*/voltage"],
+    "potentials.spce.electronic_charge_e": ["read_job:*"],
+    "potentials.*.electronic_charge_e": [],
+    "potentials.native.csvr_time_fs": [],
+    "potentials.by-cp2k.csvr_time_fs": ["run:by-cp2k/*"],
+    "potentials.native.engine": ["run:native/*"],
+    "potentials.by-cp2k.engine": ["run:by-cp2k/*"],
+    "potentials.native.dataset": [
+        *("observe:native/*/voltage", "evaluate:native"),
+        *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors")),
+    ],
+    "potentials.native.source": ["fetch:native"],
+    "potentials.by-cp2k.source": ["fetch:by-cp2k"],
+    "potentials.native.path": ["fetch:native"],
+    "potentials.by-cp2k.path": ["fetch:by-cp2k"],
+    "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
+    "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors"],
+    # campaigns
+    "campaigns.slabs.*": [
+        "start:slabs/*",
+        *(f"product:{name}" for name in (*FILMS, "table_runs")),
+    ],
+    "campaigns.elongated.*": [
+        "start:elongated/*",
+        *(f"product:{name}" for name in (*BOXES, "table_runs")),
+    ],
+    "campaigns.cubic.*": [
+        "start:cubic/*",
+        *(f"product:{name}" for name in (*CUBES, "table_runs")),
+    ],
+    "liquid.region": ["run:*", "observe:*", "write_job:*", "read_job:*", "product:band_edges"],
+    "liquid.bonds": ["run:*", "observe:*", "write_job:*", "read_job:*"],
+    "liquid.mass_u": ["observe:*/slabs/voltage"],
+    "liquid.charge_shares": ["observe:*/voltage"],
+    "start_force_field.*": ["start:*"],
+    # dynamics
+    "dynamics.temperature_K": [
+        *("start:*", "run:*"),
+        *(f"product:{name}" for name in ("fig3a", "figS8", "table_runs")),
+    ],
+    "dynamics.timestep_fs": ["run:*", "product:table_runs"],
+    "dynamics.friction_per_fs": [
+        f"run:{name}/*" for name in ("spce", "sr-mace", "lr-mace", "native")
+    ],
+    "dynamics.dtype": [f"run:{name}/*" for name in ("sr-mace", "lr-mace", "native")],
+    "dynamics.discard_ps": ["observe:*", "product:table_runs"],
+    "dynamics.device": [],
+    "dynamics.neighbour_skin_A": [],
+    "dynamics.compile": [],
+    "dynamics.*": ["run:*"],
+    # analysis
+    "analysis.band_gap_eV": [
+        *SUMMARIES,
+        *(f"product:{name}" for name in ("fig3a", "figS8", "fig3c", "figS10", "fig3b")),
+    ],
+    "analysis.relative_permittivity": ["product:fig3a", "product:figS8"],
+    "analysis.z_bin_A": ["observe:*/slabs/voltage"],
+    "analysis.maximum_lag_ps": [*SUMMARIES, "product:figS8"],
+    "analysis.gaussian_width_A": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],
+    "analysis.rdf_*": ["observe:*/rdf"],
+    # electronic structure
+    "electronic.engine.*": ["write_job:*"],
+    "electronic.vacuum_A": ["write_job:*"],
+    "electronic.frames.polarised.functionals": [
+        "write_job:polarised/*",
+        "run_job:polarised/*",
+        "read_job:polarised/*",
+    ],
+    "electronic.frames.largest.functionals": [
+        "write_job:largest/*",
+        "run_job:largest/*",
+        "read_job:largest/*",
+    ],
+    "electronic.frames.polarised.*": ["select:polarised"],
+    "electronic.frames.largest.*": ["select:largest"],
+    "electronic.density_of_states.layer_A": ["write_job:*", "read_job:*"],
+    "electronic.density_of_states.*": ["read_job:*"],
+    "electronic.band_search.*": ["read_job:*", "product:band_edges"],
+    "electronic.small_dipole_V": ["product:fig3b", "product:figS1"],
+}
+"""Jobs whose identity a key is part of; the first pattern that fits a key counts.
+
+That other jobs follow, since their inputs are made anew, is Snakemake's business.
+"""
+
+
+def first_fitting(table: dict[str, Any], name: str) -> tuple[str, Any] | None:
+    return next((item for item in table.items() if fnmatchcase(name, item[0])), None)
+
+
+def other_value(name: str, value: Any) -> Any:
+    """Value that a key might have as well, or None."""
+    listed = first_fitting(OTHERS, name)
+    if listed is not None:
+        return listed[1]
+    if isinstance(value, bool):
+        return not value
+    assert isinstance(value, int | float), f"{name}: list another value in OTHERS"
+    return value + 1 if isinstance(value, int) else 1.01 * value or 0.25
+
+
+CHANGEABLE = [
+    (path, other)
+    for path, value in KEYS
+    if ".runs." not in (name := ".".join(path)) and (other := other_value(name, value)) is not None
+]
+
+
+@pytest.mark.parametrize(("path", "other"), CHANGEABLE, ids=[".".join(p) for p, _ in CHANGEABLE])
+def test_exactly_those_jobs_change_that_hold_a_key(path, other) -> None:
+    name = ".".join(path)
+    entry = first_fitting(EXPECTED, name)
+    assert entry is not None, f"{name}: tell in EXPECTED which jobs depend on it"
+    after = identities(plan_of(with_value(FULL, path, other)))
+    changed = {key for key in BEFORE.keys() | after.keys() if BEFORE.get(key) != after.get(key)}
+    of_either = BEFORE.keys() | after.keys()
+    assert changed == {key for key in of_either if any(fnmatchcase(key, p) for p in entry[1])}
+
+
+def test_a_longer_run_is_continued_and_a_new_size_changes_no_other() -> None:
+    longer = plan_of(
+        with_value(RAW, ("potentials", "spce", "runs", "slabs"), {"duration_ps": 80.0})
+    )
+    after = identities(longer)
+    changed = {key for key in BEFORE if BEFORE[key] != after[key] and key.startswith("run:")}
+    assert changed == {"run:spce/slabs/6.3/0", "run:spce/slabs/9.3/0"}
+    one, other = (plan.run("spce", "slabs", "6.3", "0") for plan in (PLAN, longer))
+    assert one.identity(extent=False) == other.identity(extent=False)
+    more = identities(plan_of(with_value(RAW, ("campaigns", "slabs", "sizes_A"), [6.3, 8.0, 9.3])))
+    changed = {key for key in BEFORE if BEFORE[key] != more[key]}
+    assert changed and all(key.startswith("product:") for key in changed)

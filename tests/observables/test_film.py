@@ -1,0 +1,191 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import Atoms
+from series import autoregressive
+
+from falsemetal.estimators.voltage import potential_drop
+from falsemetal.observables.registry import ObserveSpec
+from falsemetal.observables.runs import observe
+from falsemetal.simulation.checkpoint import Checkpoint
+from falsemetal.simulation.recording import TrajectoryWriter
+from falsemetal.specs import Origin
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.molecule import WATER
+from falsemetal.systems.system import System
+
+EDGE_A = 15.0
+SPACING_A = 3.75
+CHARGE_O_E = -0.8476
+BOND_Z_A = 0.58
+BOND_X_A = 0.81
+FRAME_INTERVAL_STEPS = 50
+DISCARD_PS = 1.0
+MAXIMUM_LAG_PS = 2.0
+SPEC = ObserveSpec(
+    origin=Origin(name="test", sha256="", seed=1),
+    observables=["voltage", "dipole", "summary", "autocorrelation", "cumulative", "density"],
+    boundary=Boundary.FILM,
+    liquid=WATER,
+    charges=WATER.charges(CHARGE_O_E),
+    settings={
+        "mass_u": WATER.mass,
+        "band_gap_eV": 4.45,
+        "maximum_lag_ps": MAXIMUM_LAG_PS,
+        "z_bin_A": 0.25,
+    },
+    discard_ps=DISCARD_PS,
+)
+
+
+def write_slab(
+    path: Path,
+    tilt: np.ndarray,
+    interval_steps: int = FRAME_INTERVAL_STEPS,
+    failure: str | None = None,
+) -> Path:
+    """Four layers of water whose dipoles make the angle arccos(tilt) with z in each frame."""
+    lateral = SPACING_A * np.arange(4)
+    oxygen = np.array([(x, y, 30.0 + z) for z in lateral for x in lateral for y in lateral])
+    n_molecules = len(oxygen)
+    numbers = np.repeat([8, 1, 1], n_molecules)
+    cell = [EDGE_A, EDGE_A, 60.0]
+    atoms = Atoms(numbers=numbers, positions=np.zeros((len(numbers), 3)), cell=cell, pbc=(1, 1, 0))
+    writer = TrajectoryWriter(
+        path,
+        System.of(atoms, "water"),
+        timestep_fs=1.0,
+        frame_interval_steps=interval_steps,
+        creator="test",
+        parameters={},
+    )
+    for index, cosine in enumerate(tilt):
+        sine = np.sqrt(1 - cosine**2)
+        along = BOND_Z_A * np.array([0.0, sine, cosine])
+        aside = np.array([BOND_X_A, 0.0, 0.0])
+        positions = np.concatenate([oxygen, oxygen + along + aside, oxygen + along - aside])
+        writer.append(
+            index * interval_steps, positions, potential_energy_eV=0.0, temperature_K=300.0
+        )
+    if failure is not None:
+        writer.fail(failure)
+        return path
+    n_steps = len(tilt) * interval_steps
+    writer.save(Checkpoint(n_steps, positions, 0.0 * positions))
+    writer.finish(n_steps)
+    return path
+
+
+def dipole_of(tilt: np.ndarray) -> np.ndarray:
+    n_molecules = 64
+    return -CHARGE_O_E * BOND_Z_A * tilt * n_molecules / EDGE_A**2
+
+
+@pytest.fixture(scope="module")
+def tilts() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [np.clip(0.1 * autoregressive(0.9, n, rng), -1, 1) for n in (400, 250)]
+
+
+@pytest.fixture(scope="module")
+def observed(tilts, tmp_path_factory) -> dict[str, pd.DataFrame]:
+    folder = tmp_path_factory.mktemp("slab")
+    paths = [write_slab(folder / f"{i}.h5", tilt) for i, tilt in enumerate(tilts)]
+    return observe(SPEC, paths)
+
+
+def test_dipole_follows_the_molecules_after_the_discarded_start(observed, tilts):
+    kept = [dipole_of(tilt)[20:] for tilt in tilts]
+    np.testing.assert_allclose(observed["dipole"]["P_z_e_per_A"], np.concatenate(kept), atol=1e-6)
+    assert observed["dipole"]["time_ps"].min() == pytest.approx(DISCARD_PS)
+    assert observed["dipole"]["replica"].value_counts().to_dict() == {0: 380, 1: 230}
+    np.testing.assert_allclose(
+        observed["voltage"]["delta_V_V"], potential_drop(observed["dipole"]["P_z_e_per_A"])
+    )
+
+
+def test_summary(observed):
+    row = observed["summary"].iloc[0]
+    dipole = observed["dipole"]["P_z_e_per_A"]
+    assert (row["n_molecules"], row["n_frames"], row["n_replicas"]) == (64, 610, 2)
+    assert row["sigma_P_e_per_A"] == pytest.approx(dipole.std(ddof=0))
+    assert row["sigma_dV_V"] == pytest.approx(potential_drop(dipole.std(ddof=0)))
+    assert row["mean_P_e_per_A"] == pytest.approx(dipole.mean())
+    assert row["sampled_ps"] == pytest.approx(30.5)
+    assert row["fraction_broken"] == 0.0
+    assert 0.0 < row["fraction_broken_high"] < row["fraction_metallic_high"]
+    assert row["temperature_K"] == pytest.approx(300.0)
+    exact_ps = 0.5 * 1.9 / 0.1 * 0.05
+    assert row["correlation_time_ps"] == pytest.approx(exact_ps, rel=0.5)
+    assert not observed["summary"].isna().any(axis=None)
+    for name in [c.removesuffix("_low") for c in observed["summary"] if c.endswith("_low")]:
+        assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
+
+
+def test_profiles(observed):
+    last = observed["cumulative"].iloc[-1]
+    assert last["P_z_e_per_A"] == pytest.approx(observed["summary"]["mean_P_e_per_A"][0])
+    assert last["std_P_z_e_per_A"] == pytest.approx(observed["summary"]["sigma_P_e_per_A"][0])
+    layer_A = np.diff(observed["density"]["z_A"])[0]
+    per_area = observed["density"]["density_molecules_per_A3"].sum() * layer_A
+    assert per_area == pytest.approx(64 / EDGE_A**2)
+
+
+def test_autocorrelation_table(observed):
+    table = observed["autocorrelation"]
+    assert table["lag_ps"].iloc[-1] == pytest.approx(MAXIMUM_LAG_PS)
+    assert table["acf"].iloc[0] == pytest.approx(1.0)
+    assert (table["acf_low"] <= table["acf"]).all()
+
+
+def test_the_autocorrelation_ends_at_half_of_the_longest_run(tmp_path):
+    random = np.random.default_rng(2).uniform(-0.1, 0.1, 41)
+    paths = [write_slab(tmp_path / f"{n}.h5", random[:n]) for n in (41, 29)]
+    table = observe(SPEC, paths)["autocorrelation"]
+    np.testing.assert_allclose(table["lag_ps"], 0.05 * np.arange(11))
+
+
+def test_runs_too_short_or_unlike_are_refused(tmp_path):
+    tilt = np.linspace(-0.1, 0.1, 30)
+    short = write_slab(tmp_path / "short.h5", tilt[:10])
+    with pytest.raises(ValueError, match="run longer or lower discard_ps"):
+        observe(SPEC, [short])
+    fine = write_slab(tmp_path / "fine.h5", tilt)
+    coarse = write_slab(tmp_path / "coarse.h5", tilt, 2 * FRAME_INTERVAL_STEPS)
+    with pytest.raises(ValueError, match="frames every"):
+        observe(SPEC, [fine, coarse])
+
+
+def test_a_handful_of_frames_gives_finite_tables(tmp_path):
+    path = write_slab(tmp_path / "few.h5", np.array([0.1, 0.0, -0.2, 0.1]))
+    few = observe(SPEC.model_copy(update={"discard_ps": 0.0}), [path])
+    summary = few["summary"].drop(columns="failures")
+    for table in (
+        summary,
+        few["dipole"],
+        few["cumulative"],
+        few["density"],
+        few["autocorrelation"],
+    ):
+        assert np.isfinite(table.to_numpy(float)).all()
+
+
+def test_runs_that_failed_are_named_and_left_out(tilts, observed, tmp_path):
+    paths = [
+        write_slab(tmp_path / "0.h5", tilts[0]),
+        write_slab(tmp_path / "1.h5", tilts[1], failure="step 7: too hot"),
+    ]
+    some = observe(SPEC, paths)["summary"].iloc[0]
+    assert (some["n_replicas"], some["n_failed"]) == (1, 1)
+    assert some["failures"] == "1.h5: step 7: too hot"
+    assert some["n_frames"] == 380
+    none = observe(SPEC, paths[1:])
+    assert none["summary"].iloc[0]["n_molecules"] == 64
+    assert none["summary"].iloc[0]["n_frames"] == 0
+    assert np.isnan(none["summary"].iloc[0]["sigma_P_e_per_A"])
+    for name in ("summary", "dipole", "cumulative", "density", "autocorrelation"):
+        assert set(none[name].columns) == set(observed[name].columns), name
+    assert none["dipole"].empty
+    assert none["density"].empty

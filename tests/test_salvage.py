@@ -1,0 +1,52 @@
+"""The list of what failed comes, whatever the rest does; a whole run is tests/workflow's."""
+
+from pathlib import Path
+
+import pytest
+from checkouts import ROOT
+
+from falsemetal import salvage
+from falsemetal.config import load_config
+from falsemetal.config.plan import Plan
+from falsemetal.progress import ERROR_SUFFIX
+
+PLAN = Plan(load_config(ROOT / "config/smoke.yaml"), {})
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """One job failed; every table is missing but those of one potential."""
+    log = tmp_path / "logs/simulate/lr-mace/slabs/6.3A-0.log"
+    log.parent.mkdir(parents=True)
+    log.with_name(log.name + ERROR_SUFFIX).write_text("Traceback\nValueError: too hot\n")
+    for name in ("fig3a", "figS8"):
+        for table in PLAN.inputs(name):
+            path = tmp_path / table.removeprefix("<results>/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if "lr-mace" not in table:
+                path.write_text("no table at all\n1\n")
+    return tmp_path
+
+
+def test_a_figure_that_cannot_be_drawn_hides_no_failure(results, monkeypatch, capsys) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(salvage, "write_report", lambda config, html, made: asked.append(made))
+    salvage.salvage(PLAN, results, ["fig3a", "figS8"])
+    said = capsys.readouterr().err
+    assert "fig3a cannot be made of the rest: KeyError" in said
+    assert "simulate/lr-mace/slabs/6.3A-0: ValueError: too hot" in said
+    assert "fig3c" not in said  # not asked for
+    assert asked == [[]]
+
+
+def test_reasons_name_the_stage_that_failed(results, monkeypatch) -> None:
+    drawn = {}
+    monkeypatch.setattr(salvage, "write_report", lambda *_: None)
+    monkeypatch.setattr(
+        salvage, "make_product", lambda spec, *_, **__: drawn.update({spec.name: spec.missing})
+    )
+    salvage.salvage(PLAN, results)
+    assert drawn["fig3a"] == {
+        "lr-mace/slabs/6.3": "simulate failed",
+        "lr-mace/slabs/9.3": "not made",
+    }
