@@ -62,11 +62,11 @@ def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
     )
 
 
-def ours(settings: dict[str, Any], kind: str, *, compiled: bool) -> Callable[..., float]:
+def ours(settings: dict[str, Any], compiled: bool) -> Callable[..., float]:
     """Timer of this project's calculator."""
     from falsemetal.potentials.calculator import ModelCalculator
 
-    return Timer(ModelCalculator(build_model(settings, kind), compiled=compiled))
+    return Timer(ModelCalculator(build_model(settings), compiled=compiled))
 
 
 def theirs(model_path: str, compile_mode: str | None) -> Callable[..., float]:
@@ -131,8 +131,8 @@ def compare(name: str, folder: Path) -> list[dict[str, Any]]:
         structure = str(folder / f"{n_molecules}.extxyz")
         write(structure, atoms)
         workers = {
-            "compiled": Worker(ours_compiled, settings),
-            "eager": Worker(ours_eager, settings),
+            "compiled": Worker(ours, settings, True),
+            "eager": Worker(ours, settings, False),
             "MACECalculator": Worker(theirs, path, None),
             "MACECalculator compiled": Worker(theirs, path, "default"),
         }
@@ -149,16 +149,6 @@ def compare(name: str, folder: Path) -> list[dict[str, Any]]:
         )
         print(rows[-1], flush=True)
     return rows
-
-
-def ours_compiled(settings: dict[str, Any]) -> Callable[..., float]:
-    """Timer of the compiled engine."""
-    return ours(settings, "mace", compiled=True)
-
-
-def ours_eager(settings: dict[str, Any]) -> Callable[..., float]:
-    """Timer of the engine without a compiler."""
-    return ours(settings, "mace", compiled=False)
 
 
 if __name__ == "__main__":
