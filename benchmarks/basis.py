@@ -40,13 +40,9 @@ if __name__ == "__main__":
     water = system.atoms
     water.set_array(REGION, system.region)
     water.info = {"trajectory": "SPC/E", "step": 0, "delta_V_V": 0.0, "charge_e": charge_e}
+    shared = {"origin": ORIGIN, "density_of_states": DensityOfStates(), "liquid": Molecule()}
     for basis, file, functional in CASES:
-        shared = {
-            "origin": ORIGIN,
-            "engine": Cp2kEngine(kind="cp2k", basis=basis, basis_file=file),
-            "density_of_states": DensityOfStates(),
-            "liquid": Molecule(),
-        }
+        shared["engine"] = Cp2kEngine(kind="cp2k", basis=basis, basis_file=file)
         point = SinglePoint(functional=functional)
         job = WriteJobSpec(**shared, point=point, vacuum_A=0.0)
         spec = ReadJobSpec(**shared, band_search=BandSearch(), electronic_charge_e=charge_e)

@@ -28,15 +28,8 @@ ORIGIN = Origin(name="benchmark", sha256="", seed=1)
 
 def equilibrate(campaign: CampaignKind, size_A: float) -> System:
     """System of a campaign at 300 K, by SPC/E."""
-    spec = StartSpec(
-        origin=ORIGIN,
-        campaign=campaign,
-        size_A=size_A,
-        force_field=WaterForceField(),
-        temperature_K=300.0,
-        seed=1,
-    )
-    return campaign.start(spec)
+    shared = {"origin": ORIGIN, "force_field": WaterForceField(), "temperature_K": 300.0, "seed": 1}
+    return campaign.start(StartSpec(campaign=campaign, size_A=size_A, **shared))
 
 
 def equilibrate_cube(n_molecules: int, equilibration_ps: float) -> System:

@@ -19,6 +19,10 @@ from ase.io import write
 from common import ORIGIN, THREADS, keep
 from md_engine import SMALL
 
+from falsemetal.datasets.sampling import sample_labelled_frames
+from falsemetal.datasets.settings import SampleSpec, SamplingRun
+from falsemetal.potentials.force_field.settings import WaterForceField
+
 N_TRAIN, N_VALIDATION, BATCH = 100, 20, 5
 EPOCHS = (1, 4)
 REPEATS = 3
@@ -42,10 +46,6 @@ train(
 
 def write_dataset(folder: Path) -> None:
     """Label boxes of water with the force field."""
-    from falsemetal.datasets.sampling import sample_labelled_frames
-    from falsemetal.datasets.settings import SampleSpec, SamplingRun
-    from falsemetal.potentials.force_field.settings import WaterForceField
-
     run = SamplingRun(
         kind="bulk",
         n_molecules=64,
@@ -53,9 +53,8 @@ def write_dataset(folder: Path) -> None:
         interval_ps=0.02,
         equilibration_ps=2.0,
     )
-    spec = SampleSpec(
-        origin=ORIGIN, run=run, force_field=WaterForceField(), name="bulk", seed=1, label="bulk"
-    )
+    shared = {"origin": ORIGIN, "name": "bulk", "seed": 1, "label": "bulk"}
+    spec = SampleSpec(run=run, force_field=WaterForceField(), **shared)
     frames = sample_labelled_frames(spec)
     write(folder / "train.extxyz", frames[:N_TRAIN])
     write(folder / "validation.extxyz", frames[N_TRAIN:])
@@ -63,13 +62,9 @@ def write_dataset(folder: Path) -> None:
 
 def ours(epochs: int) -> list[str]:
     """Command that trains with this project."""
-    spec = {
-        "origin": ORIGIN.model_dump(),
-        "potential": SMALL | {"kind": "mace", "dataset": "water"},
-        "training": {"epochs": epochs, "batch_size": BATCH},
-        "seed": 1,
-        "label": "benchmark",
-    }
+    spec = {"origin": ORIGIN.model_dump(), "seed": 1, "label": "benchmark"}
+    spec["potential"] = SMALL | {"kind": "mace", "dataset": "water"}
+    spec["training"] = {"epochs": epochs, "batch_size": BATCH}
     return [sys.executable, "-c", OURS.format(threads=THREADS, spec=spec)]
 
 
