@@ -84,13 +84,13 @@ CONCLUSIONS = """## What the choice moves
   U = 4.45 V raises ΔV by 3.6 to 3.8 V at every σ. So what a short-ranged model adds to ΔV is seen
   with any width. Wide Gaussians show it more clearly: from 20.42 to 61.27 Å the standard deviation
   grows by a factor of 1.2 at 0.5 Å, 1.4 at 1 Å and 1.8 at 2 Å.
-- **The distance to the band gap of 4.45 V.** At σ = 1 Å sound water stays 2.8 V below it at
+- **The distance to the band gap of 4.45 V.** At σ = 1 Å the reference stays 2.8 V below it at
   20.42 Å and 2.3 V at 61.27 Å (1.9 V and 1.2 V with −0.8476 e). At 0.5 Å it lies beyond in every
   frame. The wave that lifts the mean to the gap at 61.27 Å has U of about 3.0 V at 1 Å, 3.6 V at
   1.4 Å and 4.0 V at 2 Å: a share of frames beyond the gap is that of a width. Compare potentials
   with each other rather than with the gap.
 - **The own Gaussian** is no choice to be had: without it alone ΔV is the contrast of O and H, 5.4 V
-  at the widest, so that sound water would count as a metal.
+  at the widest, so that the reference would count as a metal.
 - **The own molecule** left out, ΔV is 0.3 V higher at 1 Å and 0.1 V higher at 2 Å, with the same
   trend and the same standard deviation to 0.01 V from 0.7 Å on; at 0.5 Å it is 2.9 instead of
   7.4 V. This definition depends least on σ.
