@@ -1,5 +1,6 @@
 """The list of what failed comes, whatever the rest does; a whole run is tests/workflow's."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from checkouts import ROOT
 
 from falsemetal import salvage
 from falsemetal.config import load_config
+from falsemetal.config.checks import claim
 from falsemetal.config.plan import Plan
 from falsemetal.progress import ERROR_SUFFIX
 
@@ -37,6 +39,37 @@ def test_a_figure_that_cannot_be_drawn_hides_no_failure(results, monkeypatch, ca
     assert "simulate/lr-mace/slabs/6.3A-0: ValueError: too hot" in said
     assert "fig3c" not in said  # not asked for
     assert asked == [[]]
+
+
+def test_tables_from_before_a_failure_are_not_shown(results, monkeypatch) -> None:
+    """They are of other settings, for which the potential was run then."""
+    for table in PLAN.inputs("fig3a"):
+        (results / table.removeprefix("<results>/")).write_text("old\n1\n")
+    shown = {}
+    monkeypatch.setattr(salvage, "write_report", lambda *_: None)
+    monkeypatch.setattr(
+        salvage, "make_product", lambda spec, paths, *_, **__: shown.update({spec.name: paths})
+    )
+    salvage.salvage(PLAN, results, ["fig3a"])
+    kept = {"/".join(path.parts[-4:-1]) for path in shown["fig3a"]}
+    assert "lr-mace/slabs/6.3A" not in kept
+    assert {"lr-mace/slabs/9.3A", "sr-mace/slabs/6.3A"} < kept
+
+
+def test_what_failed_before_this_run_is_not_told_again(results, capsys) -> None:
+    claim(results, "config/smoke.yaml")
+    [note] = (results / "logs").rglob(f"*{ERROR_SUFFIX}")
+    os.utime(note, (1.0, 1.0))
+    salvage.salvage(PLAN, results)
+    assert "too hot" not in capsys.readouterr().err
+
+
+def test_a_potential_does_not_answer_for_another_whose_name_begins_alike() -> None:
+    failure = salvage.Failure("train/lr-mace-2", "", Path("log"))
+    table = Path("observables/lr-mace/slabs/6.3A/summary.csv")
+    assert salvage._reason(table, PLAN, [failure]) is None
+    failure = salvage.Failure("train/lr-mace", "", Path("log"))
+    assert salvage._reason(table, PLAN, [failure]) == "train failed"
 
 
 def test_reasons_name_the_stage_that_failed(results, monkeypatch) -> None:

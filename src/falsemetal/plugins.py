@@ -36,6 +36,8 @@ def _load(plugin: str) -> ModuleType:
         path = Path(plugin).expanduser().resolve()
         if path.stem in sys.modules:
             return _the_same(sys.modules[path.stem], path)
+        if importlib.util.find_spec(path.stem) is not None:
+            raise PluginError(f"plugins: {path}: there is a library {path.stem}; rename the file")
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
             raise PluginError(f"plugins: {plugin} is no Python file")
@@ -46,7 +48,8 @@ def _load(plugin: str) -> ModuleType:
     except PluginError:
         raise
     except Exception as error:
-        sys.modules.pop(Path(plugin).stem, None)
+        if plugin.endswith(".py"):
+            sys.modules.pop(Path(plugin).stem, None)
         raise PluginError(f"plugins: {plugin}: {type(error).__name__}: {error}") from error
     return module
 

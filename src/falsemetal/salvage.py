@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from falsemetal.config import Config
+from falsemetal.config.checks import OWNER
 from falsemetal.config.plan import Plan
 from falsemetal.products.making import PARTIAL, NothingToShowError, make_product
 from falsemetal.progress import ERROR_SUFFIX, logger
@@ -34,10 +35,11 @@ class Failure:
     log: Path
 
 
-def find_failures(logs: Path) -> list[Failure]:
-    """List the jobs that failed, from what their errors left beside their logs."""
+def find_failures(logs: Path, since: float = 0.0) -> list[Failure]:
+    """List the jobs that failed since a time, from what their errors left beside their logs."""
     failures = []
-    for path in sorted(logs.rglob(f"*.log{ERROR_SUFFIX}")):
+    notes = (path for path in logs.rglob(f"*.log{ERROR_SUFFIX}") if path.stat().st_mtime >= since)
+    for path in sorted(notes):
         log = path.with_name(path.name.removesuffix(ERROR_SUFFIX))
         lines = path.read_text(errors="replace").strip().splitlines() or ["failed without a word"]
         failures.append(Failure(str(log.relative_to(logs).with_suffix("")), lines[-1], log))
@@ -58,9 +60,11 @@ def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
     Those of the targets that were asked for; all, if none is a product. A product made here is made
     again once the tables that it lacks are there.
     """
-    failures = find_failures(results / "logs")
-    if not failures:  # stopped by hand, or killed
+    begun = results / OWNER  # written as the run began
+    failures = find_failures(results / "logs", begun.stat().st_mtime if begun.exists() else 0.0)
+    if not failures:
         announce(results)
+        print("\nStopped, or a job was killed: see above", file=sys.stderr)
         return
     asked = [name for name in plan.wanted if name in set(targets)] or plan.wanted
     for name in asked:
@@ -83,7 +87,7 @@ def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
 def write_report(config: Config, html: Path, targets: Sequence[str]) -> None:
     """Let Snakemake write its HTML report of some targets, and the configuration beside it."""
     configuration = html.with_name("config.yaml")
-    content = config.model_dump(mode="json", exclude_none=True)
+    content = config.model_dump(mode="json", exclude_defaults=True)
     configuration.write_text(yaml.safe_dump(content, sort_keys=False))
     command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "1"]
     command += ["--report", str(html), *targets, "--configfile", str(configuration)]
@@ -93,12 +97,17 @@ def write_report(config: Config, html: Path, targets: Sequence[str]) -> None:
 
 
 def _make_from_the_rest(plan: Plan, name: str, results: Path, failures: Iterable[Failure]) -> None:
-    inputs = [path.replace("<results>", str(results)) for path in plan.inputs(name)]
-    there = [path for path in inputs if Path(path).exists()]
+    inputs = [Path(path.replace("<results>", str(results))) for path in plan.inputs(name)]
+    reasons = {path: _reason(path.relative_to(results), plan, failures) for path in inputs}
+    # a table from before what it is made of failed is of other settings
+    there = [path for path in inputs if path.exists() and reasons[path] is None]
     if len(there) == len(inputs):
         return
-    absent = [Path(path).relative_to(results) for path in inputs if path not in there]
-    missing = {_key(path): _reason(path, plan, failures) for path in absent}
+    missing = {
+        _key(path.relative_to(results)): reasons[path] or "not made"
+        for path in inputs
+        if path not in there
+    }
     stem = results / ("figures" if plan.targets[name].product.is_figure else "tables") / name
     try:
         make_product(plan.product(name, missing), there, stem, stamp=stamp(plan.origin))
@@ -122,8 +131,8 @@ def _key(table: Path) -> str:
     return str(table)
 
 
-def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str:
-    """Which stage failed before a table could be made."""
+def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
+    """Which stage failed before a table could be made, or None."""
     match table.parts:
         case ("observables", potential, campaign, size, _):
             wanted = [*_of_potential(plan, potential), f"equilibrate/{campaign}/{size}-"]
@@ -131,19 +140,20 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str:
         case ("electronic", frames, frame, job, _):
             wanted = [f"electronic/{frames}/{frame}/{job}/", f"electronic/{frames}/choose"]
         case (_, potential, *_):
-            wanted = [*_of_potential(plan, potential), f"evaluate/{potential}"]
+            wanted = [*_of_potential(plan, potential), f"evaluate/{potential}/"]
         case _:
             wanted = []
     for failure in failures:
-        if failure.job.startswith(tuple(wanted)):
+        # stages of a whole potential or dataset end with its name
+        if any(f"{failure.job}/".startswith(stage) for stage in wanted):
             return f"{failure.job.split('/')[0]} failed"
-    return "not made"
+    return None
 
 
 def _of_potential(plan: Plan, potential: str) -> list[str]:
     dataset = plan.config.potentials[potential].dataset
-    stages = [f"fetch/{potential}", f"train/{potential}"]
-    return stages + [f"{s}/{dataset}" for s in ("sample", "read_labelled", "curate")]
+    stages = [f"fetch/{potential}/", f"train/{potential}/"]
+    return stages + [f"{s}/{dataset}/" for s in ("sample", "read_labelled", "curate")]
 
 
 def _made(plan: Plan, results: Path) -> list[str]:

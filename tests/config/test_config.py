@@ -71,6 +71,12 @@ def frame_set(**changes: Any) -> dict[str, Any]:
             "potentials.spce.runs.slabs.duration_ps",
         ),
         ("campaigns.elongated", None, "potentials.spce.runs.elongated: there is no campaign"),
+        (
+            "liquid",
+            {"region": "ammonia", "centres": ["N"]},
+            "potentials.spce.runs.slabs: liquid: kind water_slab is filled with water, and not",
+        ),
+        ("plugins", [5], "plugins[0]"),
         ("training", None, "training: required, as sr-mace is trained"),
         ("datasets.spce.kind", "labelled", "datasets.spce"),
         ("potentials.sr-mace.l_max", 1, "l_max needs at least two layers"),

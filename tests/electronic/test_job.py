@@ -129,6 +129,23 @@ def test_a_structure_that_was_changed_is_refused(frame, tmp_path) -> None:
 
 
 @with_shared_data
+def test_outputs_that_came_after_a_run_that_failed_here_are_not_run_over(
+    frame, aims, tmp_path
+) -> None:
+    folder = write(tmp_path / "job", frame, aims)
+    engine = aims.engine.model_copy(update={"command": "false"})
+    job = RunJobSpec(origin=read_spec(aims).origin, engine=engine)
+    with pytest.raises(JobError):
+        run_job(folder, job, 1)
+    shutil.copyfile(
+        SHARED / "dft-outputs/fhi-aims/atom-projected-dos/aims.out", folder / "aims.out"
+    )
+    before = (folder / "aims.out").read_bytes()
+    run_job(folder, job, 1)
+    assert (folder / "aims.out").read_bytes() == before
+
+
+@with_shared_data
 def test_outputs_of_another_structure_are_named(frame, aims, tmp_path) -> None:
     spec = read_spec(aims)
     folder = write(tmp_path / "job", frame, aims)

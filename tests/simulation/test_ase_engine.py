@@ -267,6 +267,36 @@ def test_fixed_atoms_stay_where_they_are(tmp_path) -> None:
     assert moved[1:].min() > 0.0
 
 
+def test_beside_fixed_atoms_the_centre_of_mass_of_the_others_is_as_warm_as_they_are() -> None:
+    start = Atoms("O4", np.arange(12.0).reshape(4, 3), cell=[12, 12, 12], pbc=True)
+    start.info["sites"] = start.positions.copy()
+    system = System(start, np.full(4, "ion"), np.array([True, True, False, False]))
+    conditions = Conditions(
+        temperature_K=300.0,
+        timestep_fs=1.0,
+        hydrogen_mass_u=1.008,
+        frame_interval_steps=50,
+        seed=7,
+        n_steps=50_000,
+        limits=ANYTHING_GOES,
+    )
+    engine = AseLangevin(system, Springs(), conditions, friction_per_fs=0.05)
+    momenta = np.array(
+        [
+            engine.checkpoint().momenta
+            for sample in engine.run(None, conditions.n_steps, watch=lambda step: None)
+            if sample.step and sample.step % 50 == 0
+        ]
+    )
+    assert not momenta[:, :2].any()
+    mass = start.get_masses()[0]
+    together = momenta.sum(axis=1) ** 2 / (2 * mass) / units.kB
+    alone = momenta[:, 2:] ** 2 / mass / units.kB
+    # 3000 and 6000 values of a square, apart by twice their memory
+    assert together.mean() == pytest.approx(300.0, rel=ALLOWED_SIGMAS * np.sqrt(2 / 3000))
+    assert alone.mean() == pytest.approx(300.0, rel=ALLOWED_SIGMAS * np.sqrt(2 / 6000))
+
+
 def test_charged_slab_is_refused() -> None:
     atoms = water_layer()[:-1]
     atoms.calc = ModelCalculator(small_model("split-1"))

@@ -36,7 +36,7 @@ wildcard_constraints:
     frames="[^/]+",
     frame="[0-9]+",
     job="[^/]+",
-    functional="[A-Za-z0-9]+",
+    functional=one_of({job.point.functional for job in PLAN.jobs.values()}),
 
 
 def specified(make, *keys):

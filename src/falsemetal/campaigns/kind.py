@@ -10,6 +10,7 @@ from falsemetal.registry import KindRegistry
 from falsemetal.section import ASIDE, NonNegativeInt, PositiveFloat, Section
 from falsemetal.specs import Spec
 from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.molecule import WATER, Molecule
 from falsemetal.units import WATER_DENSITY_G_PER_CM3, water_number_density
 
 if TYPE_CHECKING:
@@ -83,6 +84,10 @@ class CampaignKind(Section):
             log=log,
         )
 
+    def find_fault_of(self, liquid: Molecule) -> str | None:
+        """Tell why its systems are not of a liquid, with what to do, or None."""
+        return None
+
     @model_validator(mode="after")
     def _sizes_are_usable(self) -> Self:
         if sorted(set(self.sizes_A)) != list(self.sizes_A):
@@ -108,6 +113,15 @@ class WaterCampaign(CampaignKind):
     density_g_per_cm3: Density = Field(
         WATER_DENSITY_G_PER_CM3, description="Bulk density that sets the count"
     )
+
+    def find_fault_of(self, liquid: Molecule) -> str | None:
+        """Tell that molecules of another liquid would not be found in water."""
+        if liquid.region == WATER.region and "O" in liquid.centres:
+            return None
+        return (
+            f"liquid: kind {self.kind} is filled with water, and not with {liquid.region}; leave "
+            "liquid at its default, or take a campaign of that liquid"
+        )
 
     def water_volume(self, size_A: float) -> float:
         """Volume in Å³ that water fills."""

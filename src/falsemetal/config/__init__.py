@@ -75,9 +75,9 @@ def parse_config(
     retired = [f"{where(key)}: {_dotted(key)}: {message}" for key, message in find_retired(raw)]
     if retired:
         raise ConfigError("\n".join(retired))
-    plugins = raw.get("plugins")
+    plugins = raw.get("plugins") if isinstance(raw.get("plugins"), list) else []
     try:
-        load_plugins(plugins if isinstance(plugins, list) else ())
+        load_plugins(p for p in plugins or () if isinstance(p, str))
         return Config.model_validate(raw)
     except PluginError as error:
         raise ConfigError(f"{where(('plugins',))}: {error}") from None

@@ -1,4 +1,4 @@
-"""Print the JSON schema, or check the files that a command line of Snakemake names.
+"""Print the JSON schema, or check that files of a command line of Snakemake can be read as YAML.
 
 ``python -m falsemetal.config --configfile FILE…`` ignores Snakemake's other arguments.
 """

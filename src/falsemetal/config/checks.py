@@ -22,7 +22,8 @@ def unowned(results: Path, source: str) -> str | None:
     """Tell that a results' folder is another configuration's, or None."""
     path = results / OWNER
     owner = path.read_text().strip() if path.exists() else source
-    if source in {owner, str(results / "config.yaml")}:  # or the report's copy
+    # overlays leave the results the first file's
+    if source.split(", ", maxsplit=1)[0] in {owner.split(", ")[0], str(results / "config.yaml")}:
         return None
     return (
         f"{source}: name: {results} holds the results of {owner}; choose another name, or, if this "

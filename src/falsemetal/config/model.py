@@ -102,7 +102,7 @@ class Config(Section):
             )
         campaign = self.campaigns[name]
         fault = self.potentials[potential].find_fault_in(campaign.boundary)
-        if fault:
+        if fault := fault or campaign.find_fault_of(self.liquid):
             raise ValueError(f"{key}: {fault}")
         fault = run.find_fault(campaign.sizes_A)
         if fault:

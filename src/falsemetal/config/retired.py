@@ -33,8 +33,8 @@ def find_retired(raw: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]
             )
     electronic = _section(raw, "electronic")
     if isinstance(engine := electronic.get("engine"), str):
-        own = electronic.get(engine.replace("-", "_"), {})
-        form = _in_one_line({"engine": {"kind": engine} | own})
+        settings = _section(electronic, engine.replace("-", "_"))
+        form = _in_one_line({"engine": {"kind": engine} | dict(settings)})
         yield ("electronic", "engine"), f"an engine holds its settings now; write {form}"
     for engine in ("cp2k", "fhi_aims"):
         if isinstance(own := electronic.get(engine), Mapping):

@@ -8,6 +8,7 @@ from falsemetal.campaigns.kind import Length
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.section import (
+    ASIDE,
     Fraction,
     Name,
     NonNegativeFloat,
@@ -154,7 +155,7 @@ class SampleSpec(Spec):
     force_field: WaterForceField
     name: str
     seed: int
-    label: str
+    label: Annotated[str, ASIDE]
 
 
 class ReadSpec(Spec, LabelledFrames):

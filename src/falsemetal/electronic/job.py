@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.io import iread, write
 
 from falsemetal.electronic.convergence import ConvergenceReport
-from falsemetal.electronic.engine import ENGINES
+from falsemetal.electronic.engine import ENGINES, EngineKind
 from falsemetal.electronic.errors import JobError, ResultError
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, WriteJobSpec
@@ -121,13 +121,21 @@ def run_job(folder: str | Path, spec: RunJobSpec, n_cores: int) -> None:
     """
     folder = Path(folder)
     output, begun = folder / spec.engine.output, folder / BEGUN
-    if output.exists() and not begun.exists():
+    if output.exists() and (not begun.exists() or _is_converged(output, spec.engine)):
         logger.info("%s: outputs are there", folder)
+        begun.unlink(missing_ok=True)
         return
     begun.touch()
     report = ConvergenceReport(output, spec.engine.change)
     spec.engine.run(folder, n_cores=n_cores, watch=report)
     begun.unlink()
+
+
+def _is_converged(output: Path, engine: EngineKind) -> bool:
+    try:
+        return engine.is_converged(output)
+    except ResultError:
+        return False
 
 
 def read_job(folder: str | Path, spec: ReadJobSpec) -> Outcome:

@@ -21,7 +21,9 @@ CHECKPOINT_FRAMES = 20
 
 
 class AseLangevin:
-    """Langevin dynamics by ASE with the centre of mass at rest; every step is a sample.
+    """Langevin dynamics by ASE; every step is a sample.
+
+    The centre of mass is at rest, unless fixed atoms hold the system in its place.
 
     The start is equilibrated, with velocities. What runs depend on of the calculator is its
     `identity`, a dict ready for JSON, and what a neighbour list is continued by its `neighbours`,
@@ -41,9 +43,7 @@ class AseLangevin:
         self._interval_steps = conditions.frame_interval_steps
         self._step = 0
         self._calculator: Any = calculator
-        self._atoms = remove_drift(start.atoms, conditions.hydrogen_mass_u)
-        if start.fixed.any():
-            self._atoms.set_constraint([FixCom(), FixAtoms(mask=start.fixed)])
+        self._atoms = ready_to_move(start, conditions.hydrogen_mass_u)
         self._atoms.calc = calculator
         self._generator = np.random.Generator(np.random.PCG64(conditions.seed))
         self._integrator = Langevin(
@@ -107,18 +107,24 @@ class AseLangevin:
         )
 
 
-def remove_drift(start: Atoms, hydrogen_mass_u: float) -> Atoms:
-    """Copy a structure with this mass of hydrogen and its centre of mass held at rest.
+def ready_to_move(start: System, hydrogen_mass_u: float) -> Atoms:
+    """Copy atoms with this mass of hydrogen and their fixed atoms or centre of mass held at rest.
 
     Velocities keep their temperature: a heavier hydrogen with its old momentum would be too cold.
     """
-    atoms: Atoms = start.copy()
+    atoms: Atoms = start.atoms.copy()
     atoms.set_masses(np.where(atoms.numbers == 1, hydrogen_mass_u, atoms.get_masses()))
-    factor = np.sqrt(start.get_masses() / atoms.get_masses())[:, None]
-    velocities = start.get_velocities() * factor
-    velocities -= np.average(velocities, axis=0, weights=atoms.get_masses())
+    factor = np.sqrt(start.atoms.get_masses() / atoms.get_masses())[:, None]
+    velocities = start.atoms.get_velocities() * factor
+    # never both: with fixed atoms the centre of mass of the others has a temperature, too
+    if start.fixed.any():
+        velocities[start.fixed] = 0.0
+        constraint: FixAtoms | FixCom = FixAtoms(mask=start.fixed)
+    else:
+        velocities -= np.average(velocities, axis=0, weights=atoms.get_masses())
+        constraint = FixCom()
     atoms.set_velocities(velocities)
-    atoms.set_constraint(FixCom())
+    atoms.set_constraint(constraint)
     return atoms
 
 

@@ -15,7 +15,7 @@ from falsemetal.potentials.store import describe_model
 from falsemetal.programs.cp2k import Cp2kError, require_cp2k
 from falsemetal.programs.cp2k_frames import frame_files, read_frames, steps_done
 from falsemetal.programs.cp2k_input import random_state
-from falsemetal.simulation.ase_engine import remove_drift
+from falsemetal.simulation.ase_engine import ready_to_move
 from falsemetal.simulation.checkpoint import Checkpoint
 from falsemetal.simulation.engine import Sample
 from falsemetal.simulation.settings import Conditions
@@ -63,7 +63,7 @@ class Cp2kMD:
         self._weights_sha256 = describe_model(folder)["weights_sha256"]
         self._cp2k = require_cp2k()
         self.name = f"CP2K {self._cp2k.version}"
-        self._atoms = remove_drift(start.atoms, conditions.hydrogen_mass_u)
+        self._atoms = ready_to_move(start, conditions.hydrogen_mass_u)
         self._conditions, self._csvr_time_fs = conditions, csvr_time_fs
         self._scratch, self._n_ranks = scratch, n_ranks
         interval, steps = conditions.frame_interval_steps, segment_steps

@@ -28,7 +28,7 @@ class BPNNPKind(PotentialKind):
 
     kind: Literal["bpnnp"]
     dataset: Annotated[Name | None, ASIDE] = Field(
-        None, description="Dataset whose test frames it is measured on, if any"
+        None, description="Dataset whose test frames it is measured on, if a model is trained on it"
     )
     source: Name = Field(
         "bulkH2O-jcp2020-cnnp", description="Its files in data/sources.yaml, or in CP2K's data"
