@@ -50,7 +50,7 @@ onstart:
 
 
 onsuccess:
-    announce(RESULTS)
+    announce(PLAN, RESULTS)
 
 
 onerror:

@@ -46,12 +46,15 @@ def find_failures(logs: Path, since: float = 0.0) -> list[Failure]:
     return failures
 
 
-def announce(results: Path) -> None:
+def announce(plan: Plan, results: Path) -> None:
     """Tell where to look after a run."""
-    made = [*results.glob("figures/*.png"), *results.glob("tables/*.csv")]
-    made += results.glob("report.html")
+    shown = [
+        results / (f"figures/{name}.png" if target.product.is_figure else f"tables/{name}.csv")
+        for name, target in plan.targets.items()
+    ]
+    made = [path for path in (*sorted(shown), results / "report.html") if path.exists()]
     if made:
-        print("\nMade so far:", *sorted(made), sep="\n  ", file=sys.stderr)
+        print("\nMade so far:", *made, sep="\n  ", file=sys.stderr)
 
 
 def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
@@ -63,7 +66,7 @@ def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
     begun = results / OWNER  # written as the run began
     failures = find_failures(results / "logs", begun.stat().st_mtime if begun.exists() else 0.0)
     if not failures:
-        announce(results)
+        announce(plan, results)
         print("\nStopped, or a job was killed: see above", file=sys.stderr)
         return
     asked = [name for name in plan.wanted if name in set(targets)] or plan.wanted
@@ -73,7 +76,7 @@ def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
         write_report(plan.config, results / "report.html", _made(plan, results))
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"no report: {error}", file=sys.stderr)
-    announce(results)
+    announce(plan, results)
     print("\nFailed:", file=sys.stderr)
     for failure in failures:
         parts = set(failure.job.split("/"))
