@@ -14,23 +14,9 @@ import yaml
 from checkouts import BIN, PATIENCE_S, ROOT, snakemake
 
 from falsemetal.config import load_config
+from falsemetal.products import fig3a
 from falsemetal.products.registry import PRODUCTS
 from falsemetal.simulation.trajectory import Trajectory
-
-FIG3A_COLUMNS = [
-    "potential",
-    "kind",
-    "dataset",
-    "thickness_A",
-    "sigma_P_e_per_A",
-    "sigma_P_low",
-    "sigma_P_high",
-    "mean_P_e_per_A",
-    "correlation_time_ps",
-    "n_frames",
-    "n_replicas",
-    "fraction_metallic",
-]
 
 pytestmark = pytest.mark.workflow
 
@@ -95,7 +81,7 @@ def test_a_killed_run_ends_with_every_product(smoke) -> None:
 def test_figure_3a_holds_every_potential_and_thickness(smoke) -> None:
     results, _ = smoke
     table = pd.read_csv(results / "figures/fig3a.csv")
-    assert list(table.columns) == FIG3A_COLUMNS
+    assert list(table.columns) == fig3a.COLUMNS
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     for name in config["potentials"]:
         rows = table[table["potential"] == name]
