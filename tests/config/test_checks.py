@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from checkouts import ROOT
 
-from falsemetal.config.checks import claim, unowned
+from falsemetal.config import parse_config
+from falsemetal.config.checks import claim, find_missing_files, unowned
 from falsemetal.plugins import PluginError, load_plugins
 
 
@@ -17,6 +20,21 @@ def test_results_are_those_of_the_first_file_whatever_lies_over_it(tmp_path) -> 
     assert fault is not None
     assert fault.startswith("config/b.yaml, config/a.yaml: name: ")
     assert "holds the results of config/a.yaml; choose another name" in fault
+
+
+def test_files_that_are_not_there_are_named_with_the_key(tmp_path) -> None:
+    raw = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    mine = {"kind": "labelled", "path": str(tmp_path / "x.xyz"), "format": "extxyz"}
+    raw["datasets"] |= {"mine": mine, "public": {"kind": "labelled", "source": "unheard-of"}}
+    config = parse_config(raw, source="my.yaml")
+    fault = find_missing_files(config, "my.yaml", ROOT / "data")
+    assert fault is not None
+    first, second = fault.splitlines()
+    assert (
+        first == f"my.yaml: datasets.mine.path: {mine['path']}: no such file or folder; correct it"
+    )
+    assert second.startswith("my.yaml: datasets.public.source: ")
+    assert "has no 'unheard-of'; name one of: revpbe0-d3-water, " in second
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ def test_each_fault_is_one_line_that_names_file_and_key(raw, key, value, message
         ("campaigns.slabs.density_g_per_cm3", 997.0),
         ("campaigns.slabs.cell_height_A", 1e7),
         ("campaigns.slabs.cross_section_A", 0.5),
+        ("campaigns.slabs.cross_section_A", 2.0),
         ("campaigns.cubic.sizes_A", [1e6]),
         ("dynamics.temperature_K", 25.0),
         ("dynamics.timestep_fs", 50.0),

@@ -15,7 +15,7 @@ PLAN, LEFT_OUT = plan_here(CONFIG)
 FAULT_OF_ENGINE = PLAN.electronic.engine.find_fault() if PLAN.frame_sets else None
 
 if workflow.is_main_process:
-    if fault := unowned(RESULTS, SOURCE) or find_missing_files(CONFIG, "data"):
+    if fault := unowned(RESULTS, SOURCE) or find_missing_files(CONFIG, SOURCE, "data"):
         raise WorkflowError(fault)
     for notice in LEFT_OUT:
         print(notice, file=sys.stderr)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LARGEST_SIZE_A = 1000.0
 """Beyond it a size is meant in another unit."""
 
+SMALLEST_EDGE_A = 3.0
+"""Molecules of water are apart by less only in a wrong unit."""
+
 Length = Annotated[PositiveFloat, Field(le=LARGEST_SIZE_A)]
 Density = Annotated[PositiveFloat, Field(ge=0.1, le=30.0)]
 
@@ -104,6 +107,11 @@ class CampaignKind(Section):
                 )
             if self.n_molecules(size) < 1:
                 raise ValueError(f"sizes_A[{index}]: {size:g} Å holds no molecule; make it larger")
+            if (edge := min(self.cell_lengths(size))) < SMALLEST_EDGE_A:
+                raise ValueError(
+                    f"sizes_A[{index}]: an edge of {edge:g} Å has no room for a molecule beside "
+                    f"its image; give {SMALLEST_EDGE_A:g} Å or more"
+                )
         return self
 
 

@@ -31,9 +31,10 @@ def unowned(results: Path, source: str) -> str | None:
     )
 
 
-def find_missing_files(config: Config, data: str | Path) -> str | None:
-    """Tell which sources and files that the configuration names are not there, or None."""
-    return "\n".join(_missing_files(config, Path(data) / "sources.yaml")) or None
+def find_missing_files(config: Config, source: str, data: str | Path) -> str | None:
+    """Tell which sources and files that a configuration's file names are not there, or None."""
+    faults = _missing_files(config, Path(data) / "sources.yaml")
+    return "\n".join(f"{source}: {fault}" for fault in faults) or None
 
 
 def _missing_files(config: Config, catalogue: Path) -> Iterator[str]:
