@@ -36,7 +36,8 @@ def _load(plugin: str) -> ModuleType:
         path = Path(plugin).expanduser().resolve()
         if path.stem in sys.modules:
             return _the_same(sys.modules[path.stem], path)
-        if importlib.util.find_spec(path.stem) is not None:
+        other = importlib.util.find_spec(path.stem)
+        if other is not None and Path(other.origin or "").resolve() != path:
             raise PluginError(f"plugins: {path}: there is a library {path.stem}; rename the file")
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:

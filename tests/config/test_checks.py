@@ -37,6 +37,13 @@ def test_files_that_are_not_there_are_named_with_the_key(tmp_path) -> None:
     assert "has no 'unheard-of'; name one of: revpbe0-d3-water, " in second
 
 
+def test_a_plugin_may_lie_where_modules_are_found(tmp_path, monkeypatch) -> None:
+    (tmp_path / "plugin_on_the_path.py").write_text("ANSWER = 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    [module] = load_plugins([str(tmp_path / "plugin_on_the_path.py")])
+    assert module.ANSWER == 42
+
+
 @pytest.mark.parametrize(
     ("plugin", "text", "message"),
     [

@@ -119,16 +119,17 @@ def _draw_potentials(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None
             zorder=3,
         )
         beyond = rows["sigma_P_high"] > top
-        axes.plot(
-            rows["thickness_A"][beyond] + offset,
-            np.full(beyond.sum(), top),
-            color=look.color,
-            marker=CARETUP,
-            linestyle="none",
-            markersize=4.5,
-            clip_on=False,
-            zorder=5,
-        )
+        if beyond.any():  # unclipped and empty it would lie in the corner, and the layout make room
+            axes.plot(
+                rows["thickness_A"][beyond] + offset,
+                np.full(beyond.sum(), top),
+                color=look.color,
+                marker=CARETUP,
+                linestyle="none",
+                markersize=4.5,
+                clip_on=False,
+                zorder=5,
+            )
 
 
 def _draw_continuum(axes: Axes, spec: ProductSpec) -> None:

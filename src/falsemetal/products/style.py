@@ -56,7 +56,7 @@ RC_PARAMS: Any = {
 }
 
 
-LEGEND_HANDLE_IN, LETTER_IN, SMALL_LETTER_IN = 0.35, 0.055, 0.048
+LEGEND_HANDLE_IN, LETTER_IN, SMALL_LETTER_IN = 0.35, 0.055, 0.052
 """Widths in a legend, of a handle with its gaps and of a letter, and of a letter in a note."""
 
 Tables = Mapping[tuple[str, float], pd.DataFrame]
