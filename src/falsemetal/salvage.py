@@ -69,8 +69,8 @@ def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
         announce(plan, results)
         print("\nStopped, or a job was killed: see above", file=sys.stderr)
         return
-    asked = [name for name in plan.wanted if name in set(targets)] or plan.wanted
-    for name in asked:
+    wanted, named = plan.wanted, set(targets)
+    for name in [name for name in wanted if name in named] or wanted:
         _make_from_the_rest(plan, name, results, failures)
     try:
         write_report(plan.config, results / "report.html", _made(plan, results))

@@ -82,6 +82,7 @@ class Plan(Jobs):
             Why tables are not there, beside the potentials that cannot be run here.
         """
         target = self.targets[name]
+        shown = self._potentials_of(target)
         campaigns = {name: self.config.campaigns[name] for name in target.campaigns}
         return ProductSpec(
             origin=self.origin,
@@ -90,7 +91,7 @@ class Plan(Jobs):
             potentials={
                 name: self._shown(index, name, potential, target)
                 for index, (name, potential) in enumerate(self.config.potentials.items())
-                if name in self._potentials_of(target)
+                if name in shown
             },
             campaigns=campaigns,
             sizes_A={name: list(campaign.sizes_A) for name, campaign in campaigns.items()},
