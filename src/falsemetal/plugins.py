@@ -35,10 +35,11 @@ def _load(plugin: str) -> ModuleType:
             return importlib.import_module(plugin)
         path = Path(plugin).expanduser().resolve()
         if path.stem in sys.modules:
-            return _the_same(sys.modules[path.stem], path)
+            _check_same(getattr(sys.modules[path.stem], "__file__", None), path)
+            return sys.modules[path.stem]
         other = importlib.util.find_spec(path.stem)
-        if other is not None and Path(other.origin or "").resolve() != path:
-            raise PluginError(f"plugins: {path}: there is a library {path.stem}; rename the file")
+        if other is not None:
+            _check_same(other.origin, path)
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
             raise PluginError(f"plugins: {plugin} is no Python file")
@@ -55,9 +56,8 @@ def _load(plugin: str) -> ModuleType:
     return module
 
 
-def _the_same(module: ModuleType, path: Path) -> ModuleType:
-    if module.__file__ is None or Path(module.__file__).resolve() != path:
+def _check_same(found: str | None, path: Path) -> None:
+    if found is None or Path(found).resolve() != path:
         raise PluginError(
-            f"plugins: {path}: a module {path.stem} is loaded already; rename the file"
+            f"plugins: {path}: there is a module {path.stem} already; rename the file"
         )
-    return module

@@ -50,8 +50,9 @@ def test_a_plugin_may_lie_where_modules_are_found(tmp_path, monkeypatch) -> None
         ("nowhere.py", None, "nowhere.py: FileNotFoundError"),
         ("no_such_module", None, "no_such_module: ModuleNotFoundError"),
         ("broken_plugin.py", "1 / 0", "broken_plugin.py: ZeroDivisionError"),
-        ("lammps.py", "", "there is a library lammps; rename the file"),
-        ("json.py", "", "a module json is loaded already; rename the file"),
+        ("lammps.py", "", "there is a module lammps already; rename the file"),
+        ("json.py", "", "there is a module json already; rename the file"),
+        ("time.py", "", "there is a module time already; rename the file"),
     ],
 )
 def test_plugins_that_cannot_be_loaded_are_named(
