@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from jobs import every_key, everything, identities, plan_of, with_value
 
+from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E, POTENTIALS
 from falsemetal.products.registry import PRODUCTS
 
 RAW = everything()
@@ -29,6 +30,8 @@ OTHERS: dict[str, Any] = {
     "datasets.dft.format": None,
     "datasets.dft.*_key": "energy",
     "datasets.dft.step_fs": 0.5,
+    "*.coulomb.kind": "damped_shifted",
+    "potentials.*.coulomb": {"kind": "damped_shifted"},
     "training.dtype": "float64",
     "*.device": "cpu",
     "potentials.*.kind": None,
@@ -74,6 +77,7 @@ FILMS, BOXES, CUBES = (
 )
 BULK = [*BOXES, *CUBES]
 JOBS = [name for name, product in PRODUCTS.items() if product.jobs]
+DIPOLES = [f"product:{name}" for name, product in PRODUCTS.items() if product.charges]
 SUMMARIES = ["observe:*/voltage"]
 MODELS = ["train:{0}", "product:table_errors"]
 
@@ -82,9 +86,10 @@ EXPECTED: dict[str, list[str]] = {
     "seed": ["sample:*", "curate:*", "train:*", "evaluate:*", "start:*", "run:*"],
     # datasets
     "datasets.spce.force_field.charge_O_e": [
-        *("sample:*", "curate:spce", "run:spce/*", "select:*"),
+        *("sample:*", "curate:spce", "run:spce/*", *DIPOLES),
         *(f"observe:{name}/*/voltage" for name in ("spce", "sr-mace", "lr-mace")),
     ],
+    "datasets.spce.force_field.coulomb.*": ["sample:*", "curate:spce", "run:spce/*", *DIPOLES],
     "datasets.spce.force_field.*": ["sample:*", "curate:spce", "run:spce/*"],
     "datasets.spce.sampling.bulk.*": ["sample:spce/bulk", "curate:spce"],
     "datasets.spce.sampling.slab.*": ["sample:spce/slab", "curate:spce"],
@@ -107,13 +112,19 @@ EXPECTED: dict[str, list[str]] = {
     ],
     "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
     "potentials.*.optional": [],
-    "potentials.spce.charge_e": ["observe:spce/*/voltage", "select:*"],
-    "potentials.sr-mace.charge_e": ["observe:sr-mace/*/voltage"],
-    "potentials.lr-mace.charge_e": ["observe:lr-mace/*/voltage"],
+    "potentials.spce.coulomb": ["run:spce/*", *DIPOLES],
+    "potentials.spce.charge_e": ["observe:spce/*/voltage", *DIPOLES],
+    "potentials.sr-mace.charge_e": ["observe:sr-mace/*/voltage", *DIPOLES],
+    "potentials.lr-mace.charge_e": ["observe:lr-mace/*/voltage", *DIPOLES],
     "potentials.native.charge_e": ["observe:native/*/voltage"],
     "potentials.by-cp2k.charge_e": ["observe:by-cp2k/*/voltage"],
-    "potentials.spce.electronic_charge_e": ["read_job:*"],
-    "potentials.*.electronic_charge_e": [],
+    "potentials.spce.electronic_charge_e": [
+        *("read_job:*", "observe:spce/*/voltage", "select:*", *DIPOLES)
+    ],
+    "potentials.sr-mace.electronic_charge_e": ["observe:sr-mace/*/voltage", *DIPOLES],
+    "potentials.lr-mace.electronic_charge_e": ["observe:lr-mace/*/voltage", *DIPOLES],
+    "potentials.native.electronic_charge_e": ["observe:native/*/voltage"],
+    "potentials.by-cp2k.electronic_charge_e": ["observe:by-cp2k/*/voltage"],
     "potentials.native.csvr_time_fs": [],
     "potentials.by-cp2k.csvr_time_fs": ["run:by-cp2k/*"],
     "potentials.native.engine": ["run:native/*"],
@@ -161,7 +172,7 @@ EXPECTED: dict[str, list[str]] = {
     "dynamics.compile": [],
     "dynamics.*": ["run:*"],
     # analysis
-    "analysis.band_gap_eV": [
+    "analysis.band_gap_*": [
         *SUMMARIES,
         *(f"product:{name}" for name in ("fig3a", "figS8", "fig3c", "figS10", "fig3b")),
     ],
@@ -241,3 +252,17 @@ def test_a_longer_run_is_continued_and_a_new_size_changes_no_other() -> None:
     more = identities(plan_of(with_value(RAW, ("campaigns", "slabs", "sizes_A"), [6.3, 8.0, 9.3])))
     changed = {key for key in BEFORE if BEFORE[key] != more[key]}
     assert changed and all(key.startswith("product:") for key in changed)
+
+
+@pytest.mark.parametrize("kind", list(POTENTIALS))
+def test_volts_and_thresholds_are_by_the_electronic_charge(kind) -> None:
+    tried = 0
+    for name, potential in PLAN.config.potentials.items():
+        if potential.kind != kind:
+            continue
+        for campaign in potential.runs:
+            spec = PLAN.observe(name, campaign, ["voltage", "summary"])
+            assert spec.electronic_charges["O"] == ELECTRONIC_CHARGE_E
+            assert spec.charges["O"] == PLAN.charges(name).own_e
+            tried += 1
+    assert tried

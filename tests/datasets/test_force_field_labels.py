@@ -11,7 +11,7 @@ from matscipy.neighbours import neighbour_list
 from scipy.special import erfc
 
 from falsemetal.datasets.labelling import label_frames
-from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb, WaterForceField
 from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.systems import brine_box, cubic_cell, water_box, water_slab
 from falsemetal.units import COULOMB, KCAL_PER_MOL, KJ_PER_MOL
@@ -141,6 +141,27 @@ def test_slab_does_not_depend_on_its_place_nor_on_lateral_wrapping():
         assert other.arrays["REF_forces"] == pytest.approx(
             reference.arrays["REF_forces"], abs=FORCE_TOLERANCE_EV_PER_A
         )
+
+
+def test_a_coulomb_energy_that_ends_is_the_formula_of_its_depolarisation():
+    coulomb = DampedShiftedCoulomb(kind="damped_shifted", damping_per_A=0.2, cutoff_A=9.0)
+    truncated = FORCE_FIELD.model_copy(update={"coulomb": coulomb})
+    ions = FORCE_FIELD.ions
+    energies = []
+    distances = np.array([5.0, 7.0, 9.5])
+    for distance in distances:
+        pair = Atoms("NaCl", positions=[[1, 1, 20], [1 + distance, 1, 20]], cell=[40, 40, 40])
+        pair.pbc = [True, True, False]
+        energies.append(label(pair, truncated).info["REF_energy"])
+        epsilon = np.sqrt(ions["Na"].epsilon_kcal_per_mol * ions["Cl"].epsilon_kcal_per_mol)
+        sigma = 0.5 * (ions["Na"].sigma_A + ions["Cl"].sigma_A)
+        if distance < FORCE_FIELD.cutoff_A:
+            for sign, r in ((1, distance), (-1, FORCE_FIELD.cutoff_A)):
+                ratio = (sigma / r) ** 6
+                energies[-1] -= sign * 4.0 * epsilon * (ratio**2 - ratio) * KCAL_PER_MOL
+    # beyond the cutoff only the ions' own terms of the damped sum are left
+    expected = -COULOMB * coulomb.depolarisation(distances) / distances
+    np.testing.assert_allclose(np.array(energies) - energies[-1], expected, atol=1e-5)
 
 
 def test_slab_energy_does_not_depend_on_the_vacuum():

@@ -11,16 +11,17 @@ from falsemetal.estimators.statistics import (
     fraction_interval,
     independent_frames,
     mean_interval,
-    mean_over_runs,
     std_interval,
 )
-from falsemetal.estimators.voltage import is_metallic
+from falsemetal.estimators.voltage import is_metallic, potential_drop
 from falsemetal.observables.autocorrelation import tabulate
 from falsemetal.observables.rdf import pairs
 from falsemetal.observables.runs import CompletedRun, Runs
+from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.systems.molecule import Molecule
 
 FRAME_INTERVAL_PS = 0.05
+OWN_CHARGE_E = -0.8476
 BULK_MOLECULES_PER_A3 = 0.0334
 
 
@@ -96,7 +97,11 @@ class SyntheticSlab:
     def summary(self) -> pd.DataFrame:
         """One row."""
         joined = np.concatenate(self.replicas)
-        metallic = float(is_metallic(joined, self.config.analysis.band_gap_eV).mean())
+        electronic = [ELECTRONIC_CHARGE_E / OWN_CHARGE_E * series for series in self.replicas]
+        difference = [potential_drop(series) for series in electronic]
+        metallic = float(
+            is_metallic(np.concatenate(difference), self.config.analysis.band_gap_eV).mean()
+        )
         n_molecules = self.config.campaigns["slabs"].n_molecules(2 * self.half_A)
         row = {
             "n_molecules": n_molecules,
@@ -104,11 +109,14 @@ class SyntheticSlab:
             "n_replicas": len(self.replicas),
             "sampled_ps": len(joined) * FRAME_INTERVAL_PS,
             "correlation_time_ps": integrated_correlation_frames(self.replicas) * FRAME_INTERVAL_PS,
-            **std_interval(self.replicas).as_columns("sigma_P_e_per_A"),
+            **std_interval(self.replicas, mean=0.0).as_columns("sigma_P_e_per_A"),
+            **std_interval(difference, mean=0.0).as_columns("sigma_dV_V"),
             **mean_interval(self.replicas).as_columns("mean_P_e_per_A"),
             **fraction_interval(metallic, independent_frames(self.replicas)).as_columns(
                 "fraction_metallic"
             ),
+            "fraction_beyond_late_gap": 0.9 * metallic,
+            "fraction_beyond_early_gap": min(1.0, 1.1 * metallic),
             "temperature_K": 300.4,
             "temperature_K_low": 299.2,
             "temperature_K_high": 301.6,
@@ -205,7 +213,7 @@ class SyntheticBox:
             [
                 {
                     "n_frames": len(joined),
-                    **mean_over_runs(self.replicas).as_columns("mean_dV_V"),
+                    **mean_interval(self.replicas).as_columns("mean_dV_V"),
                     **fraction_interval(beyond, independent_frames(self.replicas)).as_columns(
                         "fraction_beyond_gap"
                     ),

@@ -6,7 +6,6 @@ from synthetic import BrokenSlab, SyntheticSlab, synthetic_config
 
 from falsemetal.config import Config
 from falsemetal.config.plan import Plan
-from falsemetal.estimators.voltage import metallic_dipole
 from falsemetal.products import density, fig3a, figS8, style
 from falsemetal.products.registry import ProductSpec
 
@@ -38,15 +37,17 @@ def at_thickest(slabs, table: str) -> dict[str, pd.DataFrame]:
 def test_fig3a_has_every_potential_at_every_thickness(slabs):
     figure, table = fig3a.draw({key: slab.summary for key, slab in slabs.items()}, spec_of("fig3a"))
     assert " ".join(table.columns) == (
-        "potential kind dataset thickness_A sigma_P_e_per_A sigma_P_low sigma_P_high "
-        "mean_P_e_per_A correlation_time_ps n_frames n_replicas fraction_metallic"
+        "potential kind dataset thickness_A sigma_P_e_per_A sigma_P_low sigma_P_high sigma_dV_V "
+        "g g_low g_high converged mean_P_e_per_A mean_P_low mean_P_high correlation_time_ps "
+        "sampled_ps n_frames n_replicas fraction_metallic fraction_beyond_late_gap "
+        "fraction_beyond_early_gap"
     )
     counts = table["potential"].value_counts()
-    assert set(counts.index) == {*CONFIG.potentials, "continuum"}
+    assert set(counts.index) == {*CONFIG.potentials, "dielectric", "blind"}
     assert set(counts) == {len(SIZES_A)}
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["SPC/E", "SR-MACE", "LR-MACE", "Continuum"]
-    assert figure.axes[0].get_ylim()[1] > metallic_dipole(CONFIG.analysis.band_gap_eV)
+    assert labels == ["SPC/E", "SR-MACE", "LR-MACE", "Dielectric", "Blind"]
+    assert figure.axes[0].get_ylim()[1] > CONFIG.analysis.band_gap_eV
 
 
 def test_a_potential_added_to_the_config_is_drawn_by_itself(slabs):

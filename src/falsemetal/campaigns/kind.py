@@ -33,6 +33,8 @@ class CampaignKind(Section):
     ----------
     boundary
         Of all its systems.
+    mirror
+        Whether a mirror plane across z makes the mean dipole of each vanish.
     size_label
         What a size is, as an axis says it, in Å.
     size_symbol
@@ -40,6 +42,7 @@ class CampaignKind(Section):
     """
 
     boundary: ClassVar[Boundary]
+    mirror: ClassVar[bool] = False
     size_label: ClassVar[str]
     size_symbol: ClassVar[str]
 

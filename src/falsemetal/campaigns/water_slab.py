@@ -17,6 +17,7 @@ class WaterSlab(WaterCampaign):
     """Water slabs in vacuum, periodic in x and y (paper, Fig. 3a)."""
 
     boundary: ClassVar = Boundary.FILM
+    mirror: ClassVar = True
     size_label: ClassVar = "Slab thickness"
     size_symbol: ClassVar = "L"
 

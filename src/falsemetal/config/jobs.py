@@ -214,9 +214,9 @@ class Jobs:
         """Read observables off the trajectories of a potential."""
         return observe_spec(
             names,
-            self.config.campaigns[campaign].boundary,
+            self.config.campaigns[campaign],
             self.config.liquid,
-            charge_e=self.charges(potential).own_e,
+            charges=self.charges(potential),
             analysis=self.config.analysis,
             discard_ps=self.config.dynamics.discard_ps,
             origin=self.origin,
@@ -283,7 +283,7 @@ class Jobs:
     def select(self, frames: str) -> SelectSpec:
         """Choose the frames of a set."""
         wanted = self.frame_sets[frames]
-        charge = self.charges(wanted.potential).own_e
+        charge = self.charges(wanted.potential).electronic_e
         return SelectSpec(origin=self.origin, choice=wanted.choice, charge_e=charge)
 
     def job(self, frames: str, frame: str, job: str) -> Job:

@@ -140,7 +140,12 @@ class Plan(Jobs):
             dataset=potential.dataset,
             architecture=potential.identity() if target.product.models else {},
             durations_ps={c: self.config.durations_ps(name, c) for c in target.campaigns},
+            **self._theory_of(name, potential) if target.product.charges else {},
         )
+
+    def _theory_of(self, name: str, potential: AnyPotential) -> dict[str, Any]:
+        truncation = potential.truncation(self.config.datasets)
+        return {"charges": self.charges(name), "truncation": truncation}
 
     def _setting(self, key: str) -> Any:
         value: Any = self.config

@@ -1,8 +1,19 @@
-"""What dielectric continuum theory expects of a slab's dipole."""
+"""What linear response expects of a slab's dipole, with and without long-ranged forces.
+
+L and A are a slab's thickness and cross-section, ε the static permittivity of the bulk liquid.
+"""
 
 import math
+from collections.abc import Callable
 
+import numpy as np
+from scipy import linalg
+
+from falsemetal.arrays import FloatArray
 from falsemetal.units import BOLTZMANN, EPSILON_0, water_number_density
+
+GRID_A = 0.1
+"""Spacing of the planes of dipole density, at most."""
 
 
 def continuum_thickness(n_molecules: int, area_A2: float, density_g_per_cm3: float) -> float:
@@ -10,10 +21,26 @@ def continuum_thickness(n_molecules: int, area_A2: float, density_g_per_cm3: flo
     return n_molecules / water_number_density(density_g_per_cm3) / area_A2
 
 
-def continuum_dipole_std(
-    thickness_A: float, area_A2: float, *, temperature_K: float, relative_permittivity: float
+def reduced_fluctuation(
+    mean_square_e2_per_A2: float, thickness_A: float, area_A2: float, *, temperature_K: float
 ) -> float:
-    r"""Thermal standard deviation of a slab's dipole per area, in e/Å.
+    """Fluctuation of the dipole per area without dimension, g = A⟨P_z²⟩/(k_B T ε0 L).
+
+    It is 1 − 1/ε for a dielectric slab of any size, and at most ε − 1 for a potential that feels no
+    depolarising field.
+    """
+    return area_A2 * mean_square_e2_per_A2 / (BOLTZMANN * temperature_K * EPSILON_0 * thickness_A)
+
+
+def dipole_std(
+    reduced: float, thickness_A: float, area_A2: float, *, temperature_K: float
+) -> float:
+    """Invert :func:`reduced_fluctuation`: root mean square of P_z in e/Å."""
+    return math.sqrt(reduced * BOLTZMANN * temperature_K * EPSILON_0 * thickness_A / area_A2)
+
+
+def dielectric_fluctuation(relative_permittivity: float) -> float:
+    r"""Reduced fluctuation of a dielectric slab in vacuum, 1 − 1/ε.
 
     A uniform polarisation P of a slab in vacuum, not screened by electrodes, costs per volume the
     energy P²/(2ε0χ) of polarising the medium plus P²/(2ε0) of its own depolarising field. With χ =
@@ -21,12 +48,45 @@ def continuum_dipole_std(
     and the dipole per area is P_z = P·L, so
 
     .. math::
-        \sigma(P_z) = \sqrt{k_B T\, \epsilon_0 \left(1 - \frac{1}{\epsilon}\right) \frac{L}{A}}
-
-    Without the second term, the limit of a model that is blind to long-ranged forces, the variance
-    is larger by a factor of ε: ε − 1 stands in place of 1 − 1/ε. L and A are thickness and
-    cross-section, ε is the static permittivity of the bulk liquid.
+        \sigma(P_z)^2 = k_B T\, \epsilon_0 \left(1 - \frac{1}{\epsilon}\right) \frac{L}{A}
     """
-    screening = 1.0 - 1.0 / relative_permittivity
-    variance = BOLTZMANN * temperature_K * EPSILON_0 * screening * thickness_A / area_A2
-    return math.sqrt(variance)
+    return 1.0 - 1.0 / relative_permittivity
+
+
+def blind_fluctuation(relative_permittivity: float) -> float:
+    """Reduced fluctuation without the depolarising field, ε − 1.
+
+    Slabs reach it that are far thicker than what their potential sees: hundreds of Å.
+    """
+    return relative_permittivity - 1.0
+
+
+def nonlocal_fluctuation(
+    thickness_A: float,
+    relative_permittivity: float,
+    depolarisation: Callable[[FloatArray], FloatArray],
+) -> float:
+    r"""Reduced fluctuation of a slab whose planes of dipoles interact up to some distance.
+
+    Of a short-ranged potential, `depolarisation` is λ(l), the increment of the depolarising energy
+    when a slab of thickness l grows, in units of P²/(2ε0): 1 at l = 0, 0 beyond its range, 1
+    everywhere for exact electrostatics. Planes of dipole density then interact by δ(u) + λ'(|u|)/2,
+    and linear response to a uniform field gives
+
+    .. math::
+        \left(\frac{1}{\chi} + 1\right) p(z)
+        + \frac{1}{2} \int_0^L \lambda'(|z - z'|)\, p(z')\, dz' = 1, \qquad
+        g = \frac{1}{L} \int_0^L p(z)\, dz
+
+    with χ = ε − 1 throughout the slab. λ = 1 returns the dielectric slab.
+    """
+    n_planes = math.ceil(thickness_A / GRID_A)
+    spacing = thickness_A / n_planes
+    # ∫λ'/2 over the width of a plane at distance l: half the difference of λ at its edges
+    edges = np.abs(np.arange(n_planes + 1) - 0.5) * spacing
+    reach = np.asarray(depolarisation(edges), float)
+    kernel = 0.5 * np.diff(reach)
+    kernel[0] = reach[0] - float(np.asarray(depolarisation(np.zeros(1)), float)[0])
+    row = kernel.copy()
+    row[0] += 1.0 / (relative_permittivity - 1.0) + 1.0
+    return float(linalg.solve_toeplitz(row, np.ones(n_planes)).mean())

@@ -12,13 +12,13 @@ from falsemetal.observables.voltage import fluctuating
 
 
 def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
-    """Tabulate eq. S9 with 95 % intervals.
+    """Tabulate eq. S9 with 95 % intervals, about zero where a mirror plane makes the mean vanish.
 
     It ends at half of the longest run: beyond, few pairs of frames are left, all of the same ends
     of the run, for which the interval does not hold.
     """
     series = fluctuating(runs, spec)
-    known = autocorrelation(series)
+    known = autocorrelation(series, mean=spec.known_mean)
     n_lags = round(spec.settings["maximum_lag_ps"] / runs.interval_ps) + 1
     n_lags = min((len(known) + 1) // 2, n_lags)
     error = autocorrelation_error(known, runs.n_frames, n_lags)

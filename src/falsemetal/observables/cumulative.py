@@ -7,7 +7,7 @@ import pandas as pd
 
 from falsemetal.arrays import FloatArray
 from falsemetal.estimators.dipole import cumulative_dipole, heights_above_centre
-from falsemetal.estimators.statistics import independent_frames, mean_half_width
+from falsemetal.estimators.statistics import are_enough, independent_frames, mean_half_width
 from falsemetal.observables.registry import ObserveSpec
 from falsemetal.observables.runs import Block, Runs
 from falsemetal.observables.voltage import fluctuating
@@ -29,7 +29,7 @@ def collect(block: Block, spec: ObserveSpec) -> tuple[FloatArray, FloatArray]:
     """Sum P_z(z) in e/Å and its square over frames, shape (n_points,)."""
     grid = profile_grid(block.n_molecules, block.area_A2, spec)
     z = heights_above_centre(block.molecules.centres)
-    profile = cumulative_dipole(block.dipoles_z, z, grid, block.area_A2)
+    profile = cumulative_dipole(block.dipoles_z(spec.charges), z, grid, block.area_A2)
     return profile.sum(axis=0), (profile**2).sum(axis=0)
 
 
@@ -39,7 +39,10 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     sums = [sum_over_blocks(run.collected["cumulative"]) for run in runs.completed]
     mean, squares = (np.sum(part, axis=0) / runs.n_frames for part in zip(*sums, strict=True))
     std = np.sqrt(np.maximum(squares - mean**2, 0.0))
-    half_width = mean_half_width(std, independent_frames(fluctuating(runs, spec)))
+    series = fluctuating(runs, spec)
+    half_width = np.full_like(std, np.nan)
+    if are_enough(series):
+        half_width = mean_half_width(std, independent_frames(series))
     return pd.DataFrame(
         {
             "z_A": profile_grid(first.n_molecules, first.area_A2, spec),

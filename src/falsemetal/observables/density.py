@@ -26,7 +26,7 @@ def collect(block: Block, spec: ObserveSpec) -> FloatArray:
 
 def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     """Tabulate number and mass density in each layer above the film's centre."""
-    averages = _averages(runs, fluctuating(runs, spec))
+    averages = _averages(runs, fluctuating(runs, spec), spec.known_mean)
     mean = averages.mean(axis=0)
     half_width = mean_half_width(averages.std(axis=0), len(averages))
     per_A3 = {"": mean, "_low": np.maximum(mean - half_width, 0.0), "_high": mean + half_width}
@@ -39,10 +39,10 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _averages(runs: Runs, series: list[FloatArray]) -> FloatArray:
+def _averages(runs: Runs, series: list[FloatArray], known_mean: float | None) -> FloatArray:
     # a density profile forgets faster than the dipole, so that the dipole's correlation time is
     # a safe length for an average, and a run shorter than that may still be divided
-    frames_each = 2.0 * integrated_correlation_frames(series)
+    frames_each = 2.0 * integrated_correlation_frames(series, mean=known_mean)
     averages: list[FloatArray] = []
     for run in runs.completed:
         densities = np.array(run.collected["density"])

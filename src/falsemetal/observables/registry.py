@@ -6,6 +6,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from falsemetal.campaigns.kind import CampaignKind
+from falsemetal.potentials.kind import ChargeModel
 from falsemetal.registry import Registry
 from falsemetal.section import Section
 from falsemetal.specs import Origin, Spec
@@ -67,7 +69,7 @@ register(
     settings_within={Boundary.BULK: ("gaussian_width_A",)},
 )
 register("dipole", *("replica", "time_ps", "P_z_e_per_A"), boundaries=FILMS, uses=("voltage",))
-register("summary", settings=("band_gap_eV",), uses=("voltage",))
+register("summary", settings=("band_gap_eV", "band_gap_scatter_eV"), uses=("voltage",))
 register(
     "autocorrelation", "lag_ps", *interval("acf"), settings=("maximum_lag_ps",), uses=("voltage",)
 )
@@ -99,41 +101,53 @@ def needed(names: Iterable[str]) -> list[str]:
 class ObserveSpec(Spec):
     """Observables of the runs of one system.
 
-    Charges are fixed ones in e by element, of observables that read them, and settings those that
-    the observables read, and no others; `discard_ps` is left out of each run's start.
+    Charges are fixed ones in e by element, of observables that read them: the potential's own, and
+    those of electronic structure, which decide on volts and on what is metallic. Settings are those
+    that the observables read, and no others; `mirror` tells that a mirror plane makes the mean
+    dipole vanish; `discard_ps` is left out of each run's start.
     """
 
     observables: list[str]
     boundary: Boundary
+    mirror: bool
     liquid: Molecule
     charges: dict[str, float]
+    electronic_charges: dict[str, float]
     settings: dict[str, float]
     discard_ps: float
+
+    @property
+    def known_mean(self) -> float | None:
+        """Mean of the fluctuating quantity that symmetry tells: zero, or None."""
+        return 0.0 if self.mirror else None
 
 
 def observe_spec(
     names: Iterable[str],
-    boundary: Boundary,
+    campaign: CampaignKind,
     liquid: Molecule,
     *,
-    charge_e: float,
+    charges: ChargeModel,
     analysis: Section,
     discard_ps: float,
     origin: Origin,
 ) -> ObserveSpec:
     """Specify observables with those settings that they read, and no others.
 
-    `charge_e` is that of the liquid's centre, `analysis` the configuration's section.
+    `charges` are those of the liquid's centre, `analysis` the configuration's section.
     """
-    names = list(names)
+    names, boundary = list(names), campaign.boundary
     entries = [OBSERVABLES[name] for name in needed(names)]
+    reads_charges = any(entry.charges for entry in entries)
     keys = {key for e in entries for key in (*e.settings, *e.settings_within.get(boundary, ()))}
     return ObserveSpec(
         origin=origin,
         observables=names,
         boundary=boundary,
+        mirror=campaign.mirror,
         liquid=liquid,
-        charges=liquid.charges(charge_e) if any(entry.charges for entry in entries) else {},
+        charges=liquid.charges(charges.own_e) if reads_charges else {},
+        electronic_charges=liquid.charges(charges.electronic_e) if reads_charges else {},
         settings={
             key: liquid.mass if key == "mass_u" else getattr(analysis, key) for key in sorted(keys)
         },

@@ -30,7 +30,7 @@ class Block:
     """Consecutive frames of a run, with what the observables need of its system.
 
     Positions are of the liquid's atoms, unwrapped, shape (n_frames, n_atoms, 3), Å; numbers are
-    their atomic numbers, charges fixed ones in e by element.
+    their atomic numbers.
     """
 
     positions: FloatArray
@@ -38,7 +38,6 @@ class Block:
     cell: FloatArray
     pbc: BoolArray
     liquid: Molecule
-    charges: Mapping[str, float]
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -50,19 +49,25 @@ class Block:
             self.positions, self.numbers, self.cell, self.pbc, molecule=self.liquid
         )
 
-    @cached_property
-    def dipoles_z(self) -> FloatArray:
+    def dipoles_z(self, charges: Mapping[str, float]) -> FloatArray:
         """Components of the molecular dipoles along z, shape (n_frames, n_molecules), e·Å.
 
-        A charged molecule, such as an ion, adds its charge times its height; only the sum over a
-        neutral liquid has a meaning then.
+        By fixed charges in e by element. A charged molecule, such as an ion, adds its charge times
+        its height; only the sum over a neutral liquid has a meaning then.
         """
         molecules = self.molecules
-        dipoles = molecular_dipoles(molecules, self.charges)[..., 2]
+        dipoles = molecular_dipoles(molecules, charges)[..., 2]
         of_centres = self.numbers[is_centre(self.numbers, self.liquid)]
-        bound = sum(n * self.charges[e] for e, n in self.liquid.satellites.items())
-        net = np.array([self.charges[chemical_symbols[z]] for z in of_centres]) + bound
+        bound = sum(n * charges[e] for e, n in self.liquid.satellites.items())
+        net = np.array([charges[chemical_symbols[z]] for z in of_centres]) + bound
         return dipoles + net * molecules.centres[..., 2] if np.abs(net).max() > 1e-9 else dipoles
+
+    def of_atoms(self, charges: Mapping[str, float]) -> FloatArray:
+        """Charge of each atom in e, shape (n_atoms,), by that of its element."""
+        of_atoms = np.zeros(len(self.numbers))
+        for element, charge in charges.items():
+            of_atoms[self.numbers == atomic_numbers[element]] = charge
+        return of_atoms
 
     def of_element(self, symbol: str) -> FloatArray:
         """Positions of the liquid's atoms of an element, shape (n_frames, n, 3), Å."""
@@ -193,7 +198,6 @@ def _collect(spec: ObserveSpec, trajectory: Trajectory, number: int) -> Complete
             trajectory.cell,
             trajectory.pbc,
             spec.liquid,
-            spec.charges,
         )
         for name, collect in collectors.items():
             collected[name].append(collect(block, spec))

@@ -2,13 +2,19 @@
 
 from pydantic import Field
 
-from falsemetal.section import PositiveFloat, Section
+from falsemetal.section import NonNegativeFloat, PositiveFloat, Section
 
 
 class Analysis(Section):
     """Estimators of the paper's section S1.0.4 and their error bars."""
 
     band_gap_eV: PositiveFloat = Field(4.45, le=50.0, description="E_g(0) of PBE water (Fig. 3b)")
+    band_gap_scatter_eV: NonNegativeFloat = Field(
+        0.9,
+        le=10.0,
+        description="Standard deviation of single frames' gaps about the line of Fig. 3b, which "
+        "softens the threshold",
+    )
     relative_permittivity: PositiveFloat = Field(
         71.0, ge=1.0, description="Of the continuum reference"
     )

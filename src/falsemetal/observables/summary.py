@@ -12,7 +12,6 @@ from falsemetal.estimators.statistics import (
     fraction_interval,
     independent_frames,
     mean_interval,
-    mean_over_runs,
     share_interval,
     std_interval,
 )
@@ -29,15 +28,18 @@ ESTIMATES = {
 }
 """Columns that have an interval."""
 
+AT_ENDS = ("fraction_beyond_late_gap", "fraction_beyond_early_gap")
+"""Columns of the share of frames beyond the gap and its scatter, and beyond the gap less it."""
+
 
 def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     """Tabulate counts, times, fluctuations, the share of frames beyond the gap, failures."""
     series = fluctuating(runs, spec)
-    n_independent = independent_frames(series)
+    n_independent = independent_frames(series, mean=spec.known_mean)
     estimates = _film if spec.boundary is Boundary.FILM else _bulk
     broken = runs.series("voltage", "fraction_broken")
     values = {
-        **estimates(series, runs.series("voltage", "delta_V"), spec.settings["band_gap_eV"]),
+        **estimates(runs, spec, n_independent),
         "fraction_broken": share_interval(broken, n_independent * runs.n_molecules),
         "temperature_K": mean_interval([run.temperature_K for run in runs.completed]),
     }
@@ -48,19 +50,21 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
         "n_independent": n_independent,
         "sampled_ps": runs.n_frames * runs.interval_ps,
         "frame_interval_ps": runs.interval_ps,
-        "correlation_time_ps": integrated_correlation_frames(series) * runs.interval_ps,
+        "correlation_time_ps": runs.interval_ps
+        * integrated_correlation_frames(series, mean=spec.known_mean),
     }
     if spec.boundary is Boundary.BULK:
         row["maximum_dV_V"] = max(float(values.max()) for values in series)
     for name, value in values.items():
         row |= value.as_columns(name)
+    row |= _at_ends_of_scatter(runs, spec)
     return pd.DataFrame([row | _failures(runs)])
 
 
 def tabulate_nothing(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     """Tabulate why no run was completed; estimates are NaN."""
     known = {"n_molecules": runs.n_molecules, "n_frames": 0, "n_replicas": 0, "sampled_ps": 0.0}
-    unknown = ["n_independent", "frame_interval_ps", "correlation_time_ps"]
+    unknown = ["n_independent", "frame_interval_ps", "correlation_time_ps", *AT_ENDS]
     unknown += ["maximum_dV_V"] * (spec.boundary is Boundary.BULK)
     unknown += [end for name in (*ESTIMATES[spec.boundary], *OF_ALL) for end in interval(name)]
     return pd.DataFrame([known | dict.fromkeys(unknown, np.nan) | _failures(runs)])
@@ -70,24 +74,40 @@ def _failures(runs: Runs) -> dict[str, int | str]:
     return {"n_failed": len(runs.failures), "failures": "; ".join(runs.failures)}
 
 
-def _film(
-    dipole: Sequence[FloatArray], difference: Sequence[FloatArray], band_gap_eV: float
-) -> dict[str, Interval]:
-    metallic = float(is_metallic(np.concatenate(dipole), band_gap_eV).mean())
+def _film(runs: Runs, spec: ObserveSpec, n_independent: float) -> dict[str, Interval]:
+    dipole, difference = (runs.series("voltage", key) for key in ("P_z", "delta_V"))
     return {
-        "sigma_P_e_per_A": std_interval(dipole),
-        "sigma_dV_V": std_interval(difference),
+        "sigma_P_e_per_A": std_interval(dipole, mean=spec.known_mean),
+        "sigma_dV_V": std_interval(difference, mean=spec.known_mean),
         "mean_P_e_per_A": mean_interval(dipole),
-        "fraction_metallic": fraction_interval(metallic, independent_frames(dipole)),
+        "fraction_metallic": _beyond_gap(difference, spec, n_independent),
     }
 
 
-def _bulk(
-    difference: Sequence[FloatArray], _: Sequence[FloatArray], band_gap_eV: float
-) -> dict[str, Interval]:
-    beyond = float((np.concatenate(difference) > band_gap_eV).mean())
+def _bulk(runs: Runs, spec: ObserveSpec, n_independent: float) -> dict[str, Interval]:
+    difference = runs.series("voltage", "delta_V")
     return {
-        "mean_dV_V": mean_over_runs(difference),
+        "mean_dV_V": mean_interval(difference),
         "sigma_dV_V": std_interval(difference),
-        "fraction_beyond_gap": fraction_interval(beyond, independent_frames(difference)),
+        "fraction_beyond_gap": _beyond_gap(difference, spec, n_independent),
+    }
+
+
+def _beyond_gap(
+    difference: Sequence[FloatArray], spec: ObserveSpec, n_independent: float
+) -> Interval:
+    return fraction_interval(_share(difference, spec.settings["band_gap_eV"]), n_independent)
+
+
+def _share(difference: Sequence[FloatArray], band_gap_eV: float) -> float:
+    return float(is_metallic(np.concatenate(difference), band_gap_eV).mean())
+
+
+def _at_ends_of_scatter(runs: Runs, spec: ObserveSpec) -> dict[str, float]:
+    """Share of frames beyond the gap where it closes late and where it closes early."""
+    gap, scatter = spec.settings["band_gap_eV"], spec.settings["band_gap_scatter_eV"]
+    difference = runs.series("voltage", "delta_V")
+    return {
+        name: _share(difference, max(0.0, at))
+        for name, at in zip(AT_ENDS, (gap + scatter, gap - scatter), strict=True)
     }

@@ -1,8 +1,10 @@
-"""ΔV of every frame: across a film by its dipole (S1.0.3), within a periodic cell (S1.2.3)."""
+"""ΔV of every frame: across a film by its dipole (S1.0.3), within a periodic cell (S1.2.3).
 
-import numpy as np
+The dipole of a film is by the potential's own charges, for comparison with its reference; ΔV is by
+those of electronic structure, for comparison with a band gap.
+"""
+
 import pandas as pd
-from ase.data import atomic_numbers
 
 from falsemetal.arrays import FloatArray
 from falsemetal.estimators.dipole import dipole_per_area
@@ -16,17 +18,20 @@ def collect(block: Block, spec: ObserveSpec) -> dict[str, FloatArray]:
     """Compute ΔV in V and the share of broken molecules; of a film also P_z in e/Å."""
     values = {"fraction_broken": block.molecules.broken_fraction}
     if spec.boundary is Boundary.FILM:
-        dipole = dipole_per_area(block.dipoles_z, block.area_A2)
-        return values | {"P_z": dipole, "delta_V": potential_drop(dipole)}
+        own, electronic = (
+            dipole_per_area(block.dipoles_z(charges), block.area_A2)
+            for charges in (spec.charges, spec.electronic_charges)
+        )
+        return values | {"P_z": own, "delta_V": potential_drop(electronic)}
     from falsemetal.electrostatics.cell import potential_difference
 
-    of_atoms = np.zeros(len(block.numbers))
-    for element, charge in block.charges.items():
-        of_atoms[block.numbers == atomic_numbers[element]] = charge
-    width = spec.settings["gaussian_width_A"]
     return values | {
         "delta_V": potential_difference(
-            block.positions, of_atoms, block.cell, width_A=width, pbc=block.pbc.tolist()
+            block.positions,
+            block.of_atoms(spec.electronic_charges),
+            block.cell,
+            width_A=spec.settings["gaussian_width_A"],
+            pbc=block.pbc.tolist(),
         )
     }
 

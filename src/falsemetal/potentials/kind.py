@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import AfterValidator, Field
 
-from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb, WaterForceField
 from falsemetal.potentials.runners import AnyRunner
 from falsemetal.registry import KindRegistry
 from falsemetal.section import ASIDE, Name, Number, Section
@@ -127,6 +127,10 @@ class PotentialKind(Section):
     def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> AnyRunner:
         """Program that runs it, with all that a run depends on beside the model's folder."""
         raise NotImplementedError
+
+    def truncation(self, datasets: Mapping[str, Labels]) -> DampedShiftedCoulomb | None:
+        """How its Coulomb energy ends, where a formula is known, or None."""
+        return None
 
     def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
         """Key and message of what does not fit the datasets, or None."""

@@ -1,5 +1,7 @@
 """Fluctuations of a water slab's dipole against its thickness (paper, Fig. 3a)."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,9 +9,16 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.markers import CARETUP
 
+from falsemetal.arrays import FloatArray
 from falsemetal.campaigns import WaterSlab
-from falsemetal.estimators.continuum import continuum_dipole_std, continuum_thickness
-from falsemetal.estimators.voltage import metallic_dipole
+from falsemetal.estimators.continuum import (
+    blind_fluctuation,
+    continuum_thickness,
+    dielectric_fluctuation,
+    dipole_std,
+    nonlocal_fluctuation,
+    reduced_fluctuation,
+)
 from falsemetal.products import style
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
@@ -22,22 +31,37 @@ COLUMNS = [
     "sigma_P_e_per_A",
     "sigma_P_low",
     "sigma_P_high",
+    "sigma_dV_V",
+    "g",
+    "g_low",
+    "g_high",
+    "converged",
     "mean_P_e_per_A",
+    "mean_P_low",
+    "mean_P_high",
     "correlation_time_ps",
+    "sampled_ps",
     "n_frames",
     "n_replicas",
     "fraction_metallic",
+    "fraction_beyond_late_gap",
+    "fraction_beyond_early_gap",
 ]
 
-CONTINUUM_POINTS = 60
+THEORY_POINTS = 60
+THEORY_LINES = {"dielectric": "--", "nonlocal": "-.", "blind": (0, (1, 1.2))}
+THEORY_LABELS = {"dielectric": "Dielectric", "nonlocal": "Truncated, theory", "blind": "Blind"}
 DODGE = 0.018
 """Largest offset between potentials at one thickness, as a share of the range of thicknesses."""
 
 
 def tabulate(summary: Tables, spec: ProductSpec) -> pd.DataFrame:
-    """Collect the rows of the figure: each potential at each thickness, and the continuum.
+    """Collect the rows of the figure: each potential at each thickness, and what theory expects.
 
-    Summaries are one-row tables by potential and nominal thickness in Å.
+    Summaries are one-row tables by potential and nominal thickness in Å. `sigma_P_e_per_A` is the
+    root mean square about zero by a potential's own charge, `sigma_dV_V` by that of electronic
+    structure, as all fractions are; `g` is A⟨P_z²⟩/(k_B T ε0 L) by the own charge. Intervals are
+    NaN, and `converged` False, where σ is but a lower bound.
     """
     rows = []
     for name, potential in spec.potentials.items():
@@ -52,10 +76,16 @@ def tabulate(summary: Tables, spec: ProductSpec) -> pd.DataFrame:
                 "thickness_A": thickness,
                 "sigma_P_low": row["sigma_P_e_per_A_low"],
                 "sigma_P_high": row["sigma_P_e_per_A_high"],
+                "mean_P_low": row["mean_P_e_per_A_low"],
+                "mean_P_high": row["mean_P_e_per_A_high"],
+                "converged": bool(np.isfinite(row["sigma_P_e_per_A_low"])),
             }
+            for end in ("", "_low", "_high"):
+                sigma = row[f"sigma_P_e_per_A{end}"]
+                described[f"g{end}"] = _reduced(sigma, thickness, spec)
             rows.append({c: described[c] if c in described else row[c] for c in COLUMNS})
-    table = pd.concat([pd.DataFrame(rows, columns=COLUMNS), continuum(spec)], ignore_index=True)
-    # counts stay whole numbers beside the continuum, which has none
+    table = pd.concat([pd.DataFrame(rows, columns=COLUMNS), theory(spec)], ignore_index=True)
+    # counts stay whole numbers beside theory, which has none
     return table.astype({"n_frames": "Int64", "n_replicas": "Int64"})
 
 
@@ -65,29 +95,62 @@ def slabs_of(spec: ProductSpec) -> WaterSlab:
     return spec.campaign
 
 
-def continuum(spec: ProductSpec) -> pd.DataFrame:
-    """Continuum expectation at the nominal thicknesses, in the columns of the figure's table."""
-    thicknesses = spec.sizes
-    sigma = [_continuum_sigma(thickness, spec) for thickness in thicknesses]
-    table = pd.DataFrame({"thickness_A": thicknesses, "sigma_P_e_per_A": sigma})
-    table = table.assign(potential="continuum", kind="continuum", mean_P_e_per_A=0.0)
-    return table.reindex(columns=COLUMNS)
+def laws(spec: ProductSpec) -> dict[tuple[str, str], Callable[[float], float]]:
+    """Reduced fluctuation against thickness in Å, by law and the potential that it is of, if any.
+
+    There is a nonlocal law of each potential whose Coulomb energy is known to end.
+    """
+    permittivity = spec.settings["analysis.relative_permittivity"]
+    found: dict[tuple[str, str], Callable[[float], float]] = {
+        ("dielectric", ""): lambda _: dielectric_fluctuation(permittivity)
+    }
+    truncated = {
+        name: shown.truncation for name, shown in spec.potentials.items() if shown.truncation
+    }
+    for name, truncation in truncated.items():
+        found["nonlocal", name] = _nonlocal(permittivity, truncation.depolarisation)
+    found["blind", ""] = lambda _: blind_fluctuation(permittivity)
+    return found
+
+
+def theory(spec: ProductSpec) -> pd.DataFrame:
+    """Tabulate expectations at the nominal thicknesses, in the columns of the figure's table."""
+    rows = []
+    for (law, name), reduced in laws(spec).items():
+        for thickness in spec.sizes:
+            whole = _whole_thickness(thickness, spec)
+            sigma = _sigma(reduced(whole), whole, spec)
+            rows.append(
+                {
+                    "potential": f"{law} {name}".strip(),
+                    "kind": "theory",
+                    "thickness_A": thickness,
+                    "sigma_P_e_per_A": sigma,
+                    "sigma_dV_V": sigma / spec.e_per_A_per_V,
+                    "g": reduced(whole),
+                    "converged": True,
+                    "mean_P_e_per_A": 0.0,
+                }
+            )
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
 def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
-    """Draw σ(P_z) against thickness with 95 % intervals; arguments as :func:`tabulate`.
+    """Draw the fluctuation of P_z against thickness with 95 % intervals.
 
-    The right axis gives σ of the potential drop, σ(P_z)/ε0. The dotted line marks the dipole at
-    which a single configuration turns metallic, ε0·E_g/e. An arrow marks an interval that ends
-    above the frame.
+    Arguments as :func:`tabulate`. Points lie by their voltage, σ(ΔV) by the charge of electronic
+    structure, on the right axis; the left axis has the dipole by the own charge of the first
+    potential, which is that of all models of one reference. Dotted: the voltage at which a
+    configuration turns metallic, E_g/e, with the scatter of single frames about it. An open symbol
+    with an arrow is a lower bound. An arrow at the top marks an interval that ends above the frame.
     """
     table = tabulate(summary, spec)
     with style.journal_style():
-        figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.8)
+        figure = style.new_figure(style.SINGLE_COLUMN_IN, 3.1)
         axes = figure.subplots()
         _draw_potentials(axes, table, spec)
-        _draw_continuum(axes, spec)
-        _draw_threshold(axes, spec)
+        _draw_theory(axes, spec)
+        style.draw_threshold(axes, spec, r"metallic: $|\Delta V| > E_{\mathrm{g}}/e$")
         _finish_axes(axes, table, spec)
         _draw_legend(figure, axes)
         style.note_missing(figure, summary, spec)
@@ -96,71 +159,71 @@ def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
 
 def _draw_potentials(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
     looks = style.looks(spec, table)
-    offsets = _dodge(len(looks), spec)
     top = _top(table, spec)
-    for offset, (name, look) in zip(offsets, looks.items(), strict=True):
+    for offset, (name, look) in zip(_dodge(len(looks), spec), looks.items(), strict=True):
         rows = table[table["potential"] == name]
-        sigma = rows["sigma_P_e_per_A"].to_numpy()
-        bars = np.array([sigma - rows["sigma_P_low"], rows["sigma_P_high"] - sigma])
+        x, value = rows["thickness_A"] + offset, rows["sigma_dV_V"].to_numpy()
+        ratio = value / rows["sigma_P_e_per_A"].to_numpy()
+        low, high = ratio * rows["sigma_P_low"], ratio * rows["sigma_P_high"]
+        axes.plot(x, value, color=look.color, zorder=3)
         axes.errorbar(
-            rows["thickness_A"] + offset,
-            sigma,
+            x,
+            value,
             # the interval is corrected for bias and may leave a value of few samples outside
-            np.maximum(bars, 0.0),
+            np.nan_to_num(np.maximum([value - low, high - value], 0.0)),
             color=look.color,
             marker=look.marker,
             markeredgecolor="white",
             markeredgewidth=0.4,
             markersize=5,
+            linestyle="none",
             elinewidth=0.8,
             capsize=1.8,
             capthick=0.8,
             label=look.label,
-            zorder=3,
+            zorder=4,
         )
-        beyond = rows["sigma_P_high"] > top
+        bound = ~rows["converged"].astype(bool) & np.isfinite(value)
+        axes.errorbar(
+            x[bound],
+            value[bound],
+            yerr=0.07 * top,
+            lolims=True,
+            color=look.color,
+            marker=look.marker,
+            markerfacecolor="white",
+            markersize=5,
+            linestyle="none",
+            elinewidth=0.8,
+            zorder=5,
+        )
+        beyond = high > top
         if beyond.any():  # unclipped and empty it would lie in the corner, and the layout make room
             axes.plot(
-                rows["thickness_A"][beyond] + offset,
+                x[beyond],
                 np.full(beyond.sum(), top),
                 color=look.color,
                 marker=CARETUP,
                 linestyle="none",
                 markersize=4.5,
                 clip_on=False,
-                zorder=5,
+                zorder=6,
             )
 
 
-def _draw_continuum(axes: Axes, spec: ProductSpec) -> None:
-    fine = np.linspace(0.0, max(spec.sizes) + 0.1 * _range(spec), CONTINUUM_POINTS)[1:]
-    axes.plot(
-        fine,
-        [_continuum_sigma(thickness, spec, whole=False) for thickness in fine],
-        color=style.CONTINUUM_COLOR,
-        linestyle="--",
-        label="Continuum",
-        zorder=2,
-    )
-
-
-def _draw_threshold(axes: Axes, spec: ProductSpec) -> None:
-    gap = spec.settings["analysis.band_gap_eV"]
-    threshold = metallic_dipole(gap)
-    axes.axhline(threshold, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
-    axes.annotate(
-        rf"metallic: $|\Delta V| > E_{{\mathrm{{g}}}}/e$ = {gap:.2f} V",
-        (0.02, threshold),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 3),
-        textcoords="offset points",
-        color=style.METALLIC_COLOR,
-        fontsize=7,
-        ha="left",
-        va="bottom",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-        zorder=4,
-    )
+def _draw_theory(axes: Axes, spec: ProductSpec) -> None:
+    fine = np.linspace(0.0, max(spec.sizes) + 0.1 * _range(spec), THEORY_POINTS)[1:]
+    for (law, name), reduced in laws(spec).items():
+        sigma = [_sigma(reduced(thickness), thickness, spec) for thickness in fine]
+        axes.plot(
+            fine,
+            np.array(sigma) / spec.e_per_A_per_V,
+            color=spec.potentials[name].color if name else style.CONTINUUM_COLOR,
+            linestyle=THEORY_LINES[law],
+            linewidth=0.9,
+            label=THEORY_LABELS[law],
+            zorder=2,
+        )
 
 
 def _finish_axes(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
@@ -169,21 +232,30 @@ def _finish_axes(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
     axes.set_xlim(max(0.0, min(thicknesses) - margin), max(thicknesses) + margin)
     axes.set_ylim(0.0, _top(table, spec))
     axes.set_xlabel("Slab thickness (Å)")
-    axes.set_ylabel(r"$\sigma(P_z)$ (e/Å)")
-    axes.tick_params(axis="y", right=False)
-    right = axes.secondary_yaxis("right", functions=(style.in_volts, style.in_e_per_A))
-    right.set_ylabel(r"$\sigma(\Delta V)$ (V)")
+    charges = spec.charges()
+    axes.yaxis.set_label_position("right")
+    axes.yaxis.tick_right()
+    axes.tick_params(axis="y", left=False)
+    axes.set_ylabel(rf"$\sigma(\Delta V)$ (V), $q_\mathrm{{O}}$ = {charges.electronic_e:g} e")
+    to_dipole: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+        "forward": lambda voltage_V: voltage_V * spec.e_per_A_per_V,
+        "inverse": lambda dipole_e_per_A: dipole_e_per_A / spec.e_per_A_per_V,
+    }
+    left = axes.secondary_yaxis("left", functions=tuple(to_dipole.values()))
+    left.set_ylabel(rf"$\sigma(P_z)$ (e/Å), $q_\mathrm{{O}}$ = {charges.own_e:g} e")
 
 
 def _draw_legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    # plain markers, and the continuum after the potentials
+    # plain markers, and theory after the potentials
     plain = {
         label: handle[0] if isinstance(handle, ErrorbarContainer) else handle
         for handle, label in zip(handles, labels, strict=True)
     }
-    plain["Continuum"] = plain.pop("Continuum")
-    style.draw_legend_above(figure, list(plain.values()), list(plain), columns=4)
+    for label in THEORY_LABELS.values():
+        if label in plain:
+            plain[label] = plain.pop(label)
+    style.draw_legend_above(figure, list(plain.values()), list(plain), columns=3)
 
 
 def _dodge(n_potentials: int, spec: ProductSpec) -> np.ndarray:
@@ -193,9 +265,10 @@ def _dodge(n_potentials: int, spec: ProductSpec) -> np.ndarray:
 
 
 def _top(table: pd.DataFrame, spec: ProductSpec) -> float:
-    """Upper end of the axis, which the interval of one or two independent samples may leave."""
-    threshold = metallic_dipole(spec.settings["analysis.band_gap_eV"])
-    return float(max(1.2 * threshold, 1.5 * table["sigma_P_e_per_A"].max()))
+    """Upper end of the axis, which the interval of few independent samples may leave."""
+    gap, scatter = (spec.settings[f"analysis.band_gap{end}_eV"] for end in ("", "_scatter"))
+    measured = table.loc[table["kind"] != "theory", "sigma_dV_V"].max()
+    return float(np.fmax(1.1 * (gap + scatter), 1.4 * measured))
 
 
 def _range(spec: ProductSpec) -> float:
@@ -203,17 +276,32 @@ def _range(spec: ProductSpec) -> float:
     return max(thicknesses) - min(thicknesses) or max(thicknesses)
 
 
-def _continuum_sigma(thickness_A: float, spec: ProductSpec, *, whole: bool = True) -> float:
-    """Take the thickness of a whole number of molecules, or the thickness as it is."""
+def _nonlocal(
+    permittivity: float, depolarisation: Callable[[FloatArray], FloatArray]
+) -> Callable[[float], float]:
+    return lambda thickness: nonlocal_fluctuation(thickness, permittivity, depolarisation)
+
+
+def _whole_thickness(thickness_A: float, spec: ProductSpec) -> float:
+    """Thickness in Å of a whole number of molecules at the bulk density."""
     slabs = slabs_of(spec)
-    area = slabs.cross_section_A**2
-    if whole:
-        thickness_A = continuum_thickness(
-            slabs.n_molecules(thickness_A), area, slabs.density_g_per_cm3
-        )
-    return continuum_dipole_std(
-        thickness_A,
-        area,
+    n_molecules = slabs.n_molecules(thickness_A)
+    return continuum_thickness(n_molecules, slabs.cross_section_A**2, slabs.density_g_per_cm3)
+
+
+def _reduced(sigma_e_per_A: float, thickness_A: float, spec: ProductSpec) -> float:
+    return reduced_fluctuation(
+        sigma_e_per_A**2,
+        _whole_thickness(thickness_A, spec),
+        slabs_of(spec).cross_section_A ** 2,
         temperature_K=spec.settings["dynamics.temperature_K"],
-        relative_permittivity=spec.settings["analysis.relative_permittivity"],
+    )
+
+
+def _sigma(reduced: float, thickness_A: float, spec: ProductSpec) -> float:
+    return dipole_std(
+        reduced,
+        thickness_A,
+        slabs_of(spec).cross_section_A ** 2,
+        temperature_K=spec.settings["dynamics.temperature_K"],
     )

@@ -7,9 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from falsemetal.estimators.voltage import metallic_dipole
 from falsemetal.products import style
-from falsemetal.products.fig3a import continuum
+from falsemetal.products.fig3a import theory
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
 
@@ -34,11 +33,14 @@ def tabulate(
     for name in spec.potentials:
         if (name, thickest) not in dipole or dipole[name, thickest].empty:
             continue
-        density, _ = np.histogram(dipole[name, thickest]["P_z_e_per_A"], bins=edges, density=True)
+        values = dipole[name, thickest]["P_z_e_per_A"] * spec.to_reference(name)
+        density, _ = np.histogram(values, bins=edges, density=True)
         histogram = pd.DataFrame({"x": centres, "y": density})
         parts.append(_label(histogram, "a", name, "P_z_e_per_A", "probability_density_A_per_e"))
         profile = cumulative[name, thickest].rename(columns={"z_A": "x", "P_z_e_per_A": "y"})
-        std = profile["std_P_z_e_per_A"]
+        factor = spec.to_reference(name)
+        profile["y"] *= factor
+        std = factor * profile["std_P_z_e_per_A"]
         profile = profile.assign(y_low=profile["y"] - std, y_high=profile["y"] + std)
         parts.append(_label(profile, "b", name, "z_A", "P_z_e_per_A"))
         memory = autocorrelation[name, thickest].rename(
@@ -46,7 +48,7 @@ def tabulate(
         )
         parts.append(_label(memory, "c", name, "lag_ps", "autocorrelation"))
     expected = pd.DataFrame({"x": centres, "y": _continuum_density(centres, thickest, spec)})
-    parts.append(_label(expected, "a", "continuum", "P_z_e_per_A", "probability_density_A_per_e"))
+    parts.append(_label(expected, "a", "dielectric", "P_z_e_per_A", "probability_density_A_per_e"))
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
@@ -74,16 +76,16 @@ def _draw_distribution(
     for name, look in style.looks(spec, table).items():
         rows = _rows(table, "a", name)
         axes.step(rows["x"], rows["y"], where="mid", color=look.color, label=look.label)
-    rows = _rows(table, "a", "continuum")
+    rows = _rows(table, "a", "dielectric")
     fine = np.linspace(rows["x"].min(), rows["x"].max(), 400)
     axes.plot(
         fine,
         _continuum_density(fine, thickness_A, spec),
         color=style.CONTINUUM_COLOR,
         linestyle="--",
-        label="Continuum",
+        label="Dielectric",
     )
-    threshold, edge = metallic_dipole(spec.settings["analysis.band_gap_eV"]), rows["x"].max()
+    threshold, edge = _threshold(spec), rows["x"].max()
     top = 1.15 * table.loc[table["panel"] == "a", "y"].max()
     for low, high in ((-edge, -threshold), (threshold, edge)):
         axes.axvspan(low, high, color=style.METALLIC_COLOR, alpha=0.13, linewidth=0)
@@ -124,15 +126,26 @@ def _draw_memory(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
 
 
 def _bin_edges(dipole: Tables, spec: ProductSpec) -> np.ndarray:
-    drawn = [table for table in dipole.values() if len(table)]
-    largest = max((np.abs(table["P_z_e_per_A"]).max() for table in drawn), default=0.0)
-    reach = 1.05 * max(largest, 1.2 * metallic_dipole(spec.settings["analysis.band_gap_eV"]))
+    largest = max(
+        (
+            spec.to_reference(name) * table["P_z_e_per_A"].abs().max()
+            for (name, _), table in dipole.items()
+            if len(table)
+        ),
+        default=0.0,
+    )
+    reach = 1.05 * max(largest, 1.2 * _threshold(spec))
     return np.linspace(-reach, reach, BINS + 1)
 
 
 def _continuum_density(dipole: np.ndarray, thickness_A: float, spec: ProductSpec) -> np.ndarray:
-    sigma = continuum(spec).set_index("thickness_A")["sigma_P_e_per_A"]
-    return np.asarray(stats.norm.pdf(dipole, scale=sigma[thickness_A]))
+    expected = theory(spec).set_index(["potential", "thickness_A"])["sigma_P_e_per_A"]
+    return np.asarray(stats.norm.pdf(dipole, scale=expected["dielectric", thickness_A]))
+
+
+def _threshold(spec: ProductSpec) -> float:
+    """Dipole in e/Å, by the first potential's own charge, at which the gap closes."""
+    return float(spec.settings["analysis.band_gap_eV"] * spec.e_per_A_per_V)
 
 
 def _label(table: pd.DataFrame, panel: str, potential: str, x: str, y: str) -> pd.DataFrame:

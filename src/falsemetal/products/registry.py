@@ -9,10 +9,13 @@ from types import ModuleType
 from typing import Any
 
 from falsemetal.campaigns.kind import AnyCampaign, CampaignKind
+from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb
+from falsemetal.potentials.kind import ChargeModel
 from falsemetal.registry import Registry
 from falsemetal.section import Name, Section
 from falsemetal.specs import Spec
 from falsemetal.systems.boundary import Boundary
+from falsemetal.units import EPSILON_0
 
 # Okabe and Ito's colours, told apart by colour-blind readers, with wine for their yellow, which is
 # too faint for lines
@@ -60,6 +63,8 @@ class Product:
         Whether it lists the runs of all campaigns; it gets `summaries` by campaign.
     models
         Whether it lists the models' errors; it gets `errors` by potential.
+    charges
+        Whether it draws dipoles by the charges of the potentials.
     settings
         What it reads of the configuration, such as `analysis.band_gap_eV`.
     """
@@ -73,6 +78,7 @@ class Product:
     job_tables: tuple[str, ...] = ()
     runs: bool = False
     models: bool = False
+    charges: bool = False
     settings: tuple[str, ...] = ()
 
     def load(self) -> ModuleType:
@@ -98,13 +104,15 @@ def register(name: str, *, module: str | None = None, **fields: Any) -> None:
 
 SLABS = ("water_slab",)
 FILMS, BULK = frozenset({Boundary.FILM}), frozenset({Boundary.BULK})
-CONTINUUM = ("analysis.band_gap_eV", "analysis.relative_permittivity", "dynamics.temperature_K")
+GAP = ("analysis.band_gap_eV", "analysis.band_gap_scatter_eV")
+CONTINUUM = (*GAP, "analysis.relative_permittivity", "dynamics.temperature_K")
 
-register("fig3a", campaigns=SLABS, reads={"summary": ALL}, settings=CONTINUUM)
+register("fig3a", campaigns=SLABS, reads={"summary": ALL}, charges=True, settings=CONTINUUM)
 register(
     "figS8",
     campaigns=SLABS,
     reads={"dipole": LARGEST, "cumulative": LARGEST, "autocorrelation": LARGEST},
+    charges=True,
     settings=(*CONTINUUM, "analysis.maximum_lag_ps"),
 )
 register("density", campaigns=SLABS, reads={"density": LARGEST})
@@ -113,7 +121,7 @@ register(
     module="falsemetal.products.voltages",
     campaigns=("water_box",),
     reads={"summary": ALL, "voltage": ALL},
-    settings=("analysis.band_gap_eV",),
+    settings=GAP,
 )
 register("fig3d", campaigns=("water_box",), reads={"autocorrelation": ALL})
 register("figS7", campaigns=("water_cube",), reads={"rdf": SMALLEST})
@@ -122,9 +130,9 @@ register(
     module="falsemetal.products.voltages",
     campaigns=("water_cube",),
     reads={"summary": ALL, "voltage": ALL},
-    settings=("analysis.band_gap_eV",),
+    settings=GAP,
 )
-register("fig3b", jobs=FILMS, settings=("analysis.band_gap_eV", "electronic.small_dipole_V"))
+register("fig3b", jobs=FILMS, settings=(*GAP, "electronic.small_dipole_V"))
 register("figS1", jobs=FILMS, settings=("electronic.small_dipole_V",))
 register("fig2b", jobs=FILMS, job_tables=("response",))
 register("figS9", jobs=FILMS, job_tables=("density",))
@@ -158,6 +166,10 @@ class Shown(Section):
         Further settings that tables of models list.
     durations_ps
         Lengths of its runs by campaign and size in Å.
+    charges
+        Of eq. 1, for products that draw dipoles.
+    truncation
+        How its Coulomb energy ends, where a formula is known and dipoles are drawn.
     """
 
     label: str
@@ -167,6 +179,8 @@ class Shown(Section):
     dataset: str | None
     architecture: dict[str, Any]
     durations_ps: dict[str, dict[float, float]]
+    charges: ChargeModel | None = None
+    truncation: DampedShiftedCoulomb | None = None
 
 
 class ProductSpec(Spec):
@@ -207,6 +221,26 @@ class ProductSpec(Spec):
     def campaign(self) -> CampaignKind:
         """The one campaign of a product that shows one."""
         return self.campaigns[self.campaign_name]
+
+    def charges(self, potential: str | None = None) -> ChargeModel:
+        """Charges of eq. 1 of a potential, or of the first one."""
+        charges = self.potentials[potential or next(iter(self.potentials))].charges
+        assert charges is not None, f"{self.product} is not registered with charges=True"
+        return charges
+
+    @property
+    def e_per_A_per_V(self) -> float:
+        """Dipole per area of a voltage, by the first potential's own charge."""
+        charges = self.charges()
+        return EPSILON_0 * charges.own_e / charges.electronic_e
+
+    def to_reference(self, potential: str) -> float:
+        """Factor from a dipole by a potential's own charge to that by the first potential's.
+
+        Dipoles of equal voltage by the charges of electronic structure become equal.
+        """
+        charges = self.charges(potential)
+        return charges.electronic_e / charges.own_e * self.e_per_A_per_V / EPSILON_0
 
     @property
     def sizes(self) -> list[float]:

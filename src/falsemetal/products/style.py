@@ -129,6 +129,26 @@ def in_e_per_A(voltage_V: Any) -> Any:
     return voltage_V * EPSILON_0
 
 
+def draw_threshold(axes: Axes, spec: ProductSpec, label: str) -> None:
+    """Mark the band gap on an axis of volts, and the scatter of single frames about it."""
+    gap = spec.settings["analysis.band_gap_eV"]
+    scatter = spec.settings["analysis.band_gap_scatter_eV"]
+    axes.axhspan(gap - scatter, gap + scatter, color=METALLIC_COLOR, alpha=0.07, linewidth=0)
+    axes.axhline(gap, color=METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
+    axes.annotate(
+        label,
+        (0.02, gap),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        color=METALLIC_COLOR,
+        fontsize=7,
+        ha="left",
+        va="bottom",
+        zorder=4,
+    )
+
+
 def largest(tables: Tables) -> float:
     """Largest size in Å that tables are of."""
     return max(size for _, size in tables)

@@ -24,8 +24,8 @@ def tabulate(summary: Tables, voltage: Tables, spec: ProductSpec) -> pd.DataFram
     """Collect violins and means in long form.
 
     Of each potential and length there are the `probability_density_per_V` at ΔV = `x_V`, and the
-    rows `mean_dV_V` and `fraction_beyond_gap` with 95 % intervals: of correlated frames and, for
-    the mean of several runs, of Student's t over the runs' own means.
+    rows `mean_dV_V` and `fraction_beyond_gap` with 95 % intervals, NaN for a mean of too few
+    independent frames.
     """
     parts = []
     for name in spec.potentials:
@@ -60,18 +60,7 @@ def draw(summary: Tables, voltage: Tables, spec: ProductSpec) -> tuple[Figure, p
                 rows = table[(table["potential"] == name) & (table["length_A"] == length)]
                 if not rows.empty:
                     _draw_violin(axes, rows, place + shift, 0.47 * width, look)
-        gap = spec.settings["analysis.band_gap_eV"]
-        axes.axhline(gap, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
-        axes.annotate(
-            r"$E_{\mathrm{g}}/e$",
-            (0.99, gap),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 2),
-            textcoords="offset points",
-            color=style.METALLIC_COLOR,
-            fontsize=7,
-            ha="right",
-        )
+        style.draw_threshold(axes, spec, r"$E_{\mathrm{g}}/e$")
         axes.set_xticks(range(len(lengths)), [f"{length:g}" for length in lengths])
         axes.set_xlim(-0.6, len(lengths) - 0.4)
         axes.tick_params(axis="x", top=False)
@@ -97,10 +86,12 @@ def _draw_violin(
     axes.errorbar(
         [centre],
         [mean["y"]],
-        [[mean["y"] - mean["y_low"]], [mean["y_high"] - mean["y"]]],
+        np.nan_to_num([[mean["y"] - mean["y_low"]], [mean["y_high"] - mean["y"]]]),
         color=look.color,
         marker=look.marker,
-        markeredgecolor="white",
+        # open without an interval
+        markerfacecolor=look.color if np.isfinite(mean["y_low"]) else "white",
+        markeredgecolor="white" if np.isfinite(mean["y_low"]) else look.color,
         markeredgewidth=0.4,
         elinewidth=0.9,
         capsize=1.6,

@@ -17,7 +17,11 @@ import numpy as np
 from ase import Atoms
 
 from falsemetal.arrays import FloatArray
-from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.force_field.settings import (
+    DampedShiftedCoulomb,
+    FullCoulomb,
+    WaterForceField,
+)
 from falsemetal.potentials.force_field.topology import (
     Topology,
     find_topology,
@@ -175,7 +179,12 @@ def _setup(
     yield "units real"
     yield "atom_style full"
     yield f"boundary p p {'f' if is_slab else 'p'}"
-    yield f"pair_style lj/cut/coul/long {force_field.cutoff_A!r}"
+    coulomb = force_field.coulomb
+    if isinstance(coulomb, DampedShiftedCoulomb):
+        cutoffs = f"{coulomb.damping_per_A!r} {force_field.cutoff_A!r} {coulomb.cutoff_A!r}"
+        yield f"pair_style lj/cut/coul/dsf {cutoffs}"
+    else:
+        yield f"pair_style lj/cut/coul/long {force_field.cutoff_A!r}"
     # shifted, so that the energy is continuous and the forces are its derivative
     yield "pair_modify mix arithmetic shift yes"
     yield "special_bonds lj/coul 0.0 0.0 0.0"
@@ -196,9 +205,11 @@ def _setup(
     for kind, name in enumerate(topology.species, 1):
         epsilon, sigma = lennard_jones[name]
         yield f"pair_coeff {kind} {kind} {epsilon!r} {sigma!r}"
-    yield from electrostatics
+    if isinstance(coulomb, FullCoulomb):
+        yield from electrostatics
+        if is_slab:
+            yield "kspace_modify slab 3.0"
     if is_slab:
-        yield "kspace_modify slab 3.0"
         yield "fix walls all wall/reflect zlo EDGE zhi EDGE"
     yield "neighbor 2.0 bin"
     yield "neigh_modify delay 0 every 1 check yes"

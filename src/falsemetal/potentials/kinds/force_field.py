@@ -5,6 +5,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from falsemetal.potentials.force_field.settings import (
+    Coulomb,
+    DampedShiftedCoulomb,
+    WaterForceField,
+)
 from falsemetal.potentials.kind import POTENTIALS, Labels, PotentialKind
 from falsemetal.potentials.runners import LammpsRunner
 from falsemetal.section import Name
@@ -19,6 +24,9 @@ class ForceFieldKind(PotentialKind):
 
     kind: Literal["force_field"]
     dataset: Name = Field(description="Dataset that it labelled")
+    coulomb: Coulomb | None = Field(
+        None, description="In place of its own, as of a short-ranged potential; default: its own"
+    )
 
     def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
         """Key and message of a dataset that is missing or has no force field, or None."""
@@ -32,6 +40,18 @@ class ForceFieldKind(PotentialKind):
 
     def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> LammpsRunner:
         """LAMMPS with the parameters of the dataset's force field."""
+        return LammpsRunner(
+            force_field=self._force_field(datasets), friction_per_fs=dynamics.friction_per_fs
+        )
+
+    def truncation(self, datasets: Mapping[str, Labels]) -> DampedShiftedCoulomb | None:
+        """How its Coulomb energy ends, or None if it does not."""
+        coulomb = self._force_field(datasets).coulomb
+        return coulomb if isinstance(coulomb, DampedShiftedCoulomb) else None
+
+    def _force_field(self, datasets: Mapping[str, Labels]) -> WaterForceField:
         force_field = datasets[self.dataset].force_field
         assert force_field is not None  # as find_fault has seen
-        return LammpsRunner(force_field=force_field, friction_per_fs=dynamics.friction_per_fs)
+        if self.coulomb is None:
+            return force_field
+        return force_field.model_copy(update={"coulomb": self.coulomb})
