@@ -71,13 +71,25 @@ OTHERS: dict[str, Any] = {
 }
 """Other values where a number is not just a little larger; None: not by itself changeable."""
 
-FILMS, BOXES, CUBES = (
-    [name for name, product in PRODUCTS.items() if kind in product.campaigns]
-    for kind in ("water_slab", "water_box", "water_cube")
-)
+
+def shows(campaign: str, *, charges: bool = False) -> list[str]:
+    """Products of a campaign; those of several kinds have one for each of the two here."""
+    kind = PLAN.config.campaigns[campaign].kind
+    return [
+        name if len(product.campaigns) == 1 else f"{name}-{campaign}"
+        for name, product in PRODUCTS.items()
+        if kind in product.campaigns and (product.charges or not charges)
+    ]
+
+
+FILMS, BOXES, CUBES = (shows(campaign) for campaign in ("slabs", "elongated", "cubic"))
 BULK = [*BOXES, *CUBES]
 JOBS = [name for name, product in PRODUCTS.items() if product.jobs]
-DIPOLES = [f"product:{name}" for name, product in PRODUCTS.items() if product.charges]
+DIPOLES_OF_FILMS, DIPOLES_OF_BOXES, DIPOLES_OF_CUBES = (
+    [f"product:{name}" for name in shows(campaign, charges=True)]
+    for campaign in ("slabs", "elongated", "cubic")
+)
+DIPOLES = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_CUBES]
 SUMMARIES = ["observe:*/voltage"]
 MODELS = ["train:{0}", "product:table_errors"]
 
@@ -114,17 +126,25 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.*.optional": [],
     "potentials.spce.coulomb": ["run:spce/*", *DIPOLES],
     "potentials.spce.charge_e": ["observe:spce/*/voltage", *DIPOLES],
-    "potentials.sr-mace.charge_e": ["observe:sr-mace/*/voltage", *DIPOLES],
-    "potentials.lr-mace.charge_e": ["observe:lr-mace/*/voltage", *DIPOLES],
-    "potentials.native.charge_e": ["observe:native/*/voltage"],
-    "potentials.by-cp2k.charge_e": ["observe:by-cp2k/*/voltage"],
+    "potentials.sr-mace.charge_e": [
+        *("observe:sr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES)
+    ],
+    "potentials.lr-mace.charge_e": [
+        *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES)
+    ],
+    "potentials.native.charge_e": ["observe:native/*/voltage", *DIPOLES_OF_CUBES],
+    "potentials.by-cp2k.charge_e": ["observe:by-cp2k/*/voltage", *DIPOLES_OF_CUBES],
     "potentials.spce.electronic_charge_e": [
         *("read_job:*", "observe:spce/*/voltage", "select:*", *DIPOLES)
     ],
-    "potentials.sr-mace.electronic_charge_e": ["observe:sr-mace/*/voltage", *DIPOLES],
-    "potentials.lr-mace.electronic_charge_e": ["observe:lr-mace/*/voltage", *DIPOLES],
-    "potentials.native.electronic_charge_e": ["observe:native/*/voltage"],
-    "potentials.by-cp2k.electronic_charge_e": ["observe:by-cp2k/*/voltage"],
+    "potentials.sr-mace.electronic_charge_e": [
+        *("observe:sr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES)
+    ],
+    "potentials.lr-mace.electronic_charge_e": [
+        *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES)
+    ],
+    "potentials.native.electronic_charge_e": ["observe:native/*/voltage", *DIPOLES_OF_CUBES],
+    "potentials.by-cp2k.electronic_charge_e": ["observe:by-cp2k/*/voltage", *DIPOLES_OF_CUBES],
     "potentials.native.csvr_time_fs": [],
     "potentials.by-cp2k.csvr_time_fs": ["run:by-cp2k/*"],
     "potentials.native.engine": ["run:native/*"],
@@ -158,7 +178,7 @@ EXPECTED: dict[str, list[str]] = {
     "start_force_field.*": ["start:*"],
     # dynamics
     "dynamics.temperature_K": [
-        *("start:*", "run:*"),
+        *("start:*", "run:*", "observe:*/elongated/voltage", "observe:*/cubic/voltage"),
         *(f"product:{name}" for name in ("fig3a", "figS8", "table_runs")),
     ],
     "dynamics.timestep_fs": ["run:*", "product:table_runs"],
@@ -176,7 +196,10 @@ EXPECTED: dict[str, list[str]] = {
         *SUMMARIES,
         *(f"product:{name}" for name in ("fig3a", "figS8", "fig3c", "figS10", "fig3b")),
     ],
-    "analysis.relative_permittivity": ["product:fig3a", "product:figS8"],
+    "analysis.relative_permittivity": [
+        *(f"product:{name}" for name in ("fig3a", "figS8", "structure_factors-*"))
+    ],
+    "analysis.structure_factor_*": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],
     "analysis.z_bin_A": ["observe:*/slabs/voltage"],
     "analysis.maximum_lag_ps": [*SUMMARIES, "product:figS8"],
     "analysis.gaussian_width_A": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],

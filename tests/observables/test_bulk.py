@@ -40,6 +40,8 @@ def specification(*observables: str) -> ObserveSpec:
             "band_gap_eV": BAND_GAP_EV,
             "band_gap_scatter_eV": 0.5,
             "maximum_lag_ps": MAXIMUM_LAG_PS,
+            "structure_factor_k_per_A": 0.9,
+            "temperature_K": 300.0,
             "rdf_bin_A": 0.1,
             "rdf_range_A": 3.7,
         },
@@ -165,6 +167,18 @@ def test_radial_distributions_have_the_interval_of_replicas_or_of_blocks(
     in_runs, in_blocks = rdf_of(runs), rdf_of([whole])
     for column in ("g_HH", "g_HH_low", "g_HH_high"):
         np.testing.assert_allclose(in_blocks[column], in_runs[column], atol=1e-6)
+
+
+def test_structure_factors_are_of_the_waves_of_each_length(paths) -> None:
+    table = observe_system(specification("structure_factors"), paths)["structure_factors"]
+    edges = SPACING_A * REPEATS
+    along_z = [2 * np.pi * n / edges[2] for n in range(1, 5)]
+    np.testing.assert_allclose(table["k_per_A"], along_z, atol=1e-5)
+    # the fourth along z is as long as the first along x and y
+    assert list(table["n_vectors"]) == [1, 1, 1, 3]
+    # the lattice has one wave of dipoles along z: up in the lower half of the cell, down above
+    assert table["S_L"].iloc[0] > 10 * table["S_L"].iloc[1]
+    np.testing.assert_allclose(table["lambda_k"], 1 / table["S_L"] - 1 / table["S_T"])
 
 
 def test_means_of_runs_shorter_than_their_memory_have_the_interval_of_their_scatter(folder) -> None:

@@ -218,7 +218,7 @@ class Jobs:
             self.config.liquid,
             charges=self.charges(potential),
             analysis=self.config.analysis,
-            discard_ps=self.config.dynamics.discard_ps,
+            dynamics=self.config.dynamics,
             origin=self.origin,
         )
 

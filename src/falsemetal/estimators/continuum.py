@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import linalg
+from scipy import integrate, linalg
 
 from falsemetal.arrays import FloatArray
 from falsemetal.units import BOLTZMANN, EPSILON_0, water_number_density
@@ -90,3 +90,23 @@ def nonlocal_fluctuation(
     row = kernel.copy()
     row[0] += 1.0 / (relative_permittivity - 1.0) + 1.0
     return float(linalg.solve_toeplitz(row, np.ones(n_planes)).mean())
+
+
+def longitudinal_stiffness(
+    k_per_A: float, depolarisation: Callable[[FloatArray], FloatArray], reach_A: float
+) -> float:
+    r"""Weight λ_k of the depolarising energy of a wave of polarisation along its wave vector.
+
+    1 for exact electrostatics; of a potential whose λ(l), see :func:`nonlocal_fluctuation`, ends at
+    `reach_A`,
+
+    .. math::
+        \lambda_k = 1 + \int_0^\infty \lambda'(u) \cos(ku)\, du
+                  = k \int_0^\infty \lambda(u) \sin(ku)\, du, \qquad
+        \frac{1}{S_L} = \frac{1}{S_T} + \lambda_k
+
+    It vanishes for k → 0, where S_L grows to S_T = ε − 1.
+    """
+    distance = np.linspace(0.0, reach_A, math.ceil(reach_A / GRID_A) * 10 + 1)
+    integrand = depolarisation(distance) * np.sin(k_per_A * distance)
+    return float(k_per_A * integrate.simpson(integrand, x=distance))

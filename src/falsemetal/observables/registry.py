@@ -10,6 +10,7 @@ from falsemetal.campaigns.kind import CampaignKind
 from falsemetal.potentials.kind import ChargeModel
 from falsemetal.registry import Registry
 from falsemetal.section import Section
+from falsemetal.simulation.settings import Dynamics
 from falsemetal.specs import Origin, Spec
 from falsemetal.systems.boundary import Boundary
 from falsemetal.systems.molecule import Molecule
@@ -27,10 +28,10 @@ class Observable:
     each block of frames. Columns, empty where they depend on the system, have units in their names;
     `<name>_low` and `<name>_high` bound 95 % intervals.
 
-    `settings` are what it reads of a specification's: keys of `analysis`, or `mass_u`;
-    `settings_within` what more of systems of one boundary; `uses` observables whose collected
-    blocks it reads, too; `charges` whether it reads the charges. A costly one is made in a job of
-    its own, where a product needs it.
+    `settings` are what it reads of a specification's: keys of `analysis`, `mass_u` or
+    `temperature_K`; `settings_within` what more of systems of one boundary; `uses` observables
+    whose collected blocks it reads, too; `charges` whether it reads the charges. A costly one is
+    made in a job of its own, where a product needs it.
     """
 
     name: str
@@ -87,6 +88,14 @@ register(
     settings=("z_bin_A", "mass_u"),
     uses=("voltage",),
 )
+register(
+    "structure_factors",
+    *("k_per_A", "n_vectors", *interval("S_L"), "correlation_time_L_ps"),
+    *(*interval("S_T"), "correlation_time_T_ps", "lambda_k"),
+    boundaries=BULK,
+    settings=("structure_factor_k_per_A", "temperature_K"),
+    charges=True,
+)
 register("rdf", boundaries=BULK, settings=("rdf_bin_A", "rdf_range_A"), costly=True)
 
 
@@ -129,17 +138,19 @@ def observe_spec(
     *,
     charges: ChargeModel,
     analysis: Section,
-    discard_ps: float,
+    dynamics: Dynamics,
     origin: Origin,
 ) -> ObserveSpec:
     """Specify observables with those settings that they read, and no others.
 
-    `charges` are those of the liquid's centre, `analysis` the configuration's section.
+    `charges` are those of the liquid's centre, `analysis` and `dynamics` the configuration's
+    sections.
     """
     names, boundary = list(names), campaign.boundary
     entries = [OBSERVABLES[name] for name in needed(names)]
     reads_charges = any(entry.charges for entry in entries)
     keys = {key for e in entries for key in (*e.settings, *e.settings_within.get(boundary, ()))}
+    of_system = {"mass_u": liquid.mass, "temperature_K": dynamics.temperature_K}
     return ObserveSpec(
         origin=origin,
         observables=names,
@@ -148,8 +159,6 @@ def observe_spec(
         liquid=liquid,
         charges=liquid.charges(charges.own_e) if reads_charges else {},
         electronic_charges=liquid.charges(charges.electronic_e) if reads_charges else {},
-        settings={
-            key: liquid.mass if key == "mass_u" else getattr(analysis, key) for key in sorted(keys)
-        },
-        discard_ps=discard_ps,
+        settings={key: of_system.get(key) or getattr(analysis, key) for key in sorted(keys)},
+        discard_ps=dynamics.discard_ps,
     )

@@ -27,5 +27,8 @@ class Analysis(Section):
         le=10.0,
         description="Width σ of the charges whose potential gives ΔV of a periodic cell",
     )
+    structure_factor_k_per_A: PositiveFloat = Field(
+        1.0, le=10.0, description="Longest wave vector of the polarisation's structure factors"
+    )
     rdf_bin_A: PositiveFloat = Field(0.05, le=2.0)
     rdf_range_A: PositiveFloat = Field(8.0, description="At most half the shortest cell edge")

@@ -1,6 +1,7 @@
 """Fluctuations of a water slab's dipole against its thickness (paper, Fig. 3a)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -237,11 +238,11 @@ def _finish_axes(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
     axes.yaxis.tick_right()
     axes.tick_params(axis="y", left=False)
     axes.set_ylabel(rf"$\sigma(\Delta V)$ (V), $q_\mathrm{{O}}$ = {charges.electronic_e:g} e")
-    to_dipole: Mapping[str, Callable[[FloatArray], FloatArray]] = {
-        "forward": lambda voltage_V: voltage_V * spec.e_per_A_per_V,
-        "inverse": lambda dipole_e_per_A: dipole_e_per_A / spec.e_per_A_per_V,
-    }
-    left = axes.secondary_yaxis("left", functions=tuple(to_dipole.values()))
+    to_dipole_and_back: Any = (
+        lambda voltage_V: voltage_V * spec.e_per_A_per_V,
+        lambda dipole_e_per_A: dipole_e_per_A / spec.e_per_A_per_V,
+    )
+    left = axes.secondary_yaxis("left", functions=to_dipole_and_back)
     left.set_ylabel(rf"$\sigma(P_z)$ (e/Å), $q_\mathrm{{O}}$ = {charges.own_e:g} e")
 
 

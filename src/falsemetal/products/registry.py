@@ -132,6 +132,20 @@ register(
     reads={"summary": ALL, "voltage": ALL},
     settings=GAP,
 )
+register(
+    "structure_factors",
+    campaigns=("water_box", "water_cube"),
+    reads={"structure_factors": LARGEST},
+    charges=True,
+    settings=("analysis.relative_permittivity",),
+)
+register(
+    "table_structure_factors",
+    module="falsemetal.products.structure_factors",
+    is_figure=False,
+    campaigns=("water_box", "water_cube"),
+    reads={"structure_factors": ALL},
+)
 register("fig3b", jobs=FILMS, settings=(*GAP, "electronic.small_dipole_V"))
 register("figS1", jobs=FILMS, settings=("electronic.small_dipole_V",))
 register("fig2b", jobs=FILMS, job_tables=("response",))
