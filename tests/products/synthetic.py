@@ -222,10 +222,28 @@ class SyntheticBox:
         )
 
     @property
+    def structure_factors(self) -> pd.DataFrame:
+        """Four wave vectors, the first of them without intervals."""
+        k = np.array([0.17, 0.34, 0.51, 0.67])
+        table = {"k_per_A": k, "n_vectors": [1, 1, 1, 3]}
+        for symbol, value in (("L", 1.0 + k), ("T", 70.0 - 40.0 * k)):
+            table |= {f"S_{symbol}": value}
+            table |= {f"S_{symbol}_{end}": value * f for end, f in (("low", 0.8), ("high", 1.3))}
+            table[f"S_{symbol}_low"][0] = table[f"S_{symbol}_high"][0] = np.nan
+            table[f"correlation_time_{symbol}_ps"] = 0.1
+        return pd.DataFrame(table | {"lambda_k": 1 / table["S_L"] - 1 / table["S_T"]})
+
+    @property
     def voltage(self) -> pd.DataFrame:
         """A row per frame."""
         return pd.concat(
-            pd.DataFrame({"replica": index, "delta_V_V": series})
+            pd.DataFrame(
+                {
+                    "replica": index,
+                    "time_ps": FRAME_INTERVAL_PS * np.arange(len(series)),
+                    "delta_V_V": series,
+                }
+            )
             for index, series in enumerate(self.replicas)
         )
 
@@ -246,6 +264,6 @@ class BrokenBox:
     """Tables of a cell all of whose runs failed, as they are read from their files."""
 
     def __init__(self, sound: SyntheticBox) -> None:
-        for name in ("voltage", "autocorrelation", "rdf"):
+        for name in ("voltage", "autocorrelation", "rdf", "structure_factors"):
             setattr(self, name, getattr(sound, name).iloc[:0])
         self.summary = sound.summary.assign(n_frames=0)

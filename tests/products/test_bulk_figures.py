@@ -3,7 +3,7 @@ import pytest
 from synthetic import BrokenBox, SyntheticBox, synthetic_config
 
 from falsemetal.config.plan import Plan
-from falsemetal.products import fig3d, figS7, style, voltages
+from falsemetal.products import fig3d, figS7, relaxation, structure_factors, style, voltages
 
 CONFIG = synthetic_config()
 PLAN = Plan(CONFIG, {})
@@ -29,6 +29,15 @@ def draw_all(boxes) -> dict:
             tables(boxes, "summary"), tables(boxes, "voltage"), PLAN.product("fig3c")
         ),
         "fig3d": fig3d.draw(tables(boxes, "autocorrelation"), PLAN.product("fig3d")),
+        "structure_factors": structure_factors.draw(
+            tables(boxes, "structure_factors"), PLAN.product("structure_factors")
+        ),
+        "relaxation": relaxation.draw(
+            tables(boxes, "voltage"),
+            PLAN.product("structure_factors").model_copy(
+                update={"settings": PLAN.product("fig3a").settings}
+            ),
+        ),
         "figS7": figS7.draw(tables(boxes, "rdf"), PLAN.product("fig3d")),
     }
 

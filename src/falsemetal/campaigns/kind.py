@@ -35,6 +35,8 @@ class CampaignKind(Section):
         Of all its systems.
     mirror
         Whether a mirror plane across z makes the mean dipole of each vanish.
+    discards
+        Whether the start of a run is left out of the analysis.
     size_label
         What a size is, as an axis says it, in Å.
     size_symbol
@@ -43,6 +45,7 @@ class CampaignKind(Section):
 
     boundary: ClassVar[Boundary]
     mirror: ClassVar[bool] = False
+    discards: ClassVar[bool] = True
     size_label: ClassVar[str]
     size_symbol: ClassVar[str]
 
@@ -67,7 +70,7 @@ class CampaignKind(Section):
         raise NotImplementedError
 
     def start(self, spec: "StartSpec", *, log: Path | None = None) -> "System":
-        """Build a system and equilibrate it by the force field; a kind may start otherwise.
+        """Build a system and equilibrate it; a kind may start otherwise.
 
         Parameters
         ----------
@@ -76,6 +79,12 @@ class CampaignKind(Section):
         log
             File to which LAMMPS appends its log, or None.
         """
+        return self.equilibrate(spec, log=log)
+
+    def equilibrate(
+        self, spec: "StartSpec", *, field_V_per_A: float = 0.0, log: Path | None = None
+    ) -> "System":
+        """Build a system and equilibrate it by the force field, in a uniform field along z."""
         from falsemetal.potentials.force_field.equilibration import equilibrate
         from falsemetal.potentials.force_field.md import lammps_seeds
 
@@ -86,6 +95,7 @@ class CampaignKind(Section):
             temperature_K=spec.temperature_K,
             duration_ps=self.equilibration_ps,
             seed=thermostat_seed,
+            field_V_per_A=field_V_per_A,
             label=spec.label,
             log=log,
         )
@@ -163,11 +173,12 @@ AnyCampaign = Annotated[CampaignKind, CAMPAIGNS]
 
 
 class StartSpec(Spec):
-    """A structure that all potentials of a campaign start from."""
+    """A structure that all potentials of a campaign start from, in a run of some number."""
 
     campaign: AnyCampaign
     size_A: float
     force_field: WaterForceField
     temperature_K: float
+    replica: NonNegativeInt = 0
     seed: NonNegativeInt
     label: Annotated[str, ASIDE] = "equilibration"

@@ -12,16 +12,14 @@ if TYPE_CHECKING:
     from falsemetal.systems.system import System
 
 
-@CAMPAIGNS.register("water_slab")
-class WaterSlab(WaterCampaign):
-    """Water slabs in vacuum, periodic in x and y (paper, Fig. 3a)."""
+class SlabCampaign(WaterCampaign):
+    """Water slabs in vacuum, periodic in x and y."""
 
     boundary: ClassVar = Boundary.FILM
     mirror: ClassVar = True
     size_label: ClassVar = "Slab thickness"
     size_symbol: ClassVar = "L"
 
-    kind: Literal["water_slab"]
     cross_section_A: Length = 12.42
     cell_height_A: Length = Field(description="Cell length along z, vacuum included")
 
@@ -58,3 +56,10 @@ class WaterSlab(WaterCampaign):
             ),
             "water",
         )
+
+
+@CAMPAIGNS.register("water_slab")
+class WaterSlab(SlabCampaign):
+    """Water slabs in equilibrium (paper, Fig. 3a)."""
+
+    kind: Literal["water_slab"]

@@ -171,6 +171,7 @@ class Jobs:
             size_A=float(size),
             force_field=self.config.start_force_field,
             temperature_K=self.config.dynamics.temperature_K,
+            replica=int(replica),
             seed=self.seed("start", campaign, size, replica),
             label=f"equilibration {campaign} {size} Å, replica {replica}",
         )

@@ -1,7 +1,6 @@
 """Fluctuations of a water slab's dipole against its thickness (paper, Fig. 3a)."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.markers import CARETUP
 
 from falsemetal.arrays import FloatArray
-from falsemetal.campaigns import WaterSlab
+from falsemetal.campaigns import SlabCampaign
 from falsemetal.estimators.continuum import (
     blind_fluctuation,
     continuum_thickness,
@@ -90,9 +89,9 @@ def tabulate(summary: Tables, spec: ProductSpec) -> pd.DataFrame:
     return table.astype({"n_frames": "Int64", "n_replicas": "Int64"})
 
 
-def slabs_of(spec: ProductSpec) -> WaterSlab:
+def slabs_of(spec: ProductSpec) -> SlabCampaign:
     """Return the campaign that a figure of water slabs shows."""
-    assert isinstance(spec.campaign, WaterSlab)
+    assert isinstance(spec.campaign, SlabCampaign)
     return spec.campaign
 
 
@@ -233,17 +232,7 @@ def _finish_axes(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
     axes.set_xlim(max(0.0, min(thicknesses) - margin), max(thicknesses) + margin)
     axes.set_ylim(0.0, _top(table, spec))
     axes.set_xlabel("Slab thickness (Å)")
-    charges = spec.charges()
-    axes.yaxis.set_label_position("right")
-    axes.yaxis.tick_right()
-    axes.tick_params(axis="y", left=False)
-    axes.set_ylabel(rf"$\sigma(\Delta V)$ (V), $q_\mathrm{{O}}$ = {charges.electronic_e:g} e")
-    to_dipole_and_back: Any = (
-        lambda voltage_V: voltage_V * spec.e_per_A_per_V,
-        lambda dipole_e_per_A: dipole_e_per_A / spec.e_per_A_per_V,
-    )
-    left = axes.secondary_yaxis("left", functions=to_dipole_and_back)
-    left.set_ylabel(rf"$\sigma(P_z)$ (e/Å), $q_\mathrm{{O}}$ = {charges.own_e:g} e")
+    style.name_both_charges(axes, spec, dipole=r"$\sigma(P_z)$", voltage=r"$\sigma(\Delta V)$")
 
 
 def _draw_legend(figure: Figure, axes: Axes) -> None:

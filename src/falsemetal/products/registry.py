@@ -146,6 +146,13 @@ register(
     campaigns=("water_box", "water_cube"),
     reads={"structure_factors": ALL},
 )
+register(
+    "relaxation",
+    campaigns=("polarised_slab",),
+    reads={"voltage": LARGEST},
+    charges=True,
+    settings=GAP,
+)
 register("fig3b", jobs=FILMS, settings=(*GAP, "electronic.small_dipole_V"))
 register("figS1", jobs=FILMS, settings=("electronic.small_dipole_V",))
 register("fig2b", jobs=FILMS, job_tables=("response",))

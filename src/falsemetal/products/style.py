@@ -129,12 +129,35 @@ def in_e_per_A(voltage_V: Any) -> Any:
     return voltage_V * EPSILON_0
 
 
-def draw_threshold(axes: Axes, spec: ProductSpec, label: str) -> None:
-    """Mark the band gap on an axis of volts, and the scatter of single frames about it."""
+def name_both_charges(axes: Axes, spec: ProductSpec, *, dipole: str, voltage: str) -> None:
+    """Give an axis of volts to the right a twin of dipoles per area to the left.
+
+    Volts are by the charge of electronic structure, dipoles by the first potential's own.
+    """
+    charges = spec.charges()
+    axes.yaxis.set_label_position("right")
+    axes.yaxis.tick_right()
+    axes.tick_params(axis="y", left=False)
+    axes.set_ylabel(rf"{voltage} (V), $q_\mathrm{{O}}$ = {charges.electronic_e:g} e")
+    to_dipole_and_back: Any = (
+        lambda voltage_V: voltage_V * spec.e_per_A_per_V,
+        lambda dipole_e_per_A: dipole_e_per_A / spec.e_per_A_per_V,
+    )
+    left = axes.secondary_yaxis("left", functions=to_dipole_and_back)
+    left.set_ylabel(rf"{dipole} (e/Å), $q_\mathrm{{O}}$ = {charges.own_e:g} e")
+
+
+def draw_threshold(axes: Axes, spec: ProductSpec, label: str, *, mirror: bool = False) -> None:
+    """Mark the band gap on an axis of volts, and the scatter of single frames about it.
+
+    With `mirror` also below zero.
+    """
     gap = spec.settings["analysis.band_gap_eV"]
     scatter = spec.settings["analysis.band_gap_scatter_eV"]
-    axes.axhspan(gap - scatter, gap + scatter, color=METALLIC_COLOR, alpha=0.07, linewidth=0)
-    axes.axhline(gap, color=METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
+    for side in (1.0, -1.0)[: 1 + mirror]:
+        ends = side * (gap - scatter), side * (gap + scatter)
+        axes.axhspan(*ends, color=METALLIC_COLOR, alpha=0.07, linewidth=0)
+        axes.axhline(side * gap, color=METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
     axes.annotate(
         label,
         (0.02, gap),

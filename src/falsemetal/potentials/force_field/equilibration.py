@@ -16,10 +16,11 @@ def equilibrate(
     temperature_K: float,
     duration_ps: float,
     seed: int,
+    field_V_per_A: float = 0.0,
     label: str = "equilibration",
     log: str | Path | None = None,
 ) -> System:
-    """Relax a system and run Langevin dynamics at constant volume.
+    """Relax a system and run Langevin dynamics at constant volume, in a uniform field along z.
 
     LAMMPS appends its log to `log`. Returns the system unwrapped, with velocities (for hydrogen of
     normal mass).
@@ -28,6 +29,8 @@ def equilibrate(
     progress = Progress(label, n_steps)
     progress.update(0)
     with LammpsEngine(system.atoms, force_field, log=log) as engine:
+        if field_V_per_A:
+            engine.command(f"fix field all efield 0.0 0.0 {field_V_per_A!r}")
         heat(engine, temperature_K, seed)
         for done in run_in_parts(engine, n_steps):
             progress.update(done)
