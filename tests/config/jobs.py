@@ -60,6 +60,8 @@ def potentials(plan: Plan) -> Iterator[tuple[str, Spec]]:
             yield f"fetch:{name}", plan.fetch(name)
         if name in plan.evaluated:
             yield f"evaluate:{name}", plan.evaluate(name)
+        if name in plan.measured("charges"):
+            yield f"learned_charges:{name}", plan.learned_charges(name)
         for campaign in potential.runs:
             for names in (n for c, n in plan.observe_jobs if c == campaign):
                 yield f"observe:{name}/{campaign}/{names[0]}", plan.observe(name, campaign, names)

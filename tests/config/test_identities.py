@@ -90,6 +90,8 @@ DIPOLES_OF_FILMS, DIPOLES_OF_BOXES, DIPOLES_OF_CUBES = (
     for campaign in ("slabs", "elongated", "cubic")
 )
 DIPOLES = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_CUBES]
+LEARNED = ["product:learned_charges", "product:table_charges"]
+GAPS = [f"product:{name}" for name in ("fig3a", "table_fluctuations", "figS8")]
 SUMMARIES = ["observe:*/voltage"]
 MODELS = ["train:{0}", "product:table_errors"]
 
@@ -100,6 +102,7 @@ EXPECTED: dict[str, list[str]] = {
     "datasets.spce.force_field.charge_O_e": [
         *("sample:*", "curate:spce", "run:spce/*", *DIPOLES),
         *(f"observe:{name}/*/voltage" for name in ("spce", "sr-mace", "lr-mace")),
+        *("learned_charges:lr-mace", *LEARNED),
     ],
     "datasets.spce.force_field.coulomb.*": ["sample:*", "curate:spce", "run:spce/*", *DIPOLES],
     "datasets.spce.force_field.*": ["sample:*", "curate:spce", "run:spce/*"],
@@ -113,14 +116,15 @@ EXPECTED: dict[str, list[str]] = {
     "datasets.dft.*": ["read:dft", "curate:dft"],
     # potentials
     "training.device": [],
-    "training.dtype": ["train:*", "evaluate:*"],
+    "training.dtype": ["train:*", "evaluate:*", "learned_charges:*"],
     "training.*": ["train:*"],
     "potentials.spce.label": [f"product:{name}" for name in (*FILMS, *BULK, *JOBS, "table_runs")],
     "potentials.sr-mace.label": [
         f"product:{name}" for name in (*FILMS, *BOXES, "table_runs", "table_errors")
     ],
     "potentials.lr-mace.label": [
-        f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")
+        *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
+        *LEARNED,
     ],
     "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
     "potentials.*.optional": [],
@@ -130,7 +134,8 @@ EXPECTED: dict[str, list[str]] = {
         *("observe:sr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES)
     ],
     "potentials.lr-mace.charge_e": [
-        *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES)
+        "learned_charges:lr-mace",
+        *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES, *LEARNED),
     ],
     "potentials.native.charge_e": ["observe:native/*/voltage", *DIPOLES_OF_CUBES],
     "potentials.by-cp2k.charge_e": ["observe:by-cp2k/*/voltage", *DIPOLES_OF_CUBES],
@@ -141,7 +146,7 @@ EXPECTED: dict[str, list[str]] = {
         *("observe:sr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES)
     ],
     "potentials.lr-mace.electronic_charge_e": [
-        *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES)
+        *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES, *LEARNED),
     ],
     "potentials.native.electronic_charge_e": ["observe:native/*/voltage", *DIPOLES_OF_CUBES],
     "potentials.by-cp2k.electronic_charge_e": ["observe:by-cp2k/*/voltage", *DIPOLES_OF_CUBES],
@@ -172,14 +177,14 @@ EXPECTED: dict[str, list[str]] = {
         "start:cubic/*",
         *(f"product:{name}" for name in (*CUBES, "table_runs")),
     ],
-    "liquid.bonds": ["run:*", "observe:*", "write_job:*", "read_job:*"],
+    "liquid.bonds": ["run:*", "observe:*", "learned_charges:*", "write_job:*", "read_job:*"],
     "liquid.mass_u": ["observe:*/slabs/voltage"],
     "liquid.charge_shares": ["observe:*/voltage"],
     "start_force_field.*": ["start:*"],
     # dynamics
     "dynamics.temperature_K": [
         *("start:*", "run:*", "observe:*/elongated/voltage", "observe:*/cubic/voltage"),
-        *(f"product:{name}" for name in ("fig3a", "figS8", "table_runs")),
+        *(*GAPS, "product:table_runs"),
     ],
     "dynamics.timestep_fs": ["run:*", "product:table_runs"],
     "dynamics.friction_per_fs": [
@@ -194,11 +199,9 @@ EXPECTED: dict[str, list[str]] = {
     # analysis
     "analysis.band_gap_*": [
         *SUMMARIES,
-        *(f"product:{name}" for name in ("fig3a", "figS8", "fig3c", "figS10", "fig3b")),
+        *(*GAPS, *(f"product:{name}" for name in ("fig3c", "figS10", "fig3b"))),
     ],
-    "analysis.relative_permittivity": [
-        *(f"product:{name}" for name in ("fig3a", "figS8", "structure_factors-*"))
-    ],
+    "analysis.relative_permittivity": [*GAPS, "product:structure_factors-*"],
     "analysis.structure_factor_*": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],
     "analysis.z_bin_A": ["observe:*/slabs/voltage"],
     "analysis.maximum_lag_ps": [*SUMMARIES, "product:figS8"],

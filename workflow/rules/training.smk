@@ -64,3 +64,23 @@ rule evaluate:
         **specified(PLAN.evaluate, "potential"),
     script:
         "../scripts/evaluate.py"
+
+
+rule learned_charges:
+    """Charges and polarization of a long-ranged model on the held-out test frames."""
+    input:
+        description="<results>/models/{potential}/model.json",
+        test=lambda w: PLAN.frames_for(w.potential, "test"),
+    output:
+        "<results>/models/{potential}/charges.csv",
+    log:
+        "<logs>/learned_charges/{potential}.log",
+    conda:
+        "../../envs/falsemetal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+    params:
+        **specified(PLAN.learned_charges, "potential"),
+    script:
+        "../scripts/learned_charges.py"

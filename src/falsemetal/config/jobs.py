@@ -18,6 +18,7 @@ from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, SelectSpec, Wri
 from falsemetal.files import text_sha256
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, observe_spec
 from falsemetal.potentials.kind import ChargeModel, FetchSpec
+from falsemetal.potentials.learned_charges import LearnedChargesSpec
 from falsemetal.potentials.runners import RunSpec
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
@@ -156,6 +157,22 @@ class Jobs:
         at_hand = {self.config.potentials[name].dataset for name in trained}
         fetched = self.made_by("fetch")
         return trained + [n for n in fetched if self.config.potentials[n].dataset in at_hand]
+
+    def learned_charges(self, potential: str) -> LearnedChargesSpec:
+        """Tabulate the charges that a model has learned."""
+        return LearnedChargesSpec(
+            origin=self.origin,
+            dtype=self.training.dtype,
+            device=self.training.device,
+            liquid=self.config.liquid,
+            charge_e=self.charges(potential).own_e,
+        )
+
+    def measured(self, table: str) -> list[str]:
+        """Potentials of whose models there is a table, `errors` or `charges`."""
+        if table == "errors":
+            return self.evaluated
+        return [n for n in self.evaluated if self.config.potentials[n].learns_charges]
 
     def charges(self, potential: str) -> ChargeModel:
         """Charges of eq. 1 of a potential."""

@@ -61,10 +61,17 @@ class Plan(Jobs):
         product = target.product
         if product.jobs:
             return self.job_tables(product)
-        if product.models:
-            return [f"<results>/models/{name}/errors.csv" for name in self.evaluated]
         reads = {"summary": ALL} if product.runs else product.reads
-        return [table for c in target.campaigns for table in self.tables(c, reads)]
+        tables = [table for c in target.campaigns for table in self.tables(c, reads)]
+        if product.campaigns and not tables:
+            return []
+        shown = self._potentials_of(target)
+        return tables + [
+            f"<results>/models/{name}/{table}.csv"
+            for table in product.models
+            for name in self.measured(table)
+            if name in shown
+        ]
 
     @property
     def wanted(self) -> list[str]:
@@ -120,8 +127,8 @@ class Plan(Jobs):
 
     def _potentials_of(self, target: Target) -> set[str]:
         """Potentials that a product shows."""
-        if target.product.models:
-            return set(self.evaluated)
+        if target.product.models and not target.product.campaigns:
+            return {name for table in target.product.models for name in self.measured(table)}
         if target.product.jobs:
             jobs = self._jobs_of(target.product)
             return {self.frame_sets[job.frames].potential for job in jobs}
@@ -138,7 +145,7 @@ class Plan(Jobs):
             marker=potential.marker,
             kind=potential.kind,
             dataset=potential.dataset,
-            architecture=potential.identity() if target.product.models else {},
+            architecture=potential.identity() if target.product.architecture else {},
             durations_ps={c: self.config.durations_ps(name, c) for c in target.campaigns},
             **self._theory_of(name, potential) if target.product.charges else {},
         )

@@ -81,10 +81,13 @@ class PotentialKind(Section):
         How it is made: by training, from files that are fetched, or not at all.
     marker
         Of its points in figures.
+    learns_charges
+        Whether its model has charges of its own.
     """
 
     prepare: ClassVar[Literal["train", "fetch", "none"]] = "none"
     marker: ClassVar[str] = "X"
+    learns_charges: ClassVar[bool] = False
 
     kind: str
     dataset: Annotated[Name | None, ASIDE] = Field(

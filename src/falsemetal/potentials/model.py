@@ -30,6 +30,10 @@ class Model(torch.nn.Module):
         """Disagreement of a committee's members, shape (n, 3); None for a single model."""
         return None
 
+    def charges_and_dipole(self, graph: Graph) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Charges of atoms in e, and dipoles of cells in e·Å, shape (n_graphs, 3); None without."""
+        return None
+
     def check(self, atoms: Atoms) -> None:
         """Raise an error for a structure that the model cannot treat; by default for none."""
 

@@ -58,8 +58,6 @@ def make_product(
         raise NothingToShowError(f"{spec.name}: nothing that it shows could be made")
     if product.jobs:
         read: dict[str, Any] = read_job_tables(tables, product.job_tables)
-    elif product.models:
-        read = {"errors": {path.parent.name: pd.read_csv(path) for path in tables}}
     elif product.runs:
         read = {
             "summaries": {
@@ -68,8 +66,11 @@ def make_product(
             }
         }
     else:
-        read = read_tables(tables)
+        of_models = [path for path in tables if path.stem in product.models]
+        read = read_tables(path for path in tables if path not in of_models)
         read = {name: read.get(name, {}) for name in product.reads}
+        for name in product.models:
+            read[name] = {p.parent.name: pd.read_csv(p) for p in of_models if p.stem == name}
     module = product.load()
     if product.is_figure:
         figure, table = module.draw(**read, spec=spec)

@@ -62,7 +62,9 @@ class Product:
     runs
         Whether it lists the runs of all campaigns; it gets `summaries` by campaign.
     models
-        Whether it lists the models' errors; it gets `errors` by potential.
+        Tables of models that it shows, `errors` or `charges`; it gets each by potential.
+    architecture
+        Whether it lists the models' further settings.
     charges
         Whether it draws dipoles by the charges of the potentials.
     settings
@@ -77,7 +79,8 @@ class Product:
     jobs: frozenset[Boundary] = frozenset()
     job_tables: tuple[str, ...] = ()
     runs: bool = False
-    models: bool = False
+    models: tuple[str, ...] = ()
+    architecture: bool = False
     charges: bool = False
     settings: tuple[str, ...] = ()
 
@@ -164,7 +167,24 @@ register(
     settings=("electronic.band_search", "liquid.region"),
 )
 register("figS11", jobs=BULK, job_tables=("density",))
-register("table_errors", is_figure=False, models=True)
+register("table_errors", is_figure=False, models=("errors",), architecture=True)
+register(
+    "table_fluctuations",
+    is_figure=False,
+    campaigns=SLABS,
+    reads={"summary": ALL},
+    models=("errors",),
+    charges=True,
+    settings=CONTINUUM,
+)
+register("learned_charges", models=("charges",), charges=True)
+register(
+    "table_charges",
+    module="falsemetal.products.learned_charges",
+    is_figure=False,
+    models=("charges",),
+    charges=True,
+)
 register(
     "table_runs",
     is_figure=False,

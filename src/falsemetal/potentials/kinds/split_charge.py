@@ -16,6 +16,7 @@ class SplitChargeKind(SplitChargeArchitecture, TrainedKind):
     """A MACE model with local split charges and Coulomb energy (paper, S1.0.2)."""
 
     marker: ClassVar[str] = "^"
+    learns_charges: ClassVar[bool] = True
 
     kind: Literal["split_charge"]
 

@@ -15,6 +15,7 @@ from falsemetal.potentials.mace.model import (
     ShortRangedMACE,
     feature_irreps,
 )
+from falsemetal.potentials.mace.polarization import polarization
 from falsemetal.potentials.mace.settings import SplitChargeArchitecture
 from falsemetal.potentials.model import module_list
 from falsemetal.systems.boundary import Boundary, boundary_of
@@ -130,6 +131,22 @@ class SplitChargeMACE(ShortRangedMACE):
             graph.batch,
         )
         return local + coulomb
+
+    def charges_and_dipole(self, graph: Graph) -> tuple[torch.Tensor, torch.Tensor]:
+        """Charges of atoms in e (eq. S4), and polarization of cells in e·Å (eq. S5)."""
+        state = self.message_passing(graph)
+        multipoles = self.multipoles(graph, state)
+        dipole = polarization(
+            self.formal_charges_e[graph.species].double(),
+            None if multipoles.dipoles is None else multipoles.dipoles.double(),
+            multipoles.transfers.double(),
+            graph.edge_vectors(),
+            graph.positions,
+            graph.batch,
+            graph.batch[graph.edge_index[1]],
+            graph.n_graphs,
+        )
+        return multipoles.charges, dipole
 
     def check(self, atoms: Atoms) -> None:
         """Raise an ElectrostaticsError for a film that is charged or oblique."""

@@ -1,0 +1,77 @@
+"""Charges that a long-ranged model has learned, and its polarization (paper, eqs. S4 and S5)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from ase import Atoms
+from ase.data import chemical_symbols
+
+from falsemetal.arrays import FloatArray
+from falsemetal.estimators.dipole import molecular_dipoles
+from falsemetal.potentials.graph import build_graph
+from falsemetal.potentials.loading import load_potential
+from falsemetal.potentials.store import torch_device
+from falsemetal.section import ASIDE
+from falsemetal.specs import Spec
+from falsemetal.systems.molecule import Molecule
+from falsemetal.systems.molecules import find_molecules
+
+
+class LearnedChargesSpec(Spec):
+    """A model whose charges are compared with fixed ones, `charge_e` of the liquid's centre."""
+
+    dtype: Literal["float32", "float64"]
+    device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
+    liquid: Molecule
+    charge_e: float
+
+
+def learned_charges(
+    folder: Path, frames: Sequence[Atoms], spec: LearnedChargesSpec, *, threads: int
+) -> pd.DataFrame:
+    """Tabulate a model's charges and polarization, frame by frame.
+
+    Frames of anything but whole molecules of the liquid are passed over, for eq. 1 does not hold
+    for them. Columns are `config_type`; for each element the mean charge over atoms and their
+    standard deviation, `charge_O_e` and `charge_std_O_e`; total dipoles by the model,
+    `dipole_x_e_A`, and by eq. 1, `dipole_eq1_x_e_A`, likewise y and z.
+    """
+    torch.set_num_threads(threads)
+    device = torch_device(spec.device)
+    model = load_potential(folder, dtype=getattr(torch, spec.dtype), device=device)
+    charges = spec.liquid.charges(spec.charge_e)
+    rows = []
+    for atoms in frames:
+        if not set(atoms.symbols) <= set(charges):
+            continue
+        molecules = find_molecules(
+            atoms.positions[None],
+            atoms.numbers,
+            atoms.cell.array,
+            atoms.pbc,
+            molecule=spec.liquid,
+        )
+        if not molecules.intact.all():
+            continue
+        graph = build_graph(atoms, model.elements, model.r_cut_A)
+        found = model.charges_and_dipole(graph.to(device))
+        if found is None:
+            raise ValueError(f"{folder}: a model without charges")
+        of_atoms, dipole = (part.detach().cpu().double().numpy() for part in found)
+        row = {"config_type": atoms.info["config_type"]}
+        for number in np.unique(atoms.numbers):
+            of_element = of_atoms[atoms.numbers == number]
+            symbol = chemical_symbols[number]
+            row[f"charge_{symbol}_e"] = of_element.mean()
+            row[f"charge_std_{symbol}_e"] = of_element.std()
+        fixed = molecular_dipoles(molecules, charges)[0].sum(axis=0)
+        rows.append(row | _by_axis("dipole", dipole[0]) | _by_axis("dipole_eq1", fixed))
+    return pd.DataFrame(rows)
+
+
+def _by_axis(name: str, vector: FloatArray) -> dict[str, float]:
+    return {f"{name}_{axis}_e_A": float(value) for axis, value in zip("xyz", vector, strict=True)}
