@@ -89,38 +89,39 @@ def density(jobs) -> dict:
     return tables
 
 
-def test_the_gap_at_zero_dipole_is_found_from_small_ones(jobs) -> None:
+def test_a_line_is_fitted_freely_to_gaps_that_are_open(jobs) -> None:
     figure, table = fig3b.draw(jobs, PLAN.product("fig3b"))
     assert len(table) == len(DIFFERENCES_V)
-    gap, half_width = fig3b.gap_without_dipole(
-        table["gap_eV"].to_numpy(), table["delta_V_V"].to_numpy(), limit_V=2.0
-    )
-    assert gap == pytest.approx(GAP_EV)
-    assert half_width == pytest.approx(0.0, abs=1e-9)
-    assert table["gap_at_zero_eV"].dropna().to_numpy() == pytest.approx(GAP_EV)
-    assert table["gap_at_zero_eV"].isna().sum() == 1, "the job that did not converge"
-    drawn = {line.get_label(): line.get_xydata() for line in figure.axes[0].get_lines()}
     shown = table[table["status"] == "done"]
+    assert len(shown) == len(table) - 1, "the job that did not converge"
+    assert shown["largest_gap_eV"].to_numpy() == pytest.approx(GAP_EV - 0.3)
+    assert shown["intercept_eV"].to_numpy() == pytest.approx(GAP_EV)
+    assert shown["slope_eV_per_V"].to_numpy() == pytest.approx(-1.0)
+    assert shown["scatter_eV"].to_numpy() == pytest.approx(0.0, abs=1e-9)
+    # the frame of 5.2 V is beyond the gap
+    assert (shown["n_fitted"] == 6).all()
+    drawn = {line.get_label(): line.get_xydata() for line in figure.axes[0].get_lines()}
     np.testing.assert_allclose(
         drawn["PBE, levels"], np.stack([shown["P_z_e_per_A"].abs(), shown["gap_eV"]], axis=1)
     )
-    np.testing.assert_allclose(
-        drawn[r"PBE, levels, at $P_z^\mathrm{DFT}$"][:, 0], shown["P_z_dft_e_per_A"].abs()
-    )
-    [line] = [points for label, points in drawn.items() if "varepsilon_0" in label]
-    np.testing.assert_allclose(line, [[0.0, GAP_EV], [GAP_EV * EPSILON_0, 0.0]])
+    [fit] = [points for label, points in drawn.items() if label.startswith("fit")]
+    np.testing.assert_allclose(fit, [[0.0, GAP_EV], [GAP_EV * EPSILON_0, 0.0]], atol=1e-9)
     assert figure.get_supxlabel() == "1 of 8 jobs missing, not converged: slab/7/PBE"
 
 
-def test_an_interval_needs_two_frames() -> None:
-    gaps, differences = np.array([4.0, 3.2, 1.0]), np.array([0.3, -1.0, 3.0])
-    assert fig3b.gap_without_dipole(gaps, differences, limit_V=0.5)[0] == pytest.approx(4.3)
-    assert np.isnan(fig3b.gap_without_dipole(gaps, differences, limit_V=0.5)[1])
-    value, half_width = fig3b.gap_without_dipole(gaps, differences, limit_V=2.0)
-    assert value == pytest.approx(4.25)
-    # Student's t of one degree of freedom is 12.706
-    assert half_width == pytest.approx(12.706 * 0.05, rel=1e-4)
-    assert np.isnan(fig3b.gap_without_dipole(gaps, differences, limit_V=0.1)[0])
+def test_the_slope_has_an_interval_and_frames_their_scatter() -> None:
+    rng = np.random.default_rng(3)
+    held = []
+    for _ in range(400):
+        voltage = rng.uniform(0.0, 4.0, 9)
+        gaps = 4.4 - 1.0 * voltage + 0.5 * rng.standard_normal(9)
+        line = fig3b.fit_gaps(gaps, voltage, limit_V=4.45)
+        held.append(abs(line.slope_eV_per_V + 1.0) <= line.slope_half_width_eV_per_V)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.03)
+    line = fig3b.fit_gaps(np.array([4.0, 3.2, 2.9]), np.array([0.0, 1.0, -2.0]), limit_V=4.45)
+    # residuals of (4, 3.2, 2.9) about their line are (0.0833, -0.1667, 0.0833)
+    assert line.scatter_eV == pytest.approx(np.sqrt(0.0833**2 * 2 + 0.1667**2), abs=1e-3)
+    assert fig3b.fit_gaps(np.array([4.0, 3.2]), np.array([0.0, 1.0]), limit_V=4.45) is None
 
 
 def test_the_charge_is_fitted_to_small_dipoles(jobs) -> None:

@@ -1,11 +1,15 @@
 """Band gap of slabs against their dipole (paper, Fig. 3b)."""
 
+from dataclasses import asdict, dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from falsemetal.arrays import FloatArray
 from falsemetal.estimators.statistics import CONFIDENCE
 from falsemetal.products import style
 from falsemetal.products.jobs import done, note_jobs, slabs_without_field
@@ -25,52 +29,82 @@ COLUMNS = [
     "edge_gap_eV",
     "edge_flag",
     "status",
-    "gap_at_zero_eV",
-    "gap_at_zero_half_width_eV",
+    "largest_gap_eV",
+    "intercept_eV",
+    "slope_eV_per_V",
+    "slope_half_width_eV_per_V",
+    "scatter_eV",
+    "n_fitted",
 ]
+
+_volts_and_back: Any = (lambda dipole: dipole / EPSILON_0, lambda voltage: voltage * EPSILON_0)
+
+LEAST_FRAMES = 3
+"""Fewer tell no scatter about a line."""
+
+
+@dataclass(frozen=True)
+class GapLine:
+    """Straight line of gaps against abs(ΔV), fitted to so many frames.
+
+    The slope's half-width is of its 95 % interval, Student's t; the scatter is the standard
+    deviation of single frames about the line. The expected slope is −1 eV/V.
+    """
+
+    intercept_eV: float
+    slope_eV_per_V: float
+    slope_half_width_eV_per_V: float
+    scatter_eV: float
+    n_fitted: int
+
+
+def fit_gaps(gap_eV: FloatArray, difference_V: FloatArray, *, limit_V: float) -> GapLine | None:
+    """Fit gap and abs(ΔV) of the frames up to a limit, beyond which a gap is closed.
+
+    None of fewer than three frames, or of equal voltages.
+    """
+    voltage = np.abs(difference_V)
+    open_ = voltage <= limit_V
+    x, y = voltage[open_], np.asarray(gap_eV)[open_]
+    if len(x) < LEAST_FRAMES or np.ptp(x) == 0.0:
+        return None
+    fit = stats.linregress(x, y)
+    degrees = len(x) - 2
+    residuals = y - fit.intercept - fit.slope * x
+    return GapLine(
+        intercept_eV=float(fit.intercept),
+        slope_eV_per_V=float(fit.slope),
+        slope_half_width_eV_per_V=float(
+            stats.t.ppf(0.5 * (1.0 + CONFIDENCE), degrees) * fit.stderr
+        ),
+        scatter_eV=float(np.sqrt(np.sum(residuals**2) / degrees)),
+        n_fitted=len(x),
+    )
 
 
 def tabulate(jobs: pd.DataFrame, *, limit_V: float) -> pd.DataFrame:
     """Slabs without a field, whatever became of them, with the line of each functional.
 
-    `gap_at_zero_eV` is where the line of :func:`gap_without_dipole` begins.
+    `largest_gap_eV` is E_g(0) as the paper has it, the largest gap sampled; the rest is of
+    :func:`fit_gaps` to frames up to `limit_V`.
     """
-    table = slabs_without_field(jobs).assign(
-        gap_at_zero_eV=np.nan, gap_at_zero_half_width_eV=np.nan
-    )
+    table = slabs_without_field(jobs).assign(**dict.fromkeys(COLUMNS[-6:], np.nan))
     for _, rows in done(table).groupby("functional"):
-        table.loc[rows.index, COLUMNS[-2:]] = gap_without_dipole(
-            rows["gap_eV"].to_numpy(), rows["delta_V_V"].to_numpy(), limit_V=limit_V
-        )
+        gaps, differences = (rows[key].to_numpy() for key in ("gap_eV", "delta_V_V"))
+        table.loc[rows.index, "largest_gap_eV"] = gaps.max()
+        line = fit_gaps(gaps, differences, limit_V=limit_V)
+        if line is not None:
+            table.loc[rows.index, list(asdict(line))] = list(asdict(line).values())
     return table[COLUMNS].reset_index(drop=True)
 
 
-def gap_without_dipole(
-    gap_eV: np.ndarray, difference_V: np.ndarray, *, limit_V: float
-) -> tuple[float, float]:
-    """E_g(0) of the line E_g(0) − e·abs(P_z)/ε0 through frames of small dipoles, with its interval.
-
-    Frames count up to so large an abs(ΔV). Returns, in eV, the value and half of its 95 % interval,
-    Student's t over frames, NaN for a single one.
-    """
-    small = np.abs(difference_V) <= limit_V
-    at_zero = (gap_eV + np.abs(difference_V))[small]
-    if not len(at_zero):
-        return np.nan, np.nan
-    if len(at_zero) == 1:
-        return float(at_zero[0]), np.nan
-    factor = stats.t.ppf(0.5 * (1.0 + CONFIDENCE), len(at_zero) - 1)
-    return float(at_zero.mean()), float(factor * at_zero.std(ddof=1) / np.sqrt(len(at_zero)))
-
-
 def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
-    """Draw E_g against abs(P_z) and the line on which a drop of potential closes it.
+    """Draw E_g against abs(P_z), a line fitted to it, and that on which the drop closes the gap.
 
     Filled: between the highest occupied level and the next. Open: by the search for band edges in
-    the density of states (S1.0.5). Crosses: the filled ones at the dipole of electronic structure
-    instead of that of eq. 1. The upper axis gives the drop of the potential, abs(P_z)/ε0.
+    the density of states (S1.0.5). The upper axis gives the drop of the potential, abs(P_z)/ε0.
     """
-    table = tabulate(jobs, limit_V=spec.settings["electronic.small_dipole_V"])
+    table = tabulate(jobs, limit_V=spec.settings["analysis.band_gap_eV"])
     with style.journal_style():
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.7)
         axes = figure.subplots()
@@ -88,24 +122,16 @@ def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
                 markeredgewidth=0.7,
                 label=f"{name}, band edges",
             )
-            axes.plot(
-                rows["P_z_dft_e_per_A"].abs(),
-                rows["gap_eV"],
-                "x",
-                color=color,
-                markersize=3.5,
-                markeredgewidth=0.7,
-                label=rf"{name}, levels, at $P_z^\mathrm{{DFT}}$",
-            )
             _draw_line(axes, rows.iloc[0], color)
         axes.axhline(0.0, color=style.METALLIC_COLOR, linestyle=":", linewidth=1.0, zorder=1)
         axes.set_xlim(left=0.0)
+        axes.set_ylim(bottom=-0.2)
         if done(table).empty:
             axes.set_xlim(right=spec.settings["analysis.band_gap_eV"] * EPSILON_0)
         axes.set_xlabel(r"$|P_z|$ (e/Å)")
         axes.set_ylabel(r"$E_{\mathrm{g}}$ (eV)")
         axes.tick_params(top=False)
-        top = axes.secondary_xaxis("top", functions=(style.in_volts, style.in_e_per_A))
+        top = axes.secondary_xaxis("top", functions=_volts_and_back)
         top.set_xlabel(r"$|P_z|/\varepsilon_0$ (V)")
         handles, labels = axes.get_legend_handles_labels()
         if handles:
@@ -115,15 +141,31 @@ def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
 
 
 def _draw_line(axes: Axes, row: pd.Series, color: str) -> None:
-    gap, half_width = row["gap_at_zero_eV"], row["gap_at_zero_half_width_eV"]
-    if np.isnan(gap):
-        return
-    spread = "" if np.isnan(half_width) else f" ± {half_width:.2f}"
+    largest = row["largest_gap_eV"]
     axes.plot(
-        [0.0, gap * EPSILON_0],
-        [gap, 0.0],
-        color=color,
+        [0.0, largest * EPSILON_0],
+        [largest, 0.0],
+        color=style.CONTINUUM_COLOR,
+        linestyle="--",
         linewidth=0.8,
-        label=rf"{gap:.2f}{spread} eV $- e|P_z|/\varepsilon_0$",
+        label=rf"{largest:.2f} eV $- e|P_z|/\varepsilon_0$",
         zorder=1,
+    )
+    if np.isnan(row["slope_eV_per_V"]):
+        return
+    end_V = -row["intercept_eV"] / row["slope_eV_per_V"]
+    voltage = np.array([0.0, end_V if end_V > 0.0 else largest])
+    fitted = row["intercept_eV"] + row["slope_eV_per_V"] * voltage
+    slope, half_width = row["slope_eV_per_V"], row["slope_half_width_eV_per_V"]
+    axes.plot(
+        voltage * EPSILON_0,
+        fitted,
+        color=color,
+        linewidth=0.9,
+        label=f"fit: slope {slope:.2f} ± {half_width:.2f} eV/V",
+        zorder=1,
+    )
+    scatter = row["scatter_eV"]
+    axes.fill_between(
+        voltage * EPSILON_0, fitted - scatter, fitted + scatter, color=color, alpha=0.1, linewidth=0
     )

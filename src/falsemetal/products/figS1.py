@@ -1,5 +1,5 @@
 # ruff: noqa: N999 (the name of the figure in the paper)
-"""Dipoles by fixed charges against those of electronic structure (paper, Fig. S1a and c)."""
+"""Dipoles and gaps by eq. 1 and by electronic structure (paper, Fig. S1a and c)."""
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ COLUMNS = [
     "unit_dipole_per_A",
     "P_z_dft_e_per_A",
     "P_z_fitted_e_per_A",
+    "gap_eV",
     "charge_O_fitted_e",
     "charge_O_fitted_low_e",
     "charge_O_fitted_high_e",
@@ -61,26 +62,44 @@ def tabulate(jobs: pd.DataFrame, spec: ProductSpec) -> pd.DataFrame:
 
 
 def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
-    """Draw the dipoles of the fit (a) and all (c); arguments as :func:`tabulate`."""
+    """Draw dipoles by eq. 1 (a) and gaps (c) against dipoles of electronic structure.
+
+    Arguments as :func:`tabulate`; open symbols are too large for the fit of the charge.
+    """
     table = tabulate(jobs, spec)
+    shown = done(table)
     with style.journal_style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
-        panels = figure.subplots(1, 2)
-        shown = done(table)
-        small = shown[shown["unit_dipole_per_A"].abs() <= largest_unit_dipole_per_A(jobs, spec)]
-        for axes, rows, letter in zip(panels, (small, shown), "ac", strict=True):
-            largest = rows[["P_z_dft_e_per_A", "P_z_fitted_e_per_A"]].abs().to_numpy()
-            least = 0.1 * spec.settings["electronic.small_dipole_V"] * EPSILON_0
-            _prepare(axes, 1.1 * largest.max(initial=least))
-            axes.set_title(letter, loc="left", fontweight="bold")
+        dipoles, gaps = figure.subplots(1, 2)
+        largest = shown[["P_z_dft_e_per_A", "P_z_fitted_e_per_A"]].abs().to_numpy()
+        least = 0.1 * spec.settings["electronic.small_dipole_V"] * EPSILON_0
+        _prepare(dipoles, 1.1 * largest.max(initial=least))
+        limit = largest_unit_dipole_per_A(jobs, spec)
         for index, (_, rows) in enumerate(shown.groupby("functional", sort=False)):
-            marker = {"marker": "o", "color": style.PALETTE[(2 * index + 2) % len(style.PALETTE)]}
-            x, y = rows["P_z_dft_e_per_A"], rows["P_z_fitted_e_per_A"]
-            panels[1].plot(x, y, linestyle="", markerfacecolor="none", **marker)
-            fitted, label = rows.index.intersection(small.index), _describe(rows.iloc[0])
-            for axes in panels:
-                axes.plot(x[fitted], y[fitted], linestyle="", label=label, **marker)
-        style.draw_legend_above(figure, *panels[0].get_legend_handles_labels(), columns=1)
+            color = style.PALETTE[(2 * index + 2) % len(style.PALETTE)]
+            small = rows["unit_dipole_per_A"].abs() <= limit
+            label: str | None = _describe(rows.iloc[0])
+            for part, face in ((rows[small], color), (rows[~small], "none")):
+                marker = {"marker": "o", "color": color, "markerfacecolor": face, "linestyle": ""}
+                x, y = part["P_z_dft_e_per_A"], part["P_z_fitted_e_per_A"]
+                dipoles.plot(x, y, label=label, **marker)
+                gaps.plot(x.abs(), part["gap_eV"], **marker)
+                label = None
+        gaps.axline(
+            (0.0, spec.settings["analysis.band_gap_eV"]),
+            slope=-1.0 / EPSILON_0,
+            color=style.CONTINUUM_COLOR,
+            linestyle="--",
+            linewidth=0.7,
+            zorder=1,
+        )
+        gaps.set_xlim(left=0.0)
+        gaps.set_ylim(-0.2, 1.1 * spec.settings["analysis.band_gap_eV"])
+        gaps.set_xlabel(r"$|P_z|$, electronic structure (e/Å)")
+        gaps.set_ylabel(r"$E_{\mathrm{g}}$ (eV)")
+        for axes, letter in zip((dipoles, gaps), "ac", strict=True):
+            axes.set_title(letter, loc="left", fontweight="bold")
+        style.draw_legend_above(figure, *dipoles.get_legend_handles_labels(), columns=1)
         note_jobs(figure, table, spec)
     return figure, table
 

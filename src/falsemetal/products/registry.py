@@ -156,8 +156,8 @@ register(
     charges=True,
     settings=GAP,
 )
-register("fig3b", jobs=FILMS, settings=(*GAP, "electronic.small_dipole_V"))
-register("figS1", jobs=FILMS, settings=("electronic.small_dipole_V",))
+register("fig3b", jobs=FILMS, settings=("analysis.band_gap_eV",))
+register("figS1", jobs=FILMS, settings=("analysis.band_gap_eV", "electronic.small_dipole_V"))
 register("fig2b", jobs=FILMS, job_tables=("response",))
 register("figS9", jobs=FILMS, job_tables=("density",))
 register(

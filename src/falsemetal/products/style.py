@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from falsemetal.products.registry import COLORS, ProductSpec
-from falsemetal.units import EPSILON_0
 
 SINGLE_COLUMN_IN = 86 / 25.4
 DOUBLE_COLUMN_IN = 178 / 25.4
@@ -117,16 +116,6 @@ def draw_curves(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look], x: s
         axes.fill_between(rows[x], low, high, color=look.color, alpha=0.14, linewidth=0)
         for edge in (low, high):
             axes.plot(rows[x], edge, color=look.color, alpha=0.5, linewidth=0.4)
-
-
-def in_volts(dipole_e_per_A: Any) -> Any:
-    """Drop of the potential of a dipole per area, P_z/ε0, for a second axis."""
-    return dipole_e_per_A / EPSILON_0
-
-
-def in_e_per_A(voltage_V: Any) -> Any:
-    """Invert :func:`in_volts`."""
-    return voltage_V * EPSILON_0
 
 
 def name_both_charges(axes: Axes, spec: ProductSpec, *, dipole: str, voltage: str) -> None:
