@@ -7,6 +7,7 @@ import pandas as pd
 
 from falsemetal.arrays import FloatArray
 from falsemetal.estimators.autocorrelation import integrated_correlation_frames
+from falsemetal.estimators.equilibration import equilibrated_after
 from falsemetal.estimators.statistics import (
     Interval,
     fraction_interval,
@@ -52,6 +53,7 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
         "frame_interval_ps": runs.interval_ps,
         "correlation_time_ps": runs.interval_ps
         * integrated_correlation_frames(series, mean=spec.known_mean),
+        "equilibrated_after_ps": equilibrated_after(series) * runs.interval_ps,
     }
     if spec.boundary is Boundary.BULK:
         row["maximum_dV_V"] = max(float(values.max()) for values in series)
@@ -65,6 +67,7 @@ def tabulate_nothing(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     """Tabulate why no run was completed; estimates are NaN."""
     known = {"n_molecules": runs.n_molecules, "n_frames": 0, "n_replicas": 0, "sampled_ps": 0.0}
     unknown = ["n_independent", "frame_interval_ps", "correlation_time_ps", *AT_ENDS]
+    unknown += ["equilibrated_after_ps"]
     unknown += ["maximum_dV_V"] * (spec.boundary is Boundary.BULK)
     unknown += [end for name in (*ESTIMATES[spec.boundary], *OF_ALL) for end in interval(name)]
     return pd.DataFrame([known | dict.fromkeys(unknown, np.nan) | _failures(runs)])
