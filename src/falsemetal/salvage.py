@@ -144,6 +144,7 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
             wanted = [f"electronic/{frames}/{frame}/{job}/", f"electronic/{frames}/choose"]
         case (_, potential, *_):
             wanted = [*_of_potential(plan, potential), f"evaluate/{potential}/"]
+            wanted.append(f"read_charges/{potential}/")
         case _:
             wanted = []
     for failure in failures:

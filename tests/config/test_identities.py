@@ -30,6 +30,7 @@ OTHERS: dict[str, Any] = {
     "datasets.dft.format": None,
     "datasets.dft.*_key": "energy",
     "datasets.dft.step_fs": 0.5,
+    "potentials.spce-truncated.coulomb.kind": None,
     "*.coulomb.kind": "damped_shifted",
     "potentials.*.coulomb": {"kind": "damped_shifted"},
     "training.dtype": "float64",
@@ -82,14 +83,17 @@ def shows(campaign: str, *, charges: bool = False) -> list[str]:
     ]
 
 
-FILMS, BOXES, CUBES = (shows(campaign) for campaign in ("slabs", "elongated", "cubic"))
+FILMS, BOXES, CUBES, RELEASED = (
+    shows(campaign) for campaign in ("slabs", "elongated", "cubic", "released")
+)
 BULK = [*BOXES, *CUBES]
 JOBS = [name for name, product in PRODUCTS.items() if product.jobs]
-DIPOLES_OF_FILMS, DIPOLES_OF_BOXES, DIPOLES_OF_CUBES = (
+DIPOLES_OF_FILMS, DIPOLES_OF_BOXES, DIPOLES_OF_CUBES, DIPOLES_OF_RELEASED = (
     [f"product:{name}" for name in shows(campaign, charges=True)]
-    for campaign in ("slabs", "elongated", "cubic")
+    for campaign in ("slabs", "elongated", "cubic", "released")
 )
-DIPOLES = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_CUBES]
+DIPOLES = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_CUBES, *DIPOLES_OF_RELEASED]
+DIPOLES_OF_TRUNCATED = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_RELEASED]
 LEARNED = ["product:learned_charges", "product:table_charges"]
 GAPS = [f"product:{name}" for name in ("fig3a", "table_fluctuations", "figS8")]
 SUMMARIES = ["observe:*/voltage"]
@@ -100,12 +104,12 @@ EXPECTED: dict[str, list[str]] = {
     "seed": ["sample:*", "curate:*", "train:*", "evaluate:*", "start:*", "run:*"],
     # datasets
     "datasets.spce.force_field.charge_O_e": [
-        *("sample:*", "curate:spce", "run:spce/*", *DIPOLES),
-        *(f"observe:{name}/*/voltage" for name in ("spce", "sr-mace", "lr-mace")),
+        *("sample:*", "curate:spce", "run:spce*/*", *DIPOLES),
+        *(f"observe:{name}/*/voltage" for name in ("spce*", "sr-mace", "lr-mace")),
         *("learned_charges:lr-mace", *LEARNED),
     ],
     "datasets.spce.force_field.coulomb.*": ["sample:*", "curate:spce", "run:spce/*", *DIPOLES],
-    "datasets.spce.force_field.*": ["sample:*", "curate:spce", "run:spce/*"],
+    "datasets.spce.force_field.*": ["sample:*", "curate:spce", "run:spce*/*"],
     "datasets.spce.sampling.bulk.*": ["sample:spce/bulk", "curate:spce"],
     "datasets.spce.sampling.slab.*": ["sample:spce/slab", "curate:spce"],
     "datasets.spce.sampling.brine.*": ["sample:spce/brine", "curate:spce"],
@@ -118,7 +122,16 @@ EXPECTED: dict[str, list[str]] = {
     "training.device": [],
     "training.dtype": ["train:*", "evaluate:*", "learned_charges:*"],
     "training.*": ["train:*"],
-    "potentials.spce.label": [f"product:{name}" for name in (*FILMS, *BULK, *JOBS, "table_runs")],
+    "potentials.spce.label": [
+        f"product:{name}" for name in (*FILMS, *BULK, *RELEASED, *JOBS, "table_runs")
+    ],
+    "potentials.spce-truncated.label": [
+        f"product:{name}" for name in (*FILMS, *BOXES, *RELEASED, "table_runs")
+    ],
+    "potentials.spce-truncated.coulomb.*": ["run:spce-truncated/*", *DIPOLES_OF_TRUNCATED],
+    "potentials.spce-truncated.*charge_e": [
+        *("observe:spce-truncated/*/voltage", *DIPOLES_OF_TRUNCATED)
+    ],
     "potentials.sr-mace.label": [
         f"product:{name}" for name in (*FILMS, *BOXES, "table_runs", "table_errors")
     ],
@@ -173,12 +186,16 @@ EXPECTED: dict[str, list[str]] = {
         "start:elongated/*",
         *(f"product:{name}" for name in (*BOXES, "table_runs")),
     ],
+    "campaigns.released.*": [
+        "start:released/*",
+        *(f"product:{name}" for name in (*RELEASED, "table_runs")),
+    ],
     "campaigns.cubic.*": [
         "start:cubic/*",
         *(f"product:{name}" for name in (*CUBES, "table_runs")),
     ],
     "liquid.bonds": ["run:*", "observe:*", "learned_charges:*", "write_job:*", "read_job:*"],
-    "liquid.mass_u": ["observe:*/slabs/voltage"],
+    "liquid.mass_u": ["observe:*/slabs/voltage", "observe:*/released/voltage"],
     "liquid.charge_shares": ["observe:*/voltage"],
     "start_force_field.*": ["start:*"],
     # dynamics
@@ -188,10 +205,13 @@ EXPECTED: dict[str, list[str]] = {
     ],
     "dynamics.timestep_fs": ["run:*", "product:table_runs"],
     "dynamics.friction_per_fs": [
-        f"run:{name}/*" for name in ("spce", "sr-mace", "lr-mace", "native")
+        f"run:{name}/*" for name in ("spce*", "sr-mace", "lr-mace", "native")
     ],
     "dynamics.dtype": [f"run:{name}/*" for name in ("sr-mace", "lr-mace", "native")],
-    "dynamics.discard_ps": ["observe:*", "product:table_runs"],
+    "dynamics.discard_ps": [
+        *(f"observe:*/{name}/*" for name in ("slabs", "elongated", "cubic")),
+        "product:table_runs",
+    ],
     "dynamics.device": [],
     "dynamics.neighbour_skin_A": [],
     "dynamics.compile": [],
@@ -199,15 +219,15 @@ EXPECTED: dict[str, list[str]] = {
     # analysis
     "analysis.band_gap_eV": [
         *SUMMARIES,
-        *(*GAPS, *(f"product:{name}" for name in ("fig3c", "figS10", "fig3b", "figS1"))),
+        *(*GAPS, *(f"product:{name}" for name in ("fig3c", "figS10", "fig3b", "figS1", *RELEASED))),
     ],
     "analysis.band_gap_scatter_eV": [
         *SUMMARIES,
-        *(*GAPS, *(f"product:{name}" for name in ("fig3c", "figS10"))),
+        *(*GAPS, *(f"product:{name}" for name in ("fig3c", "figS10", *RELEASED))),
     ],
     "analysis.relative_permittivity": [*GAPS, "product:structure_factors-*"],
     "analysis.structure_factor_*": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],
-    "analysis.z_bin_A": ["observe:*/slabs/voltage"],
+    "analysis.z_bin_A": ["observe:*/slabs/voltage", "observe:*/released/voltage"],
     "analysis.maximum_lag_ps": [*SUMMARIES, "product:figS8"],
     "analysis.gaussian_width_A": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],
     "analysis.rdf_*": ["observe:*/rdf"],

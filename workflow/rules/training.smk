@@ -66,7 +66,7 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
-rule learned_charges:
+rule read_charges:
     """Charges and polarization of a long-ranged model on the held-out test frames."""
     input:
         description="<results>/models/{potential}/model.json",
@@ -74,7 +74,7 @@ rule learned_charges:
     output:
         "<results>/models/{potential}/charges.csv",
     log:
-        "<logs>/learned_charges/{potential}.log",
+        "<logs>/read_charges/{potential}.log",
     conda:
         "../../envs/falsemetal.yaml"
     threads: 1
@@ -83,4 +83,4 @@ rule learned_charges:
     params:
         **specified(PLAN.learned_charges, "potential"),
     script:
-        "../scripts/learned_charges.py"
+        "../scripts/read_charges.py"
