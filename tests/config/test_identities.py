@@ -42,6 +42,7 @@ OTHERS: dict[str, Any] = {
     "potentials.*.charge_e": -0.5,
     "potentials.sr-mace.l_max": None,
     "potentials.*.radial_mlp": [8],
+    "potentials.*.seed": 7,
     "potentials.*.source": "another",
     "potentials.*.path": "elsewhere",
     "potentials.native.engine": "cp2k",

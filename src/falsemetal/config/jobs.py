@@ -129,11 +129,13 @@ class Jobs:
 
     def train(self, potential: str) -> TrainSpec:
         """Train a model."""
+        settings = self.config.potentials[potential]
+        seed = getattr(settings, "seed", None)
         return TrainSpec(
             origin=self.origin,
-            potential=self.config.potentials[potential],
+            potential=settings,
             training=self.training,
-            seed=self.config.seed,
+            seed=self.config.seed if seed is None else seed,
             label=f"training {potential}",
         )
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from falsemetal.potentials.kind import POTENTIALS, Labels, PotentialKind
 from falsemetal.potentials.mace.settings import MACEArchitecture
 from falsemetal.potentials.runners import AseRunner
-from falsemetal.section import Name, PositiveFloat
+from falsemetal.section import Name, NonNegativeInt, PositiveFloat
 from falsemetal.simulation.settings import Dynamics
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ class TrainedKind(PotentialKind):
 
     dataset: Name = Field(description="Dataset that it is trained on")
     r_cut_A: PositiveFloat
+    seed: NonNegativeInt | None = Field(
+        None,
+        description="Of the initial weights and the order of the frames; default: the "
+        "configuration's",
+    )
 
     def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> AseRunner:
         """ASE with the model in its fast form."""
