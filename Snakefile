@@ -47,6 +47,7 @@ rule all:
 
 onstart:
     claim(RESULTS, SOURCE)
+    Outlook(PLAN, str(RESULTS), workflow.dag, workflow.cores or 1).announce()
 
 
 onsuccess:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from falsemetal.config.checks import claim, find_missing_files, unowned
 from falsemetal.config.plan import plan_here
+from falsemetal.outlook import Outlook
 from falsemetal.salvage import announce, salvage
 from falsemetal.sourcecode import code_of
 from falsemetal.specs import Packed, as_parameters

@@ -10,7 +10,7 @@ from falsemetal.potentials.force_field.settings import (
     DampedShiftedCoulomb,
     WaterForceField,
 )
-from falsemetal.potentials.kind import POTENTIALS, Labels, PotentialKind
+from falsemetal.potentials.kind import LAMMPS_SECONDS, POTENTIALS, Labels, PotentialKind
 from falsemetal.potentials.runners import LammpsRunner
 from falsemetal.section import Name
 from falsemetal.simulation.settings import Dynamics
@@ -43,6 +43,11 @@ class ForceFieldKind(PotentialKind):
         return LammpsRunner(
             force_field=self._force_field(datasets), friction_per_fs=dynamics.friction_per_fs
         )
+
+    @property
+    def seconds_per_atom_step(self) -> float:
+        """Core-seconds of a step for each atom."""
+        return LAMMPS_SECONDS
 
     def truncation(self, datasets: Mapping[str, Labels]) -> DampedShiftedCoulomb | None:
         """How its Coulomb energy ends, or None if it does not."""

@@ -17,6 +17,13 @@ class MACEArchitecture(Section):
     radial_mlp: list[PositiveInt] = Field([64, 64, 64], description="Hidden layers")
     n_bessel: PositiveInt = 8
 
+    @property
+    def seconds_per_atom_step(self) -> float:
+        """Core-seconds of a step for each atom, in proportion to channels, components, layers."""
+        components = (self.l_max + 1) ** 2
+        volume = (self.r_cut_A / 4.5) ** 3
+        return 1.2e-4 * self.channels / 24 * self.layers / 2 * components * volume
+
     @model_validator(mode="after")
     def _one_layer_is_invariant(self) -> "MACEArchitecture":
         if self.layers == 1 and self.l_max > 0:
