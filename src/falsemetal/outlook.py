@@ -1,4 +1,4 @@
-"""What a run will cost, told before it starts, and how much of it is left, told while it goes on."""
+"""What a run will cost, told before it starts, and what is left of it, told while it goes on."""
 
 import sys
 import threading
