@@ -11,6 +11,8 @@ PLAN = Plan(load_config(ROOT / "config/demo.yaml"), {})
 
 
 class Job:
+    """A job of a workflow with its outputs."""
+
     def __init__(self, *output: str) -> None:
         self.output = output
 

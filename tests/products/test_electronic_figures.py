@@ -98,8 +98,8 @@ def test_a_line_is_fitted_freely_to_gaps_that_are_open(jobs) -> None:
     assert shown["intercept_eV"].to_numpy() == pytest.approx(GAP_EV)
     assert shown["slope_eV_per_V"].to_numpy() == pytest.approx(-1.0)
     assert shown["scatter_eV"].to_numpy() == pytest.approx(0.0, abs=1e-9)
-    # the frame of 5.2 V is beyond the gap
-    assert (shown["n_fitted"] == 6).all()
+    # that of 5.2 V is closed, and the line with it
+    assert (shown["n_fitted"] == 7).all()
     drawn = {line.get_label(): line.get_xydata() for line in figure.axes[0].get_lines()}
     np.testing.assert_allclose(
         drawn["PBE, levels"], np.stack([shown["P_z_e_per_A"].abs(), shown["gap_eV"]], axis=1)
@@ -115,13 +115,13 @@ def test_the_slope_has_an_interval_and_frames_their_scatter() -> None:
     for _ in range(400):
         voltage = rng.uniform(0.0, 4.0, 9)
         gaps = 4.4 - 1.0 * voltage + 0.5 * rng.standard_normal(9)
-        line = fig3b.fit_gaps(gaps, voltage, limit_V=4.45)
+        line = fig3b.fit_gaps(gaps, voltage)
         held.append(abs(line.slope_eV_per_V + 1.0) <= line.slope_half_width_eV_per_V)
     assert np.mean(held) == pytest.approx(0.95, abs=0.03)
-    line = fig3b.fit_gaps(np.array([4.0, 3.2, 2.9]), np.array([0.0, 1.0, -2.0]), limit_V=4.45)
+    line = fig3b.fit_gaps(np.array([4.0, 3.2, 2.9]), np.array([0.0, 1.0, -2.0]))
     # residuals of (4, 3.2, 2.9) about their line are (0.0833, -0.1667, 0.0833)
     assert line.scatter_eV == pytest.approx(np.sqrt(0.0833**2 * 2 + 0.1667**2), abs=1e-3)
-    assert fig3b.fit_gaps(np.array([4.0, 3.2]), np.array([0.0, 1.0]), limit_V=4.45) is None
+    assert fig3b.fit_gaps(np.array([4.0, 3.2]), np.array([0.0, 1.0])) is None
 
 
 def test_the_charge_is_fitted_to_small_dipoles(jobs) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
+from scipy import optimize, stats
 
 from falsemetal.arrays import FloatArray
 from falsemetal.estimators.statistics import CONFIDENCE
@@ -58,41 +58,45 @@ class GapLine:
     n_fitted: int
 
 
-def fit_gaps(gap_eV: FloatArray, difference_V: FloatArray, *, limit_V: float) -> GapLine | None:
-    """Fit gap and abs(ΔV) of the frames up to a limit, beyond which a gap is closed.
+def fit_gaps(gap_eV: FloatArray, difference_V: FloatArray) -> GapLine | None:
+    """Fit max(0, E_g(0) + slope·abs(ΔV)) to all frames: a closed gap stays closed.
 
-    None of fewer than three frames, or of equal voltages.
+    None of fewer than three frames, of equal voltages, or where all are closed.
     """
-    voltage = np.abs(difference_V)
-    open_ = voltage <= limit_V
-    x, y = voltage[open_], np.asarray(gap_eV)[open_]
-    if len(x) < LEAST_FRAMES or np.ptp(x) == 0.0:
+    x, y = np.abs(difference_V), np.asarray(gap_eV, float)
+    if len(x) < LEAST_FRAMES or np.ptp(x) == 0.0 or not (y > 0.0).any():
         return None
-    fit = stats.linregress(x, y)
+    guess = stats.linregress(x, y)
+    (intercept, slope), covariance = optimize.curve_fit(
+        _closing, x, y, p0=(guess.intercept, guess.slope)
+    )
     degrees = len(x) - 2
-    residuals = y - fit.intercept - fit.slope * x
+    factor = stats.t.ppf(0.5 * (1.0 + CONFIDENCE), degrees)
+    residuals = y - _closing(x, intercept, slope)
     return GapLine(
-        intercept_eV=float(fit.intercept),
-        slope_eV_per_V=float(fit.slope),
-        slope_half_width_eV_per_V=float(
-            stats.t.ppf(0.5 * (1.0 + CONFIDENCE), degrees) * fit.stderr
-        ),
+        intercept_eV=float(intercept),
+        slope_eV_per_V=float(slope),
+        slope_half_width_eV_per_V=float(factor * np.sqrt(covariance[1, 1])),
         scatter_eV=float(np.sqrt(np.sum(residuals**2) / degrees)),
         n_fitted=len(x),
     )
 
 
-def tabulate(jobs: pd.DataFrame, *, limit_V: float) -> pd.DataFrame:
+def _closing(voltage_V: FloatArray, intercept_eV: float, slope_eV_per_V: float) -> FloatArray:
+    return np.maximum(0.0, intercept_eV + slope_eV_per_V * voltage_V)
+
+
+def tabulate(jobs: pd.DataFrame) -> pd.DataFrame:
     """Slabs without a field, whatever became of them, with the line of each functional.
 
     `largest_gap_eV` is E_g(0) as the paper has it, the largest gap sampled; the rest is of
-    :func:`fit_gaps` to frames up to `limit_V`.
+    :func:`fit_gaps`.
     """
     table = slabs_without_field(jobs).assign(**dict.fromkeys(COLUMNS[-6:], np.nan))
     for _, rows in done(table).groupby("functional"):
         gaps, differences = (rows[key].to_numpy() for key in ("gap_eV", "delta_V_V"))
         table.loc[rows.index, "largest_gap_eV"] = gaps.max()
-        line = fit_gaps(gaps, differences, limit_V=limit_V)
+        line = fit_gaps(gaps, differences)
         if line is not None:
             table.loc[rows.index, list(asdict(line))] = list(asdict(line).values())
     return table[COLUMNS].reset_index(drop=True)
@@ -104,7 +108,7 @@ def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
     Filled: between the highest occupied level and the next. Open: by the search for band edges in
     the density of states (S1.0.5). The upper axis gives the drop of the potential, abs(P_z)/ε0.
     """
-    table = tabulate(jobs, limit_V=spec.settings["analysis.band_gap_eV"])
+    table = tabulate(jobs)
     with style.journal_style():
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.7)
         axes = figure.subplots()

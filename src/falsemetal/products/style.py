@@ -127,13 +127,13 @@ def name_both_charges(axes: Axes, spec: ProductSpec, *, dipole: str, voltage: st
     axes.yaxis.set_label_position("right")
     axes.yaxis.tick_right()
     axes.tick_params(axis="y", left=False)
-    axes.set_ylabel(rf"{voltage} (V), $q_\mathrm{{O}}$ = {charges.electronic_e:g} e")
+    axes.set_ylabel(rf"{voltage} (V), $q_\mathrm{{O}} = {charges.electronic_e:g}$ e")
     to_dipole_and_back: Any = (
         lambda voltage_V: voltage_V * spec.e_per_A_per_V,
         lambda dipole_e_per_A: dipole_e_per_A / spec.e_per_A_per_V,
     )
     left = axes.secondary_yaxis("left", functions=to_dipole_and_back)
-    left.set_ylabel(rf"{dipole} (e/Å), $q_\mathrm{{O}}$ = {charges.own_e:g} e")
+    left.set_ylabel(rf"{dipole} (e/Å), $q_\mathrm{{O}} = {charges.own_e:g}$ e")
 
 
 def draw_threshold(axes: Axes, spec: ProductSpec, label: str, *, mirror: bool = False) -> None:
