@@ -19,6 +19,9 @@ SMALL_JOB_S = 3.0
 TRAINING = 9.0
 """Training on a frame over a step with it: energies, forces, and the gradients of both."""
 
+ELECTRONIC_SECONDS = 0.02
+"""Core-seconds of a density-functional calculation over the square of the number of atoms."""
+
 LEAST_DONE = 1.0 / 3.0
 """Share of the cost that must be done to judge the machine's speed by it."""
 
@@ -60,6 +63,10 @@ def _costs(plan: Plan) -> Iterator[tuple[str, float]]:
                     start = f"<results>/starts/{campaign}/{size:g}A/{replica}.extxyz"
                     starts[start] = 1000.0 * kind.equilibration_ps * atoms * LAMMPS_SECONDS
     yield from starts.items()
+    for job in plan.jobs.values():
+        frames = plan.frame_sets[job.frames]
+        atoms = config.campaigns[frames.campaign].n_atoms(frames.size_A)
+        yield f"{job.folder}/run.json", ELECTRONIC_SECONDS * atoms**2
 
 
 class Outlook:
@@ -105,7 +112,7 @@ class Outlook:
         print(
             f"{len(self._costs)} jobs, about {_minutes(self.total_s)} of one core: "
             f"{_minutes(self.total_s / self._cores)} on {self._cores} (as on an AMD EPYC, "
-            "without compiling models, reading labels of others and electronic structure)",
+            "without compiling models and training on labels of others)",
             file=sys.stderr,
         )
         threading.Thread(target=self._tell, daemon=True).start()
