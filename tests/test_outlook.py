@@ -38,12 +38,8 @@ def test_every_costly_job_has_a_cost_and_the_thickest_slab_the_highest_of_its_ki
     for name in ("sr-mace", "lr-mace"):
         assert found[f"<results>/models/{name}/model.json"] > 100.0
     assert all(cost > 0.0 for cost in found.values())
-    assert {path.split("/")[1] for path in found} == {
-        "datasets",
-        "models",
-        "starts",
-        "trajectories",
-    }
+    kinds = {"datasets", "models", "starts", "trajectories", "electronic"}
+    assert {path.split("/")[1] for path in found} == kinds
 
 
 def test_what_is_left_shrinks_with_the_jobs_that_are_done(capsys) -> None:
