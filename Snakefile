@@ -47,7 +47,8 @@ rule all:
 
 onstart:
     claim(RESULTS, SOURCE)
-    Outlook(PLAN, str(RESULTS), workflow.dag, workflow.cores or 1).announce()
+    if workflow.cores:
+        Outlook(PLAN, str(RESULTS), workflow.dag, workflow.cores).announce()
 
 
 onsuccess:

@@ -11,11 +11,14 @@ from statistics import median
 import numpy as np
 from common import ORIGIN, keep
 
+from falsemetal.campaigns import WaterSlab
 from falsemetal.observables.registry import OBSERVABLES, observe_spec
 from falsemetal.observables.runs import observe
 from falsemetal.observables.settings import Analysis
+from falsemetal.potentials.kind import ChargeModel
 from falsemetal.simulation.checkpoint import Checkpoint
 from falsemetal.simulation.recording import TrajectoryWriter
+from falsemetal.simulation.settings import Dynamics
 from falsemetal.systems.boundary import Boundary
 from falsemetal.systems.molecule import Molecule
 from falsemetal.systems.system import System
@@ -43,8 +46,10 @@ def write_trajectory(path: Path) -> None:
 def frames_per_second(path: Path) -> float:
     """Speed of the analysis."""
     names = [name for name, entry in OBSERVABLES.items() if Boundary.FILM in entry.boundaries]
-    settings = {"charge_e": -0.8476, "analysis": Analysis(), "discard_ps": 0.0, "origin": ORIGIN}
-    spec = observe_spec(names, Boundary.FILM, Molecule(), **settings)
+    charges = ChargeModel(own_e=-0.8476, electronic_e=-0.5562, origin="SPC/E")
+    slabs = WaterSlab(kind="water_slab", cell_height_A=60.0, sizes_A=[37.3])
+    settings = {"analysis": Analysis(), "dynamics": Dynamics(discard_ps=0.0), "origin": ORIGIN}
+    spec = observe_spec(names, slabs, Molecule(), charges=charges, **settings)
     began = time.perf_counter()
     observe(spec, [path])
     return N_FRAMES / (time.perf_counter() - began)

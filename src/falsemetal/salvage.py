@@ -142,9 +142,10 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
             wanted += [f"{s}/{potential}/{campaign}/{size}-" for s in ("simulate", "observe")]
         case ("electronic", frames, frame, job, _):
             wanted = [f"electronic/{frames}/{frame}/{job}/", f"electronic/{frames}/choose"]
+        case ("models", potential, "charges.csv"):
+            wanted = [*_of_potential(plan, potential), f"read_charges/{potential}/"]
         case (_, potential, *_):
             wanted = [*_of_potential(plan, potential), f"evaluate/{potential}/"]
-            wanted.append(f"read_charges/{potential}/")
         case _:
             wanted = []
     for failure in failures:

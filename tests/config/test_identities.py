@@ -40,6 +40,7 @@ OTHERS: dict[str, Any] = {
     "potentials.*.dataset": None,
     "potentials.*.label": "another name",
     "potentials.*.charge_e": -0.5,
+    "potentials.*.electronic_charge_e": -0.6,
     "potentials.sr-mace.l_max": None,
     "potentials.*.radial_mlp": [8],
     "potentials.*.seed": 7,

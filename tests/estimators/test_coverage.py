@@ -30,6 +30,9 @@ FEWEST_MISSES = 0.02
 
 LEAST_DRAWN_OF_LONG_RUNS, MOST_DRAWN_OF_SHORT_RUNS = 0.95, 0.2
 THRESHOLD = 1.5
+QUIET_START = 0.15
+"""Fluctuation at the start over that in equilibrium, as of SPC/E over its truncated form."""
+
 INDEPENDENT_FRAMES = [0.5, 1, 2, 4, 8, 20, 100]
 
 
@@ -61,13 +64,35 @@ def test_intervals_hold_or_there_is_none(n_independent, n_replicas):
             drawn[name] += interval.converged
             missed[name] += interval.converged and not interval.low <= truth <= interval.high
     assert max(missed.values()) <= MOST_MISSES * TRIALS, missed
-    if n_independent >= 100 or n_replicas >= LEAST_REPLICAS:
+    if n_independent >= 100:
         assert min(drawn.values()) >= LEAST_DRAWN_OF_LONG_RUNS * TRIALS, drawn
     if n_independent >= 100:
         assert min(missed[name] for name in drawn if name != "fraction") >= FEWEST_MISSES * TRIALS
+    assert drawn["fraction"] == TRIALS
+    if n_replicas >= LEAST_REPLICAS:
+        assert drawn["mean"] == TRIALS
     if n_independent <= 1 and n_replicas == 1:
         names = [name for name in drawn if name != "fraction"]
         assert max(drawn[name] for name in names) <= MOST_DRAWN_OF_SHORT_RUNS * TRIALS, drawn
+
+
+@pytest.mark.parametrize("n_replicas", [1, 5])
+@pytest.mark.parametrize(("n_independent", "most"), [(0.5, 0.16), (2, 0.12), (8, 0.1), (20, 0.07)])
+def test_a_start_from_smaller_fluctuations_widens_what_is_missed_but_little(
+    n_independent, most, n_replicas
+):
+    rng = np.random.default_rng([int(10 * n_independent), n_replicas, 1])
+    missed = 0
+    for _ in range(TRIALS):
+        replicas = [
+            autoregressive(
+                DECAY, int(2 * CORRELATION_FRAMES * n_independent), rng, start=QUIET_START
+            )
+            for _ in range(n_replicas)
+        ]
+        interval = std_interval(replicas, mean=0.0)
+        missed += interval.converged and not interval.low <= 1.0 <= interval.high
+    assert missed <= most * TRIALS
 
 
 def test_the_mean_of_a_drifting_run_hides_its_fluctuation():

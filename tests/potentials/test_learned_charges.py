@@ -55,6 +55,22 @@ def test_a_row_per_frame_of_whole_molecules(tmp_path) -> None:
     np.testing.assert_allclose(table.filter(like="eq1").iloc[0], fixed, atol=1e-9)
 
 
+def test_wrapping_a_frame_leaves_its_dipole_alone(tmp_path) -> None:
+    save_model(small_model("split-1"), SETTINGS["split-1"], tmp_path, stamp={})
+    whole, wrapped = frame("bulk", slab=False), frame("bulk", slab=False)
+    wrapped.wrap()
+    assert not np.allclose(whole.positions, wrapped.positions)
+    table = learned_charges(tmp_path, [whole, wrapped], SPEC, threads=1)
+    dipoles = table.filter(regex="^dipole").to_numpy()
+    np.testing.assert_allclose(dipoles[0], dipoles[1], atol=1e-6)
+
+
+def test_without_frames_there_are_columns_all_the_same(tmp_path) -> None:
+    save_model(small_model("split-1"), SETTINGS["split-1"], tmp_path, stamp={})
+    table = learned_charges(tmp_path, [], SPEC, threads=1)
+    assert {"config_type", "charge_O_e", "dipole_eq1_z_e_A"} <= set(table.columns)
+
+
 def test_a_model_without_charges_is_refused(tmp_path) -> None:
     save_model(small_model("mace-1"), SETTINGS["mace-1"], tmp_path, stamp={})
     with pytest.raises(ValueError, match="a model without charges"):

@@ -71,6 +71,7 @@ rule read_charges:
     input:
         description="<results>/models/{potential}/model.json",
         test=lambda w: PLAN.frames_for(w.potential, "test"),
+        code=code_of(["falsemetal.potentials.learned_charges"]),
     output:
         "<results>/models/{potential}/charges.csv",
     log:

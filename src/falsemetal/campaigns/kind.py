@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.registry import KindRegistry
 from falsemetal.section import ASIDE, NonNegativeInt, PositiveFloat, Section
+from falsemetal.simulation.settings import Dynamics
 from falsemetal.specs import Spec
 from falsemetal.systems.boundary import Boundary
 from falsemetal.systems.molecule import WATER, Molecule
@@ -52,6 +53,10 @@ class CampaignKind(Section):
     kind: str
     sizes_A: Annotated[list[PositiveFloat], ASIDE] = Field(min_length=1)
     equilibration_ps: PositiveFloat = Field(20.0, description="By the force field, before each run")
+
+    def discard_ps(self, dynamics: Dynamics) -> float:
+        """Start of a run that is left out of the analysis."""
+        return dynamics.discard_ps if self.discards else 0.0
 
     def n_molecules(self, size_A: float) -> int:
         """Molecules of the liquid at one size."""
@@ -149,6 +154,10 @@ class WaterCampaign(CampaignKind):
         lengths = self.cell_lengths(size_A)
         return lengths[0] * lengths[1] * lengths[2]
 
+    def discard_ps(self, dynamics: Dynamics) -> float:
+        """Start of a run that is left out of the analysis."""
+        return dynamics.discard_ps if self.discards else 0.0
+
     def n_molecules(self, size_A: float) -> int:
         """Water molecules at the bulk density."""
         return round(self.water_volume(size_A) * water_number_density(self.density_g_per_cm3))
@@ -179,6 +188,6 @@ class StartSpec(Spec):
     size_A: float
     force_field: WaterForceField
     temperature_K: float
-    replica: NonNegativeInt = 0
+    replica: Annotated[NonNegativeInt, ASIDE] = 0
     seed: NonNegativeInt
     label: Annotated[str, ASIDE] = "equilibration"

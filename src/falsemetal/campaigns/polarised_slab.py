@@ -22,6 +22,7 @@ class PolarisedSlab(SlabCampaign):
     forgets the dipole within its relaxation time, another one keeps it. Nothing is discarded.
     """
 
+    mirror: ClassVar = False
     discards: ClassVar[bool] = False
 
     kind: Literal["polarised_slab"]

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from falsemetal.campaigns.kind import StartSpec
 from falsemetal.config.model import Config
@@ -22,6 +21,7 @@ from falsemetal.potentials.learned_charges import LearnedChargesSpec
 from falsemetal.potentials.runners import RunSpec
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
+from falsemetal.products.registry import Sizes
 from falsemetal.simulation.settings import Conditions
 from falsemetal.specs import Origin
 
@@ -178,7 +178,7 @@ class Jobs:
 
     def charges(self, potential: str) -> ChargeModel:
         """Charges of eq. 1 of a potential."""
-        return self.config.potentials[potential].charges(self.config.datasets)
+        return self.config.potentials[potential].charges(self.config.datasets, self.config.liquid)
 
     # dynamics
 
@@ -251,17 +251,18 @@ class Jobs:
             yield from ((name, [o.name]) for o in defined if o.costly)
 
     def tables(
-        self, campaign: str, reads: Mapping[str, Any], potentials: Iterable[str] | None = None
+        self, campaign: str, reads: Mapping[str, Sizes], potentials: Iterable[str] | None = None
     ) -> list[str]:
         """Tables of observables of potentials at those sizes at which they are run and shown."""
         names = [n for n in potentials or self.config.potentials if n not in self.absent]
-        sizes = sorted({s for n in names for s in self.config.durations_ps(n, campaign)})
+        run_at = [set(self.config.durations_ps(name, campaign)) for name in names]
+        run_at = [sizes for sizes in run_at if sizes]
         return [
             f"<results>/observables/{name}/{campaign}/{size:g}A/{observable}.csv"
             for observable, shown in reads.items()
             for name in names
             for size in self.config.durations_ps(name, campaign)
-            if size in sizes[shown.value]
+            if size in shown.of(run_at)
         ]
 
     # electronic structure

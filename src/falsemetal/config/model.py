@@ -53,6 +53,10 @@ class Config(Section):
             key = f"potentials.{name}"
             if fault := potential.find_fault(self.datasets):
                 raise ValueError(f"{key}.{fault[0]}: {fault[1]}")
+            try:
+                potential.charges(self.datasets, self.liquid)
+            except ValueError as error:
+                raise ValueError(f"{key}.{error}") from error
             for campaign, run in potential.runs.items():
                 self._check_run(f"{key}.runs.{campaign}", name, campaign, run)
         trained = [name for name, p in self.potentials.items() if p.prepare == "train"]
@@ -110,7 +114,7 @@ class Config(Section):
         shortest = min(run.durations_ps(campaign.sizes_A).values())
         # the first frame counts, and the last interval must be whole
         analysed_ps = MINIMUM_FRAMES * self.dynamics.frame_interval_fs / 1000.0
-        least = self.dynamics.discard_ps + analysed_ps
+        least = campaign.discard_ps(self.dynamics) + analysed_ps
         if shortest < least * (1.0 - 1e-9):
             raise ValueError(
                 f"{key}.duration_ps: {shortest:g} ps leaves fewer than {MINIMUM_FRAMES} frames "

@@ -31,8 +31,8 @@ class FrameChoice(Section):
 
     targets_V: list[Number] | None = Field(
         None,
-        description="Values of ΔV by the runs' own charges, as in their tables; one beyond all "
-        "frames takes the extreme",
+        description="Values of ΔV by `electronic_charge_e`, as in the runs' tables; one "
+        "beyond all frames takes the extreme",
     )
     quantiles: list[Annotated[Number, Field(ge=0.0, le=1.0)]] | None = Field(
         None, description="Of ΔV, 0 to 1, instead of values"
@@ -101,7 +101,7 @@ class Electronic(Section):
     small_dipole_V: PositiveFloat = Field(
         2.0,
         description="Largest abs(ΔV) by eq. 1 of the slabs that the charge of eq. 1 is fitted to "
-        "(S1.0.4, limit not recovered) and that tell E_g(0) of Figure 3b",
+        "(S1.0.4, limit not recovered)",
     )
 
     @model_validator(mode="after")

@@ -160,5 +160,5 @@ def observe_spec(
         charges=liquid.charges(charges.own_e) if reads_charges else {},
         electronic_charges=liquid.charges(charges.electronic_e) if reads_charges else {},
         settings={key: of_system.get(key) or getattr(analysis, key) for key in sorted(keys)},
-        discard_ps=dynamics.discard_ps if campaign.discards else 0.0,
+        discard_ps=campaign.discard_ps(dynamics),
     )

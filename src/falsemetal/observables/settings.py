@@ -16,7 +16,7 @@ class Analysis(Section):
         "softens the threshold; of nine frames of the demo by PBE 0.59 eV",
     )
     relative_permittivity: PositiveFloat = Field(
-        71.0, ge=1.0, description="Of the continuum reference"
+        71.0, gt=1.0, description="Of the continuum reference"
     )
     z_bin_A: PositiveFloat = Field(0.25, le=10.0)
     maximum_lag_ps: PositiveFloat = Field(

@@ -1,7 +1,8 @@
 """Longitudinal and transverse structure factors of the polarisation of a periodic cell.
 
-By the potential's own charges. 1/S_L = 1/S_T + λ_k with λ_k = 1 for exact electrostatics, falling
-to 0 for k → 0 where a potential does not feel the field of distant dipoles.
+By the potential's own charges: S_L by those of the atoms, S_T by the dipoles of the molecules. For
+k → 0 λ_k = 1/S_L − 1/S_T tends to 1 with exact electrostatics, and to 0 where a potential does not
+feel the field of distant dipoles.
 """
 
 from collections import defaultdict
@@ -27,25 +28,24 @@ DIGITS = 6
 
 
 def collect(block: Block, spec: ObserveSpec) -> dict[str, FloatArray]:
-    """Waves of each wave vector, shape (n_frames, n_vectors, parts), their lengths, the volume."""
+    """Waves of each wave vector, shape (n_frames, n_vectors, parts), and the cell in Å."""
     vectors = axial_wave_vectors(block.cell, spec.settings["structure_factor_k_per_A"])
     charges = block.of_atoms(spec.charges)
     dipoles = molecular_dipoles(block.molecules, spec.charges)
     along = [longitudinal_waves(block.positions, charges, k) for k in vectors]
     across = [transverse_waves(block.molecules.centres, dipoles, k) for k in vectors]
-    n_frames = len(block)
     return {
         "longitudinal": np.moveaxis(np.array(along), 2, 0),
         "transverse": np.moveaxis(np.array(across), 2, 0),
-        "k_per_A": np.tile(np.linalg.norm(vectors, axis=1), (n_frames, 1)),
-        "volume_A3": np.full(n_frames, abs(np.linalg.det(block.cell))),
+        "cell": block.cell[None],
     }
 
 
 def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     """Tabulate both factors and λ_k by length of the wave vector."""
-    lengths = runs.series("structure_factors", "k_per_A")[0][0]
-    volume = float(runs.series("structure_factors", "volume_A3")[0][0])
+    cell = runs.series("structure_factors", "cell")[0][0]
+    vectors = axial_wave_vectors(cell, spec.settings["structure_factor_k_per_A"])
+    lengths, volume = np.linalg.norm(vectors, axis=1), abs(float(np.linalg.det(cell)))
     of_length: dict[float, list[int]] = defaultdict(list)
     for index, length in enumerate(lengths):
         of_length[round(float(length), DIGITS)].append(index)

@@ -13,6 +13,7 @@ from falsemetal.section import ASIDE, Name, Number, Section
 from falsemetal.simulation.settings import Dynamics, Run
 from falsemetal.specs import Spec
 from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.molecule import Molecule
 
 if TYPE_CHECKING:
     import torch
@@ -116,12 +117,12 @@ class PotentialKind(Section):
         description="Own charge of the liquid's centre (water: oxygen) in eq. 1; default: that of "
         "its labels. The satellites share minus as much",
     )
-    electronic_charge_e: Annotated[Number, ASIDE] = Field(
-        ELECTRONIC_CHARGE_E,
+    electronic_charge_e: Annotated[Number | None, ASIDE] = Field(
+        None,
         ge=-10.0,
         le=10.0,
-        description="Charge that meets dipoles by electronic structure (S1.0.4), against which "
-        "gaps are drawn",
+        description="Charge that meets dipoles by electronic structure (S1.0.4), by which volts "
+        "and what is metallic are counted; default: −0.5562 e in water, else the own one",
     )
 
     @property
@@ -129,15 +130,30 @@ class PotentialKind(Section):
         """Core-seconds of a step for each atom, roughly, to foretell what a run will cost."""
         return MODEL_SECONDS
 
-    def charges(self, datasets: Mapping[str, Labels]) -> ChargeModel:
-        """Charges of eq. 1."""
+    def charges(self, datasets: Mapping[str, Labels], liquid: Molecule) -> ChargeModel:
+        """Charges of eq. 1.
+
+        ValueError if they are zero, or of opposite signs.
+        """
+        electronic = self.electronic_charge_e
+        if electronic is None and "O" in liquid.centres:
+            electronic = ELECTRONIC_CHARGE_E
         if self.charge_e is not None:
             own, origin = self.charge_e, "the configuration"
         elif self.dataset is not None and self.dataset in datasets:
             own, origin = datasets[self.dataset].charge_e, f"the labels of {self.dataset}"
+        elif electronic is not None:
+            own, origin = electronic, "the fit to electronic structure"
         else:
-            own, origin = self.electronic_charge_e, "the fit to electronic structure"
-        return ChargeModel(own_e=own, electronic_e=self.electronic_charge_e, origin=origin)
+            own, origin = 1.0, "unit charge, as none is given"
+        if electronic is None:
+            electronic = own
+        if own * electronic <= 0.0:
+            raise ValueError(
+                f"charge_e: {own:g} e beside electronic_charge_e: {electronic:g} e; give charges "
+                "of one sign, neither of them zero"
+            )
+        return ChargeModel(own_e=own, electronic_e=electronic, origin=origin)
 
     def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> AnyRunner:
         """Program that runs it, with all that a run depends on beside the model's folder."""

@@ -14,6 +14,7 @@ from falsemetal.arrays import FloatArray
 from falsemetal.estimators.dipole import molecular_dipoles
 from falsemetal.potentials.graph import build_graph
 from falsemetal.potentials.loading import load_potential
+from falsemetal.potentials.mace.polarization import fold_polarization
 from falsemetal.potentials.store import torch_device
 from falsemetal.section import ASIDE
 from falsemetal.specs import Spec
@@ -36,9 +37,10 @@ def learned_charges(
     """Tabulate a model's charges and polarization, frame by frame.
 
     Frames of anything but whole molecules of the liquid are passed over, for eq. 1 does not hold
-    for them. Columns are `config_type`; for each element the mean charge over atoms and their
-    standard deviation, `charge_O_e` and `charge_std_O_e`; total dipoles by the model,
-    `dipole_x_e_A`, and by eq. 1, `dipole_eq1_x_e_A`, likewise y and z.
+    for them, and oblique cells. The polarization of formal charges is that of its branches, a
+    quantum apart, which is nearest to eq. 1. Columns are `config_type`; for each element the mean
+    charge over atoms and their standard deviation, `charge_O_e` and `charge_std_O_e`; total dipoles
+    by the model, `dipole_x_e_A`, and by eq. 1, `dipole_eq1_x_e_A`, likewise y and z.
     """
     torch.set_num_threads(threads)
     device = torch_device(spec.device)
@@ -46,7 +48,7 @@ def learned_charges(
     charges = spec.liquid.charges(spec.charge_e)
     rows = []
     for atoms in frames:
-        if not set(atoms.symbols) <= set(charges):
+        if not set(atoms.symbols) <= set(charges) or not atoms.cell.orthorhombic:
             continue
         molecules = find_molecules(
             atoms.positions[None],
@@ -58,10 +60,11 @@ def learned_charges(
         if not molecules.intact.all():
             continue
         graph = build_graph(atoms, model.elements, model.r_cut_A)
-        found = model.charges_and_dipole(graph.to(device))
+        with torch.no_grad():
+            found = model.charges_and_dipole(graph.to(device))
         if found is None:
             raise ValueError(f"{folder}: a model without charges")
-        of_atoms, dipole = (part.detach().cpu().double().numpy() for part in found)
+        of_atoms, dipole = found[0].cpu().double().numpy(), found[1][0].cpu().double()
         row = {"config_type": atoms.info["config_type"]}
         for number in np.unique(atoms.numbers):
             of_element = of_atoms[atoms.numbers == number]
@@ -69,8 +72,16 @@ def learned_charges(
             row[f"charge_{symbol}_e"] = of_element.mean()
             row[f"charge_std_{symbol}_e"] = of_element.std()
         fixed = molecular_dipoles(molecules, charges)[0].sum(axis=0)
-        rows.append(row | _by_axis("dipole", dipole[0]) | _by_axis("dipole_eq1", fixed))
-    return pd.DataFrame(rows)
+        difference = fold_polarization(
+            dipole - torch.tensor(fixed),
+            torch.tensor(atoms.cell.array),
+            tuple(bool(periodic) for periodic in atoms.pbc),  # type: ignore[arg-type]
+        )
+        own = fixed + difference.numpy()
+        rows.append(row | _by_axis("dipole", own) | _by_axis("dipole_eq1", fixed))
+    elements = [f"charge{of}_{element}_e" for element in charges for of in ("", "_std")]
+    axes = [f"{name}_{axis}_e_A" for name in ("dipole", "dipole_eq1") for axis in "xyz"]
+    return pd.DataFrame(rows, columns=["config_type", *elements, *axes])
 
 
 def _by_axis(name: str, vector: FloatArray) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Fluctuations of a water slab's dipole against its thickness (paper, Fig. 3a)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -96,39 +97,59 @@ def slabs_of(spec: ProductSpec) -> SlabCampaign:
     return spec.campaign
 
 
-def laws(spec: ProductSpec) -> dict[tuple[str, str], Callable[[float], float]]:
-    """Reduced fluctuation against thickness in Å, by law and the potential that it is of, if any.
+@dataclass(frozen=True)
+class Law:
+    """What theory expects of potentials of one reference.
 
-    There is a nonlocal law of each potential whose Coulomb energy is known to end.
+    Attributes
+    ----------
+    name
+        In the figure's table.
+    kind
+        `dielectric`, `nonlocal` or `blind`.
+    potential
+        By whose charges.
+    reduced
+        Reduced fluctuation against thickness in Å.
     """
+
+    name: str
+    kind: str
+    potential: str
+    reduced: Callable[[float], float]
+
+
+def laws(spec: ProductSpec) -> list[Law]:
+    """Laws for each pair of charges, and a nonlocal one for each known end of a Coulomb energy."""
     permittivity = spec.settings["analysis.relative_permittivity"]
-    found: dict[tuple[str, str], Callable[[float], float]] = {
-        ("dielectric", ""): lambda _: dielectric_fluctuation(permittivity)
-    }
-    truncated = {
-        name: shown.truncation for name, shown in spec.potentials.items() if shown.truncation
-    }
-    for name, truncation in truncated.items():
-        found["nonlocal", name] = _nonlocal(permittivity, truncation.depolarisation)
-    found["blind", ""] = lambda _: blind_fluctuation(permittivity)
+    found = []
+    for number, name in enumerate(spec.references):
+        suffix = f" ({spec.charges(name).own_e:g} e)" if number else ""
+        dielectric, blind = dielectric_fluctuation(permittivity), blind_fluctuation(permittivity)
+        found.append(Law(f"dielectric{suffix}", "dielectric", name, _constant(dielectric)))
+        found.append(Law(f"blind{suffix}", "blind", name, _constant(blind)))
+    for name, shown in spec.potentials.items():
+        if shown.truncation is not None:
+            reduced = _nonlocal(permittivity, shown.truncation.depolarisation)
+            found.append(Law(f"nonlocal {name}", "nonlocal", name, reduced))
     return found
 
 
 def theory(spec: ProductSpec) -> pd.DataFrame:
     """Tabulate expectations at the nominal thicknesses, in the columns of the figure's table."""
     rows = []
-    for (law, name), reduced in laws(spec).items():
+    for law in laws(spec):
         for thickness in spec.sizes:
             whole = _whole_thickness(thickness, spec)
-            sigma = _sigma(reduced(whole), whole, spec)
+            sigma = _sigma(law.reduced(whole), whole, spec)
             rows.append(
                 {
-                    "potential": f"{law} {name}".strip(),
+                    "potential": law.name,
                     "kind": "theory",
                     "thickness_A": thickness,
                     "sigma_P_e_per_A": sigma,
-                    "sigma_dV_V": sigma / spec.e_per_A_per_V,
-                    "g": reduced(whole),
+                    "sigma_dV_V": sigma / spec.e_per_A_per_V(law.potential),
+                    "g": law.reduced(whole),
                     "converged": True,
                     "mean_P_e_per_A": 0.0,
                 }
@@ -140,8 +161,8 @@ def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
     """Draw the fluctuation of P_z against thickness with 95 % intervals.
 
     Arguments as :func:`tabulate`. Points lie by their voltage, σ(ΔV) by the charge of electronic
-    structure, on the right axis; the left axis has the dipole by the own charge of the first
-    potential, which is that of all models of one reference. Dotted: the voltage at which a
+    structure, on the right axis; the left axis has the dipole by the charge of their labels, if
+    that is one. Dotted: the voltage at which a
     configuration turns metallic, E_g/e, with the scatter of single frames about it. An open symbol
     with an arrow is a lower bound. An arrow at the top marks an interval that ends above the frame.
     """
@@ -214,15 +235,18 @@ def _draw_potentials(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None
 
 def _draw_theory(axes: Axes, spec: ProductSpec) -> None:
     fine = np.linspace(0.0, max(spec.sizes) + 0.1 * _range(spec), THEORY_POINTS)[1:]
-    for (law, name), reduced in laws(spec).items():
-        sigma = [_sigma(reduced(thickness), thickness, spec) for thickness in fine]
+    first = spec.references[0]
+    for law in laws(spec):
+        sigma = [_sigma(law.reduced(thickness), thickness, spec) for thickness in fine]
+        # lines of further references in the colour of their first potential
+        plain = law.kind != "nonlocal" and law.potential == first
         axes.plot(
             fine,
-            np.array(sigma) / spec.e_per_A_per_V,
-            color=spec.potentials[name].color if name else style.CONTINUUM_COLOR,
-            linestyle=THEORY_LINES[law],
+            np.array(sigma) / spec.e_per_A_per_V(law.potential),
+            color=style.CONTINUUM_COLOR if plain else spec.potentials[law.potential].color,
+            linestyle=THEORY_LINES[law.kind],
             linewidth=0.9,
-            label=THEORY_LABELS[law],
+            label=THEORY_LABELS[law.kind],
             zorder=2,
         )
 
@@ -265,6 +289,10 @@ def _top(table: pd.DataFrame, spec: ProductSpec) -> float:
 def _range(spec: ProductSpec) -> float:
     thicknesses = spec.sizes
     return max(thicknesses) - min(thicknesses) or max(thicknesses)
+
+
+def _constant(reduced: float) -> Callable[[float], float]:
+    return lambda _: reduced
 
 
 def _nonlocal(

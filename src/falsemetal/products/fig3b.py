@@ -61,15 +61,21 @@ class GapLine:
 def fit_gaps(gap_eV: FloatArray, difference_V: FloatArray) -> GapLine | None:
     """Fit max(0, E_g(0) + slope·abs(ΔV)) to all frames: a closed gap stays closed.
 
-    None of fewer than three frames, of equal voltages, or where all are closed.
+    None of fewer than three open gaps at different voltages, or where no line fits.
     """
     x, y = np.abs(difference_V), np.asarray(gap_eV, float)
-    if len(x) < LEAST_FRAMES or np.ptp(x) == 0.0 or not (y > 0.0).any():
+    is_open = y > 0.0
+    if len(np.unique(x[is_open])) < LEAST_FRAMES:
         return None
-    guess = stats.linregress(x, y)
-    (intercept, slope), covariance = optimize.curve_fit(
-        _closing, x, y, p0=(guess.intercept, guess.slope)
-    )
+    guess = stats.linregress(x[is_open], y[is_open])
+    try:
+        (intercept, slope), covariance = optimize.curve_fit(
+            _closing, x, y, p0=(guess.intercept, guess.slope)
+        )
+    except RuntimeError:
+        return None
+    if not np.isfinite(covariance).all():
+        return None
     degrees = len(x) - 2
     factor = stats.t.ppf(0.5 * (1.0 + CONFIDENCE), degrees)
     residuals = y - _closing(x, intercept, slope)
@@ -157,8 +163,9 @@ def _draw_line(axes: Axes, row: pd.Series, color: str) -> None:
     )
     if np.isnan(row["slope_eV_per_V"]):
         return
-    end_V = -row["intercept_eV"] / row["slope_eV_per_V"]
-    voltage = np.array([0.0, end_V if end_V > 0.0 else largest])
+    closes = row["slope_eV_per_V"] < 0.0 < row["intercept_eV"]
+    end_V = -row["intercept_eV"] / row["slope_eV_per_V"] if closes else largest
+    voltage = np.array([0.0, end_V])
     fitted = row["intercept_eV"] + row["slope_eV_per_V"] * voltage
     slope, half_width = row["slope_eV_per_V"], row["slope_half_width_eV_per_V"]
     axes.plot(

@@ -33,12 +33,12 @@ def tabulate(
     for name in spec.potentials:
         if (name, thickest) not in dipole or dipole[name, thickest].empty:
             continue
-        values = dipole[name, thickest]["P_z_e_per_A"] * spec.to_reference(name)
+        values = dipole[name, thickest]["P_z_e_per_A"] * spec.to_first(name)
         density, _ = np.histogram(values, bins=edges, density=True)
         histogram = pd.DataFrame({"x": centres, "y": density})
         parts.append(_label(histogram, "a", name, "P_z_e_per_A", "probability_density_A_per_e"))
         profile = cumulative[name, thickest].rename(columns={"z_A": "x", "P_z_e_per_A": "y"})
-        factor = spec.to_reference(name)
+        factor = spec.to_first(name)
         profile["y"] *= factor
         std = factor * profile["std_P_z_e_per_A"]
         profile = profile.assign(y_low=profile["y"] - std, y_high=profile["y"] + std)
@@ -128,7 +128,7 @@ def _draw_memory(axes: Axes, table: pd.DataFrame, spec: ProductSpec) -> None:
 def _bin_edges(dipole: Tables, spec: ProductSpec) -> np.ndarray:
     largest = max(
         (
-            spec.to_reference(name) * table["P_z_e_per_A"].abs().max()
+            spec.to_first(name) * table["P_z_e_per_A"].abs().max()
             for (name, _), table in dipole.items()
             if len(table)
         ),
@@ -145,7 +145,7 @@ def _continuum_density(dipole: np.ndarray, thickness_A: float, spec: ProductSpec
 
 def _threshold(spec: ProductSpec) -> float:
     """Dipole in e/Å, by the first potential's own charge, at which the gap closes."""
-    return float(spec.settings["analysis.band_gap_eV"] * spec.e_per_A_per_V)
+    return float(spec.settings["analysis.band_gap_eV"] * spec.e_per_A_per_V())
 
 
 def _label(table: pd.DataFrame, panel: str, potential: str, x: str, y: str) -> pd.DataFrame:

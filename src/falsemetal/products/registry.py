@@ -1,6 +1,6 @@
 """The table of products: figures and tables, what each shows and needs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
@@ -28,12 +28,22 @@ CAPTIONS = Path(__file__).parent / "captions"
 class Sizes(Enum):
     """At which sizes of a campaign an observable is shown."""
 
-    ALL = slice(None)
-    SMALLEST = slice(1)
-    LARGEST = slice(-1, None)
+    ALL = "all"
+    SMALLEST = "smallest"
+    LARGEST = "largest"
+    LARGEST_COMMON = "largest at which all potentials are run, if there is one"
+
+    def of(self, run_at: Sequence[Collection[float]]) -> list[float]:
+        """Choose among the sizes at which the potentials are run, ascending."""
+        sizes = sorted(set().union(*run_at))
+        if self is Sizes.LARGEST_COMMON:
+            sizes = [size for size in sizes if all(size in run for run in run_at)] or sizes
+        if self is Sizes.ALL:
+            return sizes
+        return sizes[:1] if self is Sizes.SMALLEST else sizes[-1:]
 
 
-ALL, SMALLEST, LARGEST = Sizes
+ALL, SMALLEST, LARGEST, LARGEST_COMMON = Sizes
 
 
 @dataclass(frozen=True)
@@ -114,11 +124,11 @@ register("fig3a", campaigns=SLABS, reads={"summary": ALL}, charges=True, setting
 register(
     "figS8",
     campaigns=SLABS,
-    reads={"dipole": LARGEST, "cumulative": LARGEST, "autocorrelation": LARGEST},
+    reads=dict.fromkeys(["dipole", "cumulative", "autocorrelation"], LARGEST_COMMON),
     charges=True,
     settings=(*CONTINUUM, "analysis.maximum_lag_ps"),
 )
-register("density", campaigns=SLABS, reads={"density": LARGEST})
+register("density", campaigns=SLABS, reads={"density": LARGEST_COMMON})
 register(
     "fig3c",
     module="falsemetal.products.voltages",
@@ -270,18 +280,25 @@ class ProductSpec(Spec):
         return charges
 
     @property
-    def e_per_A_per_V(self) -> float:
-        """Dipole per area of a voltage, by the first potential's own charge."""
-        charges = self.charges()
+    def references(self) -> list[str]:
+        """First potentials of each pair of charges: models of one reference share it."""
+        found: dict[tuple[float, float], str] = {}
+        for name in self.potentials:
+            charges = self.charges(name)
+            found.setdefault((charges.own_e, charges.electronic_e), name)
+        return list(found.values())
+
+    def e_per_A_per_V(self, potential: str | None = None) -> float:
+        """Dipole per area of a voltage, by the own charge of a potential, or of the first one."""
+        charges = self.charges(potential)
         return EPSILON_0 * charges.own_e / charges.electronic_e
 
-    def to_reference(self, potential: str) -> float:
+    def to_first(self, potential: str) -> float:
         """Factor from a dipole by a potential's own charge to that by the first potential's.
 
         Dipoles of equal voltage by the charges of electronic structure become equal.
         """
-        charges = self.charges(potential)
-        return charges.electronic_e / charges.own_e * self.e_per_A_per_V / EPSILON_0
+        return self.e_per_A_per_V() / self.e_per_A_per_V(potential)
 
     @property
     def sizes(self) -> list[float]:

@@ -121,16 +121,20 @@ def draw_curves(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look], x: s
 def name_both_charges(axes: Axes, spec: ProductSpec, *, dipole: str, voltage: str) -> None:
     """Give an axis of volts to the right a twin of dipoles per area to the left.
 
-    Volts are by the charge of electronic structure, dipoles by the first potential's own.
+    Volts are by the charge of electronic structure, dipoles by the potentials' own; where that is
+    not the same for all, there is no axis of dipoles.
     """
     charges = spec.charges()
     axes.yaxis.set_label_position("right")
     axes.yaxis.tick_right()
     axes.tick_params(axis="y", left=False)
     axes.set_ylabel(rf"{voltage} (V), $q_\mathrm{{O}} = {charges.electronic_e:g}$ e")
+    if len(spec.references) > 1:
+        return
+    ratio = spec.e_per_A_per_V()
     to_dipole_and_back: Any = (
-        lambda voltage_V: voltage_V * spec.e_per_A_per_V,
-        lambda dipole_e_per_A: dipole_e_per_A / spec.e_per_A_per_V,
+        lambda voltage_V: voltage_V * ratio,
+        lambda dipole_e_per_A: dipole_e_per_A / ratio,
     )
     left = axes.secondary_yaxis("left", functions=to_dipole_and_back)
     left.set_ylabel(rf"{dipole} (e/Å), $q_\mathrm{{O}} = {charges.own_e:g}$ e")

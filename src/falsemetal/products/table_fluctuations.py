@@ -16,9 +16,9 @@ def tabulate(
 ) -> pd.DataFrame:
     """Tabulate what Figure 3a shows, with each model's errors on all held-out frames."""
     table = fig3a.tabulate(summary, spec)
-    for column in ERRORS:
+    for place, column in enumerate(ERRORS, 4):
         of_all = {
             name: rows.set_index("config_type")[column].get("all") for name, rows in errors.items()
         }
-        table.insert(4, column, table["potential"].map(of_all))
+        table.insert(place, column, table["potential"].map(of_all))
     return table

@@ -26,7 +26,12 @@ def tabulate(summaries: Mapping[str, Tables], spec: ProductSpec) -> pd.DataFrame
                     continue
                 row = {"model": shown.label, "campaign": campaign, "size_A": size}
                 row |= _describe_cell(spec.campaigns[campaign], size)
-                rows.append(row | _describe_runs(tables[name, size].iloc[0], time_ps, spec))
+                rows.append(
+                    row
+                    | _describe_runs(
+                        tables[name, size].iloc[0], time_ps, spec.campaigns[campaign], spec
+                    )
+                )
     return pd.DataFrame(rows)
 
 
@@ -38,12 +43,14 @@ def _describe_cell(campaign: CampaignKind, size_A: float) -> dict[str, Any]:
     }
 
 
-def _describe_runs(summary: pd.Series, time_ps: float, spec: ProductSpec) -> dict[str, Any]:
+def _describe_runs(
+    summary: pd.Series, time_ps: float, campaign: CampaignKind, spec: ProductSpec
+) -> dict[str, Any]:
     return {
         "n_runs": int(summary["n_replicas"]),
         "n_runs_failed": int(summary["n_failed"]),
         "time_ps": time_ps,
-        "discarded_ps": spec.settings["dynamics.discard_ps"],
+        "discarded_ps": spec.settings["dynamics.discard_ps"] if campaign.discards else 0.0,
         "sampled_ps": summary["sampled_ps"],
         "timestep_fs": spec.settings["dynamics.timestep_fs"],
         "temperature_set_K": spec.settings["dynamics.temperature_K"],

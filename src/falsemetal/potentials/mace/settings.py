@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from falsemetal.potentials.kind import MODEL_SECONDS
 from falsemetal.section import NonNegativeInt, Number, PositiveFloat, PositiveInt, Section
 
 
@@ -22,7 +23,7 @@ class MACEArchitecture(Section):
         """Core-seconds of a step for each atom, in proportion to channels, components, layers."""
         components = (self.l_max + 1) ** 2
         volume = (self.r_cut_A / 4.5) ** 3
-        return 1.2e-4 * self.channels / 24 * self.layers / 2 * components * volume
+        return MODEL_SECONDS * self.channels / 24 * self.layers / 2 * components * volume
 
     @model_validator(mode="after")
     def _one_layer_is_invariant(self) -> "MACEArchitecture":
