@@ -10,13 +10,17 @@ from falsemetal.arrays import FloatArray
 TRIED = 100
 """Starts that are tried, at most; in the first half of a run."""
 
+NEARLY = 0.8
+"""Share of the most independent frames that is enough for an earlier start."""
+
 
 def equilibrated_after(replicas: Sequence[FloatArray]) -> int:
-    """Frames to leave out so that most independent ones are left; the median over replicas.
+    """Fewest frames to leave out so that nearly most independent ones remain; median of replicas.
 
     Chodera's criterion (J. Chem. Theory Comput. 12, 1799 (2016)) with pymbar's statistical
-    inefficiency. Half of a run at most is left out: a few frames at its end seem independent of
-    each other, however slow the rest.
+    inefficiency. The number of independent frames is itself uncertain: the earliest start with 80 %
+    of the most is taken. Half of a run at most is left out: a few frames at its end seem
+    independent of each other, however slow the rest.
     """
     return int(np.median([_start(np.asarray(series, float)) for series in replicas]))
 
@@ -35,4 +39,5 @@ def _start(series: FloatArray) -> int:
         else 0.0
         for start in starts
     ]
-    return int(starts[np.argmax(independent)])
+    enough = np.array(independent) >= NEARLY * max(independent)
+    return int(starts[np.argmax(enough)])
