@@ -37,7 +37,7 @@ pytestmark = [
 def configuration(checkout: Path) -> str:
     """Write the smoke configuration's slabs with one run long enough to be caught at work."""
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
-    for campaign in ("elongated", "cubic"):
+    for campaign in ("elongated", "cubic", "released"):
         del config["campaigns"][campaign]
         for potential in config["potentials"].values():
             potential["runs"].pop(campaign, None)
