@@ -47,8 +47,9 @@ rule all:
 
 onstart:
     claim(RESULTS, SOURCE)
-    if workflow.cores:
-        Outlook(PLAN, str(RESULTS), workflow.dag, workflow.cores).announce()
+    # a cluster's jobs share no number of cores; `workflow.cores` refuses to be asked there
+    if cores := workflow.resource_settings.cores:
+        Outlook(PLAN, str(RESULTS), workflow.dag, cores).announce()
 
 
 onsuccess:
