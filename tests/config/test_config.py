@@ -206,6 +206,22 @@ def test_runs_take_durations_and_replicas_by_size(raw) -> None:
     assert config.durations_ps("sr-mace", "cubic") == {}
 
 
+def test_released_slabs_tell_how_long_no_thinner_ones_of_the_same_cell_remember(raw) -> None:
+    def released(potential: str, campaign: str, size: str) -> list[str]:
+        plan = Plan(parse_config(raw, source="my.yaml"), {})
+        return plan.released(potential, campaign, size)
+
+    raw["campaigns"]["released"]["sizes_A"] = [7.0, 8.0]
+    folder = "<results>/trajectories/spce/released/8A"
+    assert released("spce", "slabs", "9.3") == [f"{folder}/0.h5", f"{folder}/1.h5"]
+    assert released("spce", "slabs", "6.3") == []
+    assert released("spce", "elongated", "9.3") == []
+    assert released("spce", "released", "8") == []
+    assert released("sr-mace", "slabs", "9.3") == []
+    raw["campaigns"]["released"]["cell_height_A"] = 40.0
+    assert released("spce", "slabs", "9.3") == []
+
+
 def test_seeds_of_jobs_differ_and_repeat(raw) -> None:
     plan = Plan(parse_config(raw, source="my.yaml"), {})
     seeds = {plan.seed("spce", "9.3", str(replica)) for replica in range(50)}

@@ -127,7 +127,7 @@ def test_summary(observed):
     assert row["temperature_K"] == pytest.approx(300.0)
     exact_ps = 0.5 * 1.9 / 0.1 * 0.05
     assert row["correlation_time_ps"] == pytest.approx(exact_ps, rel=0.5)
-    assert not observed["summary"].isna().any(axis=None)
+    assert not observed["summary"].drop(columns="memory_ps").isna().any(axis=None)
     for name in [c.removesuffix("_low") for c in observed["summary"] if c.endswith("_low")]:
         assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
 
@@ -170,7 +170,7 @@ def test_runs_too_short_or_unlike_are_refused(tmp_path):
 def test_a_handful_of_frames_gives_finite_tables(tmp_path):
     path = write_slab(tmp_path / "few.h5", np.array([0.1, 0.0, -0.2, 0.1]))
     few = observe(SPEC.model_copy(update={"discard_ps": 0.0}), [path])
-    summary = few["summary"].drop(columns="failures")
+    summary = few["summary"].drop(columns=["failures", "memory_ps"])
     ends = [column for column in summary if column.endswith(("_low", "_high"))]
     # four frames bear no interval
     assert np.isnan(summary["sigma_P_e_per_A_low"][0])
@@ -183,6 +183,22 @@ def test_a_handful_of_frames_gives_finite_tables(tmp_path):
         few["autocorrelation"],
     ):
         assert np.isfinite(table.to_numpy(float)).all()
+
+
+def test_released_runs_tell_of_a_memory_that_a_run_is_too_short_for(tilts, tmp_path):
+    path = write_slab(tmp_path / "run.h5", tilts[0])
+    decay = 0.5 * np.exp(-np.arange(300) / 100.0)
+    sides = [write_slab(tmp_path / f"{n}.h5", sign * decay) for n, sign in enumerate((1, -1))]
+    alone, warned = (observe(SPEC, [path], r)["summary"].iloc[0] for r in ([], sides))
+    assert np.isnan(alone["memory_ps"])
+    assert warned["memory_ps"] == pytest.approx(5.0, abs=0.3)
+    assert alone["n_independent"] > 6 > warned["n_independent"]
+    assert alone["sigma_P_e_per_A"] == warned["sigma_P_e_per_A"]
+    assert np.isfinite(alone["sigma_P_e_per_A_low"])
+    assert np.isnan(warned["sigma_P_e_per_A_low"])
+    # one side alone tells nothing
+    up = observe(SPEC, [path], sides[:1])["summary"].iloc[0]
+    assert np.isnan(up["memory_ps"])
 
 
 def test_runs_that_failed_are_named_and_left_out(tilts, observed, tmp_path):

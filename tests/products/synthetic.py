@@ -109,6 +109,7 @@ class SyntheticSlab:
             "n_replicas": len(self.replicas),
             "sampled_ps": len(joined) * FRAME_INTERVAL_PS,
             "correlation_time_ps": integrated_correlation_frames(self.replicas) * FRAME_INTERVAL_PS,
+            "memory_ps": np.nan,
             "equilibrated_after_ps": 0.0,
             **std_interval(self.replicas, mean=0.0).as_columns("sigma_P_e_per_A"),
             **std_interval(difference, mean=0.0).as_columns("sigma_dV_V"),

@@ -10,6 +10,7 @@ for campaign, names in PLAN.observe_jobs:
             "_".join(["observe", campaign, *names[:1]])
         input:
             trajectories=lambda w: PLAN.trajectories(w.potential, w.campaign, w.size),
+            released=lambda w: PLAN.released(w.potential, w.campaign, w.size),
             code=code_of(OBSERVABLES[name].module for name in needed(names)),
         output:
             **{

@@ -109,6 +109,10 @@ class CampaignKind(Section):
         """Tell why its systems are not of a liquid, with what to do, or None."""
         return None
 
+    def tells_memory_of(self, campaign: "CampaignKind") -> bool:
+        """Whether its runs are those of a campaign, released from dipoles up and down in turn."""
+        return False
+
     @model_validator(mode="after")
     def _sizes_are_usable(self) -> Self:
         if sorted(set(self.sizes_A)) != list(self.sizes_A):

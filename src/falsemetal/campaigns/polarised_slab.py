@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from falsemetal.campaigns.kind import CAMPAIGNS, StartSpec
+from falsemetal.campaigns.kind import CAMPAIGNS, CampaignKind, StartSpec
 from falsemetal.campaigns.water_slab import SlabCampaign
 from falsemetal.section import PositiveFloat
 from falsemetal.units import EPSILON_0
@@ -29,6 +29,15 @@ class PolarisedSlab(SlabCampaign):
     dipole_e_per_A: PositiveFloat = Field(
         0.03, le=1.0, description="Mean dipole per area of the starts, by the force field's charges"
     )
+
+    def tells_memory_of(self, campaign: CampaignKind) -> bool:
+        """Of slabs of water in the same cell."""
+        return (
+            isinstance(campaign, SlabCampaign)
+            and campaign.mirror
+            and campaign.cell_lengths(0.0) == self.cell_lengths(0.0)
+            and campaign.density_g_per_cm3 == self.density_g_per_cm3
+        )
 
     def start(self, spec: StartSpec, *, log: Path | None = None) -> "System":
         """Equilibrate in the field of a dielectric slab of that dipole, E = P_z/(ε0 L).

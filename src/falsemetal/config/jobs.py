@@ -228,6 +228,25 @@ class Jobs:
         count = self.config.n_replicas(potential, campaign, float(size))
         return [f"{folder}/{replica}.h5" for replica in range(count)]
 
+    def released(self, potential: str, campaign: str, size: str | float) -> list[str]:
+        """Trajectories that tell how long the runs of a potential at one size remember.
+
+        Of the thickest system of another campaign that is no thicker than them: memory grows with
+        thickness.
+        """
+        shown, config = self.config.campaigns[campaign], self.config
+        found = [
+            (other_size, name)
+            for name, other in config.campaigns.items()
+            if other.tells_memory_of(shown)
+            for other_size in config.durations_ps(potential, name)
+            if other_size <= float(size)
+        ]
+        if not found:
+            return []
+        thickest, name = max(found)
+        return self.trajectories(potential, name, thickest)
+
     # observables
 
     def observe(self, potential: str, campaign: str, names: Iterable[str]) -> ObserveSpec:

@@ -4,7 +4,8 @@ Short-ranged models decorrelate so slowly that a run holds few independent frame
 than one. Nothing in such a run tells how short it is: its own τ is found too small. So an interval
 of σ is drawn where there are at least :data:`LEAST_INDEPENDENT` independent frames by their own τ,
 and :data:`LEAST_INDEPENDENT_EACH` in each of several runs: shorter runs tell of where they began,
-which for potentials that start from their reference is the reference. Otherwise the ends of an
+which for potentials that start from their reference is the reference. Where other runs, released
+from opposite dipoles, tell of a longer `memory`, that counts instead. Otherwise the ends of an
 interval are NaN, and the estimate is not converged. Runs' own means tell the interval of the mean.
 
 Autoregressive Gaussian series of known law show how often an interval is drawn / is drawn and
@@ -87,23 +88,29 @@ class Interval:
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
 
-def independent_frames(replicas: Sequence[FloatArray], *, mean: float | None = None) -> float:
+def independent_frames(
+    replicas: Sequence[FloatArray], *, mean: float | None = None, memory: float = 0.0
+) -> float:
     """Effective number of independent frames N/(2τ), at least 1.
 
-    `mean` is what symmetry tells of it.
+    `mean` is what symmetry tells of it; τ is at least `memory`, what other runs tell of it, in
+    frames.
     """
     n_frames = sum(len(series) for series in replicas)
-    return max(1.0, n_frames / (2.0 * integrated_correlation_frames(replicas, mean=mean)))
+    time = max(memory, integrated_correlation_frames(replicas, mean=mean))
+    return max(1.0, n_frames / (2.0 * time))
 
 
-def are_enough(replicas: Sequence[FloatArray], *, mean: float | None = None) -> bool:
+def are_enough(
+    replicas: Sequence[FloatArray], *, mean: float | None = None, memory: float = 0.0
+) -> bool:
     """Whether an interval of σ about a known `mean`, or about their own, can be trusted."""
     least = LEAST_INDEPENDENT_ABOUT_MEAN if mean is None else LEAST_INDEPENDENT
     least = max(least, LEAST_INDEPENDENT_EACH * len(replicas))
-    return independent_frames(replicas, mean=mean) >= least
+    return independent_frames(replicas, mean=mean, memory=memory) >= least
 
 
-def mean_interval(replicas: Sequence[FloatArray]) -> Interval:
+def mean_interval(replicas: Sequence[FloatArray], *, memory: float = 0.0) -> Interval:
     """Mean over all frames with Student's t.
 
     By the scatter of the runs' own means where there are many runs, or too few independent frames
@@ -112,15 +119,16 @@ def mean_interval(replicas: Sequence[FloatArray]) -> Interval:
     value = float(np.concatenate(replicas).mean())
     if is_constant(replicas):
         return Interval(value, value, value, 1.0)
-    enough = are_enough(replicas)
+    enough = are_enough(replicas, memory=memory)
     if len(replicas) >= LEAST_REPLICAS or (len(replicas) > 1 and not enough):
         samples = np.array([series.mean() for series in replicas])
         n_independent = float(len(samples))
     elif enough:
         samples = np.concatenate(replicas)
-        n_independent = independent_frames(replicas)
+        n_independent = independent_frames(replicas, memory=memory)
     else:
-        return Interval(value, math.nan, math.nan, independent_frames(replicas))
+        n_independent = independent_frames(replicas, memory=memory)
+        return Interval(value, math.nan, math.nan, n_independent)
     half_width = mean_half_width(float(samples.std()), n_independent)
     return Interval(value, value - half_width, value + half_width, n_independent)
 
@@ -135,7 +143,9 @@ def mean_half_width(std: Spread, n_independent: float) -> Spread:
     return _two_sided(stats.t, degrees)[1] * std / math.sqrt(degrees)
 
 
-def std_interval(replicas: Sequence[FloatArray], *, mean: float | None = None) -> Interval:
+def std_interval(
+    replicas: Sequence[FloatArray], *, mean: float | None = None, memory: float = 0.0
+) -> Interval:
     r"""Take the standard deviation about a known mean, or about the sample's, with a χ² interval.
 
     The variance of a correlated Gaussian series scatters like χ²_ν/ν with ν = N/(2τ₂), where τ₂ = ½
@@ -149,8 +159,8 @@ def std_interval(replicas: Sequence[FloatArray], *, mean: float | None = None) -
     value = float(joined.std() if mean is None else np.sqrt(np.mean((joined - mean) ** 2)))
     if is_constant(replicas):
         return Interval(value, value, value, 1.0)
-    n_independent = independent_frames(replicas, mean=mean)
-    if not are_enough(replicas, mean=mean):
+    n_independent = independent_frames(replicas, mean=mean, memory=memory)
+    if not are_enough(replicas, mean=mean, memory=memory):
         return Interval(value, math.nan, math.nan, n_independent)
     estimated = mean is None
     squares = max(float(len(replicas)), _independent_squares(replicas, mean=mean)) - estimated

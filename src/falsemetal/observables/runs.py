@@ -1,7 +1,8 @@
 """Runs of one system, read block by block."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from falsemetal.arrays import BoolArray, FloatArray, IntArray
 from falsemetal.estimators.dipole import lateral_area, molecular_dipoles
+from falsemetal.estimators.relaxation import memory_ps
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, needed
 from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.systems.boundary import Boundary
@@ -106,11 +108,15 @@ class CompletedRun:
 
 @dataclass(frozen=True)
 class Runs:
-    """All runs of one system: those that reached their end, and why each of the others failed."""
+    """All runs of one system: those that reached their end, and why each of the others failed.
+
+    `memory_ps` is what runs released from opposite dipoles tell of their memory, NaN without such.
+    """
 
     completed: Sequence[CompletedRun]
     failures: Sequence[str]
     n_molecules: int
+    memory_ps: float = math.nan
 
     @property
     def n_frames(self) -> int:
@@ -121,6 +127,11 @@ class Runs:
     def interval_ps(self) -> float:
         """Time between two frames."""
         return float(np.diff(self.completed[0].times_ps).mean())
+
+    @property
+    def memory_frames(self) -> float:
+        """Memory that other runs tell of, in frames; zero without such."""
+        return float(np.nan_to_num(self.memory_ps / self.interval_ps))
 
     def series(self, observable: str, key: str) -> list[FloatArray]:
         """Values of every frame of each completed run."""
@@ -138,14 +149,19 @@ class Runs:
         return pd.concat(tables, ignore_index=True)
 
 
-def observe(spec: ObserveSpec, paths: Sequence[str | Path]) -> dict[str, pd.DataFrame]:
+def observe(
+    spec: ObserveSpec, paths: Sequence[str | Path], released: Sequence[str | Path] = ()
+) -> dict[str, pd.DataFrame]:
     """Tabulate the observables of a system by name; runs that failed are only counted.
 
-    Paths are of H5MD files of independent runs. But for `summary` tables are empty if all runs
-    failed. ValueError if a run holds fewer than two frames after `discard_ps`, or runs differ in
-    frame interval or in their atoms.
+    Paths are of H5MD files of independent runs, and of runs that were released from a field, up and
+    down in turn, which tell of a memory that the former may be too short for. But for `summary`
+    tables are empty if all runs failed. ValueError if a run holds fewer than two frames after
+    `discard_ps`, or runs differ in frame interval or in their atoms.
     """
     runs = read_runs(spec, [Path(path) for path in paths])
+    if released:
+        runs = replace(runs, memory_ps=_memory_ps(spec, [Path(path) for path in released]))
     tables = {}
     for name in spec.observables:
         module = OBSERVABLES[name].load()
@@ -155,6 +171,16 @@ def observe(spec: ObserveSpec, paths: Sequence[str | Path]) -> dict[str, pd.Data
         else:
             tables[name] = pd.DataFrame(columns=list(OBSERVABLES[name].columns))
     return tables
+
+
+def _memory_ps(spec: ObserveSpec, released: Sequence[Path]) -> float:
+    whole = spec.model_copy(update={"observables": ["voltage"], "discard_ps": 0.0})
+    runs = read_runs(whole, released)
+    up, down = (
+        [run.series("voltage", "delta_V") for run in runs.completed if run.number % 2 == side]
+        for side in (0, 1)
+    )
+    return memory_ps(up, down, runs.interval_ps) if up and down else math.nan
 
 
 def read_runs(spec: ObserveSpec, paths: Sequence[Path]) -> Runs:

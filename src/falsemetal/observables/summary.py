@@ -1,6 +1,7 @@
 """Estimates of a system with their intervals, in one row."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ AT_ENDS = ("fraction_beyond_late_gap", "fraction_beyond_early_gap")
 def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     """Tabulate counts, times, fluctuations, the share of frames beyond the gap, failures."""
     series = fluctuating(runs, spec)
-    n_independent = independent_frames(series, mean=spec.known_mean)
+    n_independent = independent_frames(series, mean=spec.known_mean, memory=runs.memory_frames)
     estimates = _film if spec.boundary is Boundary.FILM else _bulk
     broken = runs.series("voltage", "fraction_broken")
     values = {
@@ -53,6 +54,7 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
         "frame_interval_ps": runs.interval_ps,
         "correlation_time_ps": runs.interval_ps
         * integrated_correlation_frames(series, mean=spec.known_mean),
+        "memory_ps": runs.memory_ps,
         "equilibrated_after_ps": equilibrated_after(series) * runs.interval_ps,
     }
     if spec.boundary is Boundary.BULK:
@@ -67,7 +69,7 @@ def tabulate_nothing(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     """Tabulate why no run was completed; estimates are NaN."""
     known = {"n_molecules": runs.n_molecules, "n_frames": 0, "n_replicas": 0, "sampled_ps": 0.0}
     unknown = ["n_independent", "frame_interval_ps", "correlation_time_ps", *AT_ENDS]
-    unknown += ["equilibrated_after_ps"]
+    unknown += ["memory_ps", "equilibrated_after_ps"]
     unknown += ["maximum_dV_V"] * (spec.boundary is Boundary.BULK)
     unknown += [end for name in (*ESTIMATES[spec.boundary], *OF_ALL) for end in interval(name)]
     return pd.DataFrame([known | dict.fromkeys(unknown, np.nan) | _failures(runs)])
@@ -79,10 +81,11 @@ def _failures(runs: Runs) -> dict[str, int | str]:
 
 def _film(runs: Runs, spec: ObserveSpec, n_independent: float) -> dict[str, Interval]:
     dipole, difference = (runs.series("voltage", key) for key in ("P_z", "delta_V"))
+    known: dict[str, Any] = {"mean": spec.known_mean, "memory": runs.memory_frames}
     return {
-        "sigma_P_e_per_A": std_interval(dipole, mean=spec.known_mean),
-        "sigma_dV_V": std_interval(difference, mean=spec.known_mean),
-        "mean_P_e_per_A": mean_interval(dipole),
+        "sigma_P_e_per_A": std_interval(dipole, **known),
+        "sigma_dV_V": std_interval(difference, **known),
+        "mean_P_e_per_A": mean_interval(dipole, memory=runs.memory_frames),
         "fraction_metallic": _beyond_gap(difference, spec, n_independent),
     }
 

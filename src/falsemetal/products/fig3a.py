@@ -41,6 +41,7 @@ COLUMNS = [
     "mean_P_low",
     "mean_P_high",
     "correlation_time_ps",
+    "memory_ps",
     "equilibrated_after_ps",
     "sampled_ps",
     "n_frames",
