@@ -3,13 +3,13 @@ import pytest
 
 from falsemetal.estimators.continuum import continuum_thickness, dielectric_fluctuation, dipole_std
 from falsemetal.estimators.density import density_profile
-from falsemetal.estimators.voltage import is_metallic, metallic_dipole, potential_drop
+from falsemetal.estimators.voltage import is_metallic, potential_drop
 
 AREA_A2 = 12.42**2
 
 
 def test_metallic_threshold_of_water():
-    assert metallic_dipole(4.45) == pytest.approx(0.024592, abs=1e-6)
+    assert potential_drop(0.024592) == pytest.approx(4.45, abs=2e-4)
     np.testing.assert_array_equal(
         is_metallic(np.array([-4.5, -4.4, 0.0, 4.46]), 4.45), [True, False, False, True]
     )

@@ -14,15 +14,10 @@ def potential_drop(dipole_e_per_A: FloatArray) -> FloatArray:
     return np.asarray(dipole_e_per_A) / EPSILON_0
 
 
-def metallic_dipole(band_gap_eV: float) -> float:
-    """Dipole per area in e/Å beyond which a slab is metallic, P = ε0·E_g/e.
-
-    There the potential drop lifts the valence band of one face to the conduction band of the
-    other (paper, Fig. 3). The dipole is that of electronic structure.
-    """
-    return band_gap_eV * EPSILON_0
-
-
 def is_metallic(difference_V: FloatArray, band_gap_eV: float) -> BoolArray:
-    """Whether abs(ΔV), by the charges of electronic structure, closes the gap, elementwise."""
+    """Whether abs(ΔV), by the charges of electronic structure, closes the gap, elementwise.
+
+    There the potential drop lifts the valence band of one face to the conduction band of the other
+    (paper, Fig. 3).
+    """
     return np.abs(difference_V) > band_gap_eV
