@@ -72,6 +72,17 @@ def test_a_potential_does_not_answer_for_another_whose_name_begins_alike() -> No
     assert salvage._reason(table, PLAN, [failure]) == "train failed"
 
 
+def test_released_slabs_answer_for_those_whose_memory_they_tell() -> None:
+    failure = salvage.Failure("simulate/spce/released/6.3A-1", "", Path("log"))
+    for table, reason in [
+        ("spce/slabs/9.3A", "simulate failed"),
+        ("spce-truncated/slabs/9.3A", None),
+        ("spce/elongated/9.3A", None),
+    ]:
+        path = Path(f"observables/{table}/summary.csv")
+        assert salvage._reason(path, PLAN, [failure]) == reason
+
+
 def test_reasons_name_the_stage_that_failed(results, monkeypatch) -> None:
     drawn = {}
     monkeypatch.setattr(salvage, "write_report", lambda *_: None)

@@ -138,8 +138,10 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
     """Which stage failed before a table could be made, or None."""
     match table.parts:
         case ("observables", potential, campaign, size, _):
-            wanted = [*_of_potential(plan, potential), f"equilibrate/{campaign}/{size}-"]
-            wanted += [f"{s}/{potential}/{campaign}/{size}-" for s in ("simulate", "observe")]
+            wanted = [*_of_potential(plan, potential), f"observe/{potential}/{campaign}/{size}-"]
+            released = plan.released(potential, campaign, size.removesuffix("A"))
+            for run_in, at in {(campaign, size), *(Path(path).parts[-3:-1] for path in released)}:
+                wanted += [f"equilibrate/{run_in}/{at}-", f"simulate/{potential}/{run_in}/{at}-"]
         case ("electronic", frames, frame, job, _):
             wanted = [f"electronic/{frames}/{frame}/{job}/", f"electronic/{frames}/choose"]
         case ("models", potential, "charges.csv"):

@@ -10,12 +10,36 @@ RELEASED = 5.0
 """Dipole at the release, in standard deviations of the equilibrium."""
 
 
-def released(sign: float, time_ps: float, duration_ps: float, rng: np.random.Generator):
+def released(
+    sign: float,
+    time_ps: float,
+    duration_ps: float,
+    rng: np.random.Generator,
+    dipole: float = RELEASED,
+):
     """Make an Ornstein-Uhlenbeck process that begins far from its mean."""
     n_frames = round(duration_ps / INTERVAL_PS)
     decay = np.exp(-INTERVAL_PS / time_ps)
-    mean = sign * RELEASED * decay ** np.arange(n_frames)
+    mean = sign * dipole * decay ** np.arange(n_frames)
     return mean + autoregressive(decay, n_frames, rng, start=0.0)
+
+
+@pytest.mark.parametrize(("dipole", "share"), [(5.0, 1.0), (2.0, 0.97), (1.2, 0.88)])
+def test_runs_that_fluctuate_widely_meet_a_little_early(dipole, share):
+    rng = np.random.default_rng(2)
+    sides = [[released(sign, 4.0, 16.0, rng, dipole) for _ in range(300)] for sign in (1, -1)]
+    found = [memory_ps([up], [down], INTERVAL_PS) for up, down in zip(*sides, strict=True)]
+    assert np.mean(found) / 4.0 == pytest.approx(share, abs=0.06)
+
+
+def test_a_longer_memory_widens_the_interval():
+    rng = np.random.default_rng(7)
+    run = autoregressive(0.9, 4000, rng)
+    own, longer = (std_interval([run], mean=0.0, memory=memory) for memory in (0.0, 100.0))
+    assert longer.value == own.value
+    # sqrt of the ratio of independent squares, 2 * 4.76 frames apart against 100
+    ratio = (longer.high - longer.low) / (own.high - own.low)
+    assert ratio == pytest.approx(np.sqrt(100.0 / 9.5), rel=0.2)
 
 
 @pytest.mark.parametrize("time_ps", [0.4, 1.0, 2.0])

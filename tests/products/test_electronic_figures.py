@@ -1,5 +1,7 @@
 """Figures of electronic structure on synthetic jobs whose gaps follow the line."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,8 +100,8 @@ def test_a_line_is_fitted_freely_to_gaps_that_are_open(jobs) -> None:
     assert shown["intercept_eV"].to_numpy() == pytest.approx(GAP_EV)
     assert shown["slope_eV_per_V"].to_numpy() == pytest.approx(-1.0)
     assert shown["scatter_eV"].to_numpy() == pytest.approx(0.0, abs=1e-9)
-    # that of 5.2 V is closed, and the line with it
-    assert (shown["n_fitted"] == 7).all()
+    # that of 5.2 V is closed, and the line with it: it tells nothing of the slope
+    assert (shown["n_fitted"] == 6).all()
     drawn = {line.get_label(): line.get_xydata() for line in figure.axes[0].get_lines()}
     np.testing.assert_allclose(
         drawn["PBE, levels"], np.stack([shown["P_z_e_per_A"].abs(), shown["gap_eV"]], axis=1)
@@ -122,6 +124,14 @@ def test_the_slope_has_an_interval_and_frames_their_scatter() -> None:
     # residuals of (4, 3.2, 2.9) about their line are (0.0833, -0.1667, 0.0833)
     assert line.scatter_eV == pytest.approx(np.sqrt(0.0833**2 * 2 + 0.1667**2), abs=1e-3)
     assert fig3b.fit_gaps(np.array([4.0, 3.2]), np.array([0.0, 1.0])) is None
+
+
+def test_closed_frames_do_not_sharpen_the_line() -> None:
+    gaps, voltage = np.array([4.1, 3.1, 2.3, 0.9, 0.0]), np.array([0.0, 1.0, 2.0, 3.0, 5.0])
+    line = fig3b.fit_gaps(gaps, voltage)
+    more = fig3b.fit_gaps(np.append(gaps, [0.0] * 20), np.append(voltage, np.linspace(6, 9, 20)))
+    np.testing.assert_allclose(astuple(more), astuple(line))
+    assert line.n_fitted == 4
 
 
 def test_the_charge_is_fitted_to_small_dipoles(jobs) -> None:

@@ -40,7 +40,8 @@ def test_fig3a_has_every_potential_at_every_thickness(slabs):
         "potential kind dataset thickness_A sigma_P_e_per_A sigma_P_low sigma_P_high sigma_dV_V "
         "g g_low g_high converged mean_P_e_per_A mean_P_low mean_P_high correlation_time_ps "
         "memory_ps equilibrated_after_ps sampled_ps n_frames n_replicas fraction_metallic "
-        "fraction_beyond_late_gap fraction_beyond_early_gap"
+        "fraction_metallic_low fraction_metallic_high fraction_beyond_late_gap "
+        "fraction_beyond_early_gap"
     )
     counts = table["potential"].value_counts()
     assert set(counts.index) == {*CONFIG.potentials, "dielectric", "blind"}

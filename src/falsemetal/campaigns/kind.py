@@ -158,10 +158,6 @@ class WaterCampaign(CampaignKind):
         lengths = self.cell_lengths(size_A)
         return lengths[0] * lengths[1] * lengths[2]
 
-    def discard_ps(self, dynamics: Dynamics) -> float:
-        """Start of a run that is left out of the analysis."""
-        return dynamics.discard_ps if self.discards else 0.0
-
     def n_molecules(self, size_A: float) -> int:
         """Water molecules at the bulk density."""
         return round(self.water_volume(size_A) * water_number_density(self.density_g_per_cm3))

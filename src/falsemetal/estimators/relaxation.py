@@ -8,7 +8,7 @@ from scipy.ndimage import uniform_filter1d
 from falsemetal.arrays import FloatArray
 
 SMOOTHED_PS = 0.2
-"""Time over which a decay is averaged before it is judged."""
+"""Length of running means of a decay."""
 
 
 def memory_ps(up: Sequence[FloatArray], down: Sequence[FloatArray], interval_ps: float) -> float:
@@ -27,8 +27,9 @@ def memory_ps(up: Sequence[FloatArray], down: Sequence[FloatArray], interval_ps:
     float
         By linear response the difference decays as the equilibrium autocorrelation does, from
         another start: this is a second route to its correlation time, and sees a memory that a
-        quiet run is too short for. The length of the runs, a lower bound, if they have not come
-        together.
+        quiet run is too short for. Single runs that fluctuate about as widely as the dipole that
+        they were released from meet early by chance, by a tenth on average. The length of the runs,
+        a lower bound, if they have not come together.
     """
     n_frames = min(len(series) for series in (*up, *down))
     upper, lower = (np.mean([run[:n_frames] for run in runs], axis=0) for runs in (up, down))

@@ -163,7 +163,10 @@ def std_interval(
     if not are_enough(replicas, mean=mean, memory=memory):
         return Interval(value, math.nan, math.nan, n_independent)
     estimated = mean is None
-    squares = max(float(len(replicas)), _independent_squares(replicas, mean=mean)) - estimated
+    squares = _independent_squares(replicas, mean=mean)
+    if memory > 0.0:
+        squares = min(squares, sum(len(series) for series in replicas) / memory)
+    squares = max(float(len(replicas)), squares) - estimated
     excess = max(0.0, float(stats.kurtosis(joined)))
     degrees = max(1.0, squares * 2.0 / (2.0 + excess))
     unbiased = value**2

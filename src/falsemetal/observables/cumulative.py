@@ -41,8 +41,9 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     std = np.sqrt(np.maximum(squares - mean**2, 0.0))
     series = fluctuating(runs, spec)
     half_width = np.full_like(std, np.nan)
-    if are_enough(series):
-        half_width = mean_half_width(std, independent_frames(series))
+    if are_enough(series, memory=runs.memory_frames):
+        n_independent = independent_frames(series, memory=runs.memory_frames)
+        half_width = mean_half_width(std, n_independent)
     return pd.DataFrame(
         {
             "z_A": profile_grid(first.n_molecules, first.area_A2, spec),

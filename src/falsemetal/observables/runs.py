@@ -15,6 +15,7 @@ from falsemetal.arrays import BoolArray, FloatArray, IntArray
 from falsemetal.estimators.dipole import lateral_area, molecular_dipoles
 from falsemetal.estimators.relaxation import memory_ps
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, needed
+from falsemetal.progress import logger
 from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.systems.boundary import Boundary
 from falsemetal.systems.molecule import Molecule
@@ -180,7 +181,10 @@ def _memory_ps(spec: ObserveSpec, released: Sequence[Path]) -> float:
         [run.series("voltage", "delta_V") for run in runs.completed if run.number % 2 == side]
         for side in (0, 1)
     )
-    return memory_ps(up, down, runs.interval_ps) if up and down else math.nan
+    if not (up and down):
+        logger.info("%s: released to one side alone, tells nothing of memory", released[0].parent)
+        return math.nan
+    return memory_ps(up, down, runs.interval_ps)
 
 
 def read_runs(spec: ObserveSpec, paths: Sequence[Path]) -> Runs:

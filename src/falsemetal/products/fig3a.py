@@ -47,6 +47,8 @@ COLUMNS = [
     "n_frames",
     "n_replicas",
     "fraction_metallic",
+    "fraction_metallic_low",
+    "fraction_metallic_high",
     "fraction_beyond_late_gap",
     "fraction_beyond_early_gap",
 ]

@@ -61,7 +61,8 @@ class GapLine:
 def fit_gaps(gap_eV: FloatArray, difference_V: FloatArray) -> GapLine | None:
     """Fit max(0, E_g(0) + slope·abs(ΔV)) to all frames: a closed gap stays closed.
 
-    None of fewer than three open gaps at different voltages, or where no line fits.
+    Frames that are closed where the line has closed tell nothing of it and are not counted. None of
+    fewer than three open gaps at different voltages, or where no line fits.
     """
     x, y = np.abs(difference_V), np.asarray(gap_eV, float)
     is_open = y > 0.0
@@ -76,15 +77,18 @@ def fit_gaps(gap_eV: FloatArray, difference_V: FloatArray) -> GapLine | None:
         return None
     if not np.isfinite(covariance).all():
         return None
-    degrees = len(x) - 2
+    expected = _closing(x, intercept, slope)
+    residuals = y - expected
+    n_telling = int(np.count_nonzero((y > 0.0) | (expected > 0.0)))
+    degrees = n_telling - 2
     factor = stats.t.ppf(0.5 * (1.0 + CONFIDENCE), degrees)
-    residuals = y - _closing(x, intercept, slope)
+    variance = covariance[1, 1] * (len(x) - 2) / degrees
     return GapLine(
         intercept_eV=float(intercept),
         slope_eV_per_V=float(slope),
-        slope_half_width_eV_per_V=float(factor * np.sqrt(covariance[1, 1])),
+        slope_half_width_eV_per_V=float(factor * np.sqrt(variance)),
         scatter_eV=float(np.sqrt(np.sum(residuals**2) / degrees)),
-        n_fitted=len(x),
+        n_fitted=n_telling,
     )
 
 

@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from falsemetal.estimators.relaxation import SMOOTHED_PS
 from falsemetal.products import style
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
-
-SMOOTHED_PS = 0.2
-"""Frames over which the lines are running means."""
 
 
 def draw(voltage: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
