@@ -15,7 +15,7 @@ install: .venv/installed
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || \
 		{ echo "falsemetal needs Python 3.11 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[test,lint,slurm]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[workflow,d3,trajectory,test,lint,slurm]"
 	touch $@
 
 demo: install

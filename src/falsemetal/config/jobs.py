@@ -137,6 +137,7 @@ class Jobs:
             training=self.training,
             seed=self.config.seed if seed is None else seed,
             label=f"training {potential}",
+            charge_e=self.charges(potential).own_e,
         )
 
     def fetch(self, potential: str) -> FetchSpec:

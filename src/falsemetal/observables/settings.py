@@ -4,11 +4,16 @@ from pydantic import Field
 
 from falsemetal.section import NonNegativeFloat, PositiveFloat, Section
 
+BAND_GAP_EV = 4.45
+"""Band gap of unpolarised PBE water in the paper."""
+
 
 class Analysis(Section):
     """Estimators of the paper's section S1.0.4 and their error bars."""
 
-    band_gap_eV: PositiveFloat = Field(4.45, le=50.0, description="E_g(0) of PBE water (Fig. 3b)")
+    band_gap_eV: PositiveFloat = Field(
+        BAND_GAP_EV, le=50.0, description="E_g(0) of PBE water (Fig. 3b)"
+    )
     band_gap_scatter_eV: NonNegativeFloat = Field(
         0.6,
         le=10.0,

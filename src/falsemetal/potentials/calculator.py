@@ -48,6 +48,16 @@ def calculator_of_folder(
     )
 
 
+def calculator_for_points(
+    folder: str, device: str = "auto", dtype: str = "float64"
+) -> "ModelCalculator":
+    """Load the model of a folder for single points; a ModelError tells what is wrong with it."""
+    model = load_potential(folder, dtype=getattr(torch, dtype), device=torch_device(device))
+    return ModelCalculator(
+        model, identity={"weights_sha256": describe_model(folder)["weights_sha256"]}
+    )
+
+
 class ModelCalculator(Calculator):
     """ASE calculator with a neighbour list that is kept while no atom moved half its skin.
 

@@ -17,6 +17,7 @@ from falsemetal.progress import logger
 
 WEIGHTS = "weights.pt"
 DESCRIPTION = "model.json"
+CHARGE = "charge_e"
 
 
 class ModelError(ValueError):
@@ -56,9 +57,17 @@ def build_model(
 
 
 def save_model(
-    model: ShortRangedMACE, settings: PotentialKind, directory: str | Path, *, stamp: dict[str, Any]
+    model: ShortRangedMACE,
+    settings: PotentialKind,
+    directory: str | Path,
+    *,
+    stamp: dict[str, Any],
+    charge_e: float | None = None,
 ) -> None:
-    """Write weights and description into a folder."""
+    """Write weights and description into a folder.
+
+    The latter tells the charge of the liquid's centre in the labels, if that is known.
+    """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     torch.save(model.state_dict(), directory / WEIGHTS)
@@ -68,6 +77,7 @@ def save_model(
         {
             "statistics": asdict(model.statistics),
             "weights_sha256": file_sha256(directory / WEIGHTS),
+            CHARGE: charge_e,
             "provenance": stamp,
         },
     )

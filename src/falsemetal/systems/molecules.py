@@ -1,6 +1,6 @@
 """Which atoms make up each molecule (paper, S1.0.4), vectorised over frames."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,21 +82,13 @@ def find_molecules(
     if len(centre) == 0:
         raise ValueError(f"no {' or '.join(molecule.centres)} among the atoms")
     n_frames, n_molecules = len(positions), len(centre)
-    # molecules are numbered through all frames, so that one bincount serves them all
     n_owners = n_frames * n_molecules
-    owner = np.full(positions.shape[:2], FREE)
-    owner[:, centre] = np.arange(n_owners).reshape(n_frames, n_molecules)
-    vectors = np.zeros_like(positions)
+    owner, vectors = _unassigned(positions, centre)
     displacements = {e: np.zeros((n_owners, 3)) for e in molecule.satellites}
     counts = {element: np.zeros(n_owners, dtype=np.int64) for element in molecule.satellites}
     intact = np.ones(n_owners, dtype=bool)
-    for bond in molecule.bonds:
-        frame, atom, parent, distance = _bind(positions, numbers, owner, box, bond, molecule)
-        found = positions[frame, atom] - positions[frame, parent]
-        periodic = box > 0
-        found[:, periodic] -= box[periodic] * np.round(found[:, periodic] / box[periodic])
-        vectors[frame, atom] = found + vectors[frame, parent]
-        owner[frame, atom] = owners = owner[frame, parent]
+    for bond, frame, atom, distance in _assign(positions, numbers, owner, vectors, box, molecule):
+        owners = owner[frame, atom]
         kept = _nearest_siblings(owners, distance, n_owners, bond.count)
         for axis in range(3):
             weights = vectors[frame, atom, axis][kept]
@@ -111,6 +103,30 @@ def find_molecules(
         counts={element: count.reshape(shape) for element, count in counts.items()},
         intact=intact.reshape(shape),
     )
+
+
+def whole_molecules(
+    positions: FloatArray,
+    numbers: IntArray,
+    cell: FloatArray,
+    pbc: BoolArray,
+    *,
+    molecule: Molecule,
+) -> tuple[FloatArray, IntArray]:
+    """Positions with every molecule whole about its centre, and the molecule of each atom.
+
+    Of one structure, shapes (n_atoms, 3), Å, and (n_atoms,); atoms that belong to none stay where
+    they are and have the number :data:`FREE`. Arguments and errors as of :func:`find_molecules`.
+    """
+    box = orthorhombic_box(cell, pbc)
+    frames, numbers = np.asarray(positions, dtype=float)[None], np.asarray(numbers)
+    centre = np.flatnonzero(is_centre(numbers, molecule))
+    owner, vectors = _unassigned(frames, centre)
+    for _ in _assign(frames, numbers, owner, vectors, box, molecule):
+        pass
+    whole, bound = frames[0].copy(), owner[0] != FREE
+    whole[bound] = frames[0, centre][owner[0, bound]] + vectors[0, bound]
+    return whole, owner[0]
 
 
 def is_centre(numbers: IntArray, molecule: Molecule) -> BoolArray:
@@ -145,6 +161,35 @@ def wrap(positions: FloatArray, box: FloatArray) -> FloatArray:
         # a tiny negative coordinate is rounded up to the edge itself
         wrapped[..., axis][wrapped[..., axis] >= box[axis]] = 0.0
     return wrapped
+
+
+def _unassigned(positions: FloatArray, centre: IntArray) -> tuple[IntArray, FloatArray]:
+    """Owner of each atom and its vector from the owner's centre, before any but centres have one.
+
+    Molecules are numbered through all frames, so that one bincount serves them all.
+    """
+    owner = np.full(positions.shape[:2], FREE)
+    owner[:, centre] = np.arange(len(positions) * len(centre)).reshape(-1, len(centre))
+    return owner, np.zeros_like(positions)
+
+
+def _assign(
+    positions: FloatArray,
+    numbers: IntArray,
+    owner: IntArray,
+    vectors: FloatArray,
+    box: FloatArray,
+    molecule: Molecule,
+) -> Iterator[tuple[Bond, IntArray, IntArray, FloatArray]]:
+    """Fill owners and vectors bond by bond; yield frame, atom and bond length of what is new."""
+    periodic = box > 0
+    for bond in molecule.bonds:
+        frame, atom, parent, distance = _bind(positions, numbers, owner, box, bond, molecule)
+        found = positions[frame, atom] - positions[frame, parent]
+        found[:, periodic] -= box[periodic] * np.round(found[:, periodic] / box[periodic])
+        vectors[frame, atom] = found + vectors[frame, parent]
+        owner[frame, atom] = owner[frame, parent]
+        yield bond, frame, atom, distance
 
 
 def _bind(

