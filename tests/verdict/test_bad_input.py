@@ -1,0 +1,138 @@
+"""Calculators and frames that cannot be checked: one clear line each, and nothing is written."""
+
+import re
+from collections.abc import Callable
+
+import calculators
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+
+from falsemetal.verdict.checking import check
+from falsemetal.verdict.errors import CheckError
+from falsemetal.verdict.judgement import Verdict
+from falsemetal.verdict.probe import shipped_frame
+
+
+def test_the_calculators_without_their_fault_are_short_ranged() -> None:
+    assert check(calculators.Soft(), probes=["water-32"]).verdict is Verdict.SHORT_RANGED
+
+
+@pytest.mark.parametrize(
+    ("calculator", "told"),
+    [
+        (calculators.Failing(), "failed on H64O32, pbc TTT: RuntimeError: CUDA out of memory$"),
+        (calculators.LackingOxygen(), "failed on H64O32.*KeyError: 'O'$"),
+        (calculators.NotANumber(), "energy nan eV"),
+        (calculators.WithoutForces(), "PropertyNotImplementedError.*forces"),
+        (calculators.Meddling(), "changes the positions of the atoms"),
+        (calculators.Random(), "not deterministic"),
+        (calculators.NotExtensive(), "not extensive"),
+        (calculators.OnlyMolecules(), "pbc TTT: ValueError: pbc along z is not implemented"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Calculator) else None,
+)
+def test_faulty_calculators(calculator: Calculator, told: str) -> None:
+    with pytest.raises(CheckError, match=told) as error:
+        check(calculator, probes=["water-32"])
+    assert "\n" not in str(error.value)
+
+
+def test_refused_slabs_are_stacked_in_pairs_unless_slabs_are_asked_for() -> None:
+    result = check(calculators.OnlyBulk(), probes=["water-32"])
+    assert result.stackings[0].form == "pair"
+    assert result.verdict is Verdict.SHORT_RANGED
+    with pytest.raises(CheckError, match="pbc TTF: ValueError: only periodic cells"):
+        check(calculators.OnlyBulk(), probes=["water-32"], form="slab")
+
+
+def broken(frame: Atoms) -> None:
+    frame.positions[1] += [2.0, 0.0, 0.0]
+
+
+def with_ions(frame: Atoms) -> None:
+    frame.extend(Atoms("NaCl", positions=[[1.0, 1.0, 1.0], [5.0, 5.0, 5.0]]))
+
+
+def without_dipole(frame: Atoms) -> None:
+    """Half of the molecules are the others, turned by 180° about each axis in turn."""
+    half = frame[: len(frame) // 2]
+    other = half.copy()
+    other.positions = -half.positions
+    del frame[:]
+    frame.extend(half + other)
+
+
+def charged(frame: Atoms) -> None:
+    frame.info["charge"] = 1.0
+
+
+def charged_by_atoms(frame: Atoms) -> None:
+    frame.set_initial_charges(np.full(len(frame), 0.01))
+
+
+def a_film(frame: Atoms) -> None:
+    frame.pbc = (True, True, False)
+
+
+def oblique(frame: Atoms) -> None:
+    frame.cell[1, 0] = 1.0
+
+
+def incomplete(frame: Atoms) -> None:
+    del frame[0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (broken, "of 32 molecules are not whole"),
+        (with_ions, "holds Cl, Na, which the liquid has not"),
+        (without_dipole, "its dipole of .* is too small"),
+        (charged, "a cell of charge \\+1 e"),
+        (charged_by_atoms, "a cell of charge \\+0.96 e"),
+        (a_film, "pbc is TTF"),
+        (oblique, "orthorhombic"),
+        (incomplete, "fixed charges add up to"),
+    ],
+)
+def test_frames_that_cannot_be_stacked(spoil: Callable[[Atoms], None], told: str) -> None:
+    frame = shipped_frame("water-32")
+    spoil(frame)
+    with pytest.raises(CheckError, match=told) as error:
+        check(calculators.Soft(), probes=[frame])
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_hold_no_frame(tmp_path) -> None:
+    path = tmp_path / "frame.xyz"
+    path.write_text("nothing\n")
+    for given in (path, tmp_path / "absent.xyz"):
+        with pytest.raises(CheckError, match=re.escape(str(given))):
+            check(calculators.Soft(), probes=[given])
+
+
+def test_no_charge_and_no_probe() -> None:
+    with pytest.raises(CheckError, match="charge_e: 0 makes no dipole"):
+        check(calculators.Soft(), charge_e=0.0)
+    with pytest.raises(CheckError, match="no probe"):
+        check(calculators.Soft(), probes=[])
+
+
+def test_frames_may_be_wrapped_moved_and_turned() -> None:
+    """The verdict does not depend on how a frame was written."""
+    frame = shipped_frame("water-32")
+    before = check(calculators.Soft(), probes=[frame]).stackings[0]
+    frame.positions += [3.0, 5.0, 2.0]
+    frame.wrap()
+    order = [1, 2, 0]
+    turned = Atoms(
+        frame.numbers,
+        positions=frame.positions[:, order],
+        cell=frame.cell.lengths()[order],
+        pbc=True,
+    )
+    after = check(calculators.Soft(), probes=[turned]).stackings[0]
+    assert after.dipole_e_A == pytest.approx(before.dipole_e_A)
+    assert after.cell_thickness_A == pytest.approx(before.cell_thickness_A)
