@@ -72,6 +72,11 @@ class RemoteCalculator(Calculator):
         answer = self._ask({"atoms": request})
         self.results = {"energy": answer["energy"], "forces": np.array(answer["forces"])}
 
+    @property
+    def process_id(self) -> int | None:
+        """Of the worker, if there is one."""
+        return None if self._process is None else self._process.pid
+
     def close(self) -> None:
         """End the worker."""
         if self._connection is not None:
