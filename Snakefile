@@ -32,6 +32,7 @@ pathvars:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/check.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/observables.smk"
 include: "workflow/rules/electronic.smk"

@@ -9,6 +9,7 @@ from falsemetal.outlook import Outlook
 from falsemetal.salvage import announce, salvage
 from falsemetal.sourcecode import code_of
 from falsemetal.specs import Packed, as_parameters
+from falsemetal.verdict.probe import SHIPPED
 
 SOURCE = ", ".join(map(os.path.relpath, FILES))
 RESULTS = Path("results", CONFIG.name)

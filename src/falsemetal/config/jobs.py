@@ -18,12 +18,17 @@ from falsemetal.files import text_sha256
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, observe_spec
 from falsemetal.potentials.kind import ChargeModel, FetchSpec
 from falsemetal.potentials.learned_charges import LearnedChargesSpec
-from falsemetal.potentials.runners import RunSpec
+from falsemetal.potentials.runners import AnyRunner, Runner, RunSpec
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
 from falsemetal.products.registry import Sizes
 from falsemetal.simulation.settings import Conditions
 from falsemetal.specs import Origin
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.molecule import WATER
+from falsemetal.verdict.checking import CROSS_SECTION_A
+from falsemetal.verdict.job import CheckSpec
+from falsemetal.verdict.probe import SHIPPED
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,44 @@ class Jobs:
         """Charges of eq. 1 of a potential."""
         return self.config.potentials[potential].charges(self.config.datasets, self.config.liquid)
 
+    @property
+    def checked(self) -> list[str]:
+        """Potentials that are checked: all that can be run, if there are frames to stack."""
+        config = self.config
+        if config.liquid.identity() != WATER.identity() and set(config.check.probes) & set(SHIPPED):
+            return []
+        return [
+            name for name in config.potentials if name not in self.absent and self._points(name)
+        ]
+
+    def _points(self, potential: str) -> bool:
+        """Tell whether a potential's program gives single points."""
+        runner = self._runner(potential)
+        return type(runner).make_calculator is not Runner.make_calculator
+
+    def _runner(self, potential: str) -> AnyRunner:
+        settings = self.config.potentials[potential]
+        return settings.runner(self.config.datasets, self.config.dynamics)
+
+    def check(self, potential: str) -> CheckSpec:
+        """Check a potential."""
+        config, charges = self.config, self.charges(potential)
+        slabs = [c for c in config.campaigns.values() if c.boundary is Boundary.FILM]
+        sides = [side for c in slabs if (side := getattr(c, "cross_section_A", None))]
+        return CheckSpec(
+            origin=self.origin,
+            potential=potential,
+            runner=self._runner(potential),
+            settings=config.check,
+            liquid=config.liquid,
+            charge_e=charges.own_e,
+            electronic_charge_e=charges.electronic_e,
+            band_gap_eV=config.analysis.band_gap_eV,
+            permittivity=config.analysis.relative_permittivity,
+            temperature_K=config.dynamics.temperature_K,
+            cross_section_A=sides[0] if sides else CROSS_SECTION_A,
+        )
+
     # dynamics
 
     def start(self, campaign: str, size: str, replica: str) -> StartSpec:
@@ -210,17 +253,14 @@ class Jobs:
             liquid=self.config.liquid,
             label=f"MD {potential}, {campaign} {size} Å, replica {replica}",
         )
-        settings = self.config.potentials[potential]
-        runner = settings.runner(self.config.datasets, dynamics)
-        return RunSpec(origin=self.origin, conditions=conditions, runner=runner)
+        return RunSpec(origin=self.origin, conditions=conditions, runner=self._runner(potential))
 
     def run_by(self, program: str) -> list[str]:
         """Potentials that a program runs."""
-        datasets, dynamics = self.config.datasets, self.config.dynamics
         return [
             name
-            for name, p in self.config.potentials.items()
-            if p.runs and p.runner(datasets, dynamics).program == program
+            for name, settings in self.config.potentials.items()
+            if settings.runs and self._runner(name).program == program
         ]
 
     def trajectories(self, potential: str, campaign: str, size: str | float) -> list[str]:

@@ -18,6 +18,7 @@ from falsemetal.section import Name, NonNegativeInt, Section
 from falsemetal.simulation.settings import Dynamics, Run
 from falsemetal.systems.boundary import Boundary
 from falsemetal.systems.molecule import WATER, Molecule
+from falsemetal.verdict.job import Check
 
 MINIMUM_FRAMES = 10
 """Frames that a run must leave to be analysed."""
@@ -43,6 +44,7 @@ class Config(Section):
     )
     dynamics: Dynamics = Dynamics()
     analysis: Analysis = Analysis()
+    check: Check = Check()
     electronic: Electronic | None = Field(
         None, description="Frames of the runs whose electrons are computed"
     )

@@ -66,12 +66,19 @@ class Plan(Jobs):
         if product.campaigns and not tables:
             return []
         shown = self._potentials_of(target)
-        return tables + [
+        of_models = [
             f"<results>/models/{name}/{table}.csv"
             for table in product.models
             for name in self.measured(table)
             if name in shown
         ]
+        of_checks = [
+            f"<results>/checks/{name}/{table}.csv"
+            for table in product.checks
+            for name in self.checked
+            if name in shown
+        ]
+        return tables + of_models + of_checks
 
     @property
     def wanted(self) -> list[str]:
@@ -129,6 +136,8 @@ class Plan(Jobs):
         """Potentials that a product shows."""
         if target.product.models and not target.product.campaigns:
             return {name for table in target.product.models for name in self.measured(table)}
+        if target.product.checks and not target.product.campaigns:
+            return set(self.checked)
         if target.product.jobs:
             jobs = self._jobs_of(target.product)
             return {self.frame_sets[job.frames].potential for job in jobs}

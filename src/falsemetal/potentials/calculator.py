@@ -32,9 +32,12 @@ from falsemetal.systems.boundary import Boundary, boundary_of
 
 
 def calculator_of_folder(
-    runner: AseRunner, conditions: Conditions, *, folder: Path, threads: int
+    runner: AseRunner, conditions: Conditions | None, *, folder: Path, threads: int
 ) -> "ModelCalculator":
-    """Load the model of a folder for a run; a ModelError tells what is wrong with it."""
+    """Load the model of a folder for a run, or without conditions for single points.
+
+    A ModelError tells what is wrong with it.
+    """
     keep_freed_memory()
     torch.set_num_threads(threads)
     model = load_potential(
@@ -43,7 +46,7 @@ def calculator_of_folder(
     return ModelCalculator(
         model,
         skin_A=runner.neighbour_skin_A,
-        compiled=runner.compiles(conditions.n_steps),
+        compiled=conditions is not None and runner.compiles(conditions.n_steps),
         identity={"weights_sha256": describe_model(folder)["weights_sha256"]},
     )
 

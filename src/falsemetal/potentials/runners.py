@@ -12,6 +12,8 @@ from falsemetal.simulation.settings import Conditions
 from falsemetal.specs import Spec
 
 if TYPE_CHECKING:
+    from ase.calculators.abc import GetPropertiesMixin
+
     from falsemetal.simulation.engine import MDEngine
     from falsemetal.systems.system import System
 
@@ -54,6 +56,13 @@ class Runner(Section):
         """
         raise NotImplementedError
 
+    def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
+        """Make an ASE calculator for single points, in double precision where there is a choice.
+
+        Parameters as of :meth:`make_engine`.
+        """
+        raise NotImplementedError
+
 
 class LammpsRunner(Runner):
     """A force field by LAMMPS with its Langevin thermostat."""
@@ -72,6 +81,12 @@ class LammpsRunner(Runner):
 
         return LammpsMD(start, self.force_field, conditions, friction_per_fs=self.friction_per_fs)
 
+    def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
+        """Make the calculator of labels."""
+        from falsemetal.potentials.force_field.calculator import ForceFieldCalculator
+
+        return ForceFieldCalculator(self.force_field)
+
 
 class AseRunner(Runner):
     """An ASE calculator by ASE's Langevin thermostat.
@@ -80,7 +95,7 @@ class AseRunner(Runner):
     ----------
     factory
         `module:function`; called with this runner, the conditions, the model's folder and the
-        number of threads, it returns the calculator.
+        number of threads, it returns the calculator. For single points conditions are None.
     arguments
         For the factory.
     dtype, device, neighbour_skin_A, compile
@@ -110,10 +125,19 @@ class AseRunner(Runner):
         """Make the engine of a run."""
         from falsemetal.simulation.ase_engine import AseLangevin
 
+        calculator = self._call_factory(conditions, folder, threads)
+        return AseLangevin(start, calculator, conditions, friction_per_fs=self.friction_per_fs)
+
+    def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
+        """Make the calculator in double precision."""
+        exact = self.model_copy(update={"dtype": "float64"})
+        calculator: GetPropertiesMixin = exact._call_factory(None, folder, threads)
+        return calculator
+
+    def _call_factory(self, conditions: Conditions | None, folder: Path, threads: int) -> Any:
         module, _, name = self.factory.partition(":")
         factory: Any = getattr(import_module(module), name)
-        calculator = factory(self, conditions, folder=folder, threads=threads)
-        return AseLangevin(start, calculator, conditions, friction_per_fs=self.friction_per_fs)
+        return factory(self, conditions, folder=folder, threads=threads)
 
 
 class Cp2kRunner(Runner):
@@ -149,6 +173,12 @@ class Cp2kRunner(Runner):
             scratch=scratch,
             n_ranks=threads,
         )
+
+    def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
+        """Make our own form of the committee, which knows slabs."""
+        from falsemetal.potentials.calculator import calculator_for_points
+
+        return calculator_for_points(str(folder))
 
 
 AnyRunner = Annotated[LammpsRunner | AseRunner | Cp2kRunner, Field(discriminator="program")]

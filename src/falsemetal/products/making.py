@@ -30,7 +30,8 @@ def make_product(
         Which, and how.
     paths
         Tables that it is made of, `.../<potential>/<campaign>/<size>A/<observable>.csv`,
-        `.../<frames>/<frame>/<job>/<table>.csv` or `.../<potential>/errors.csv`.
+        `.../<frames>/<frame>/<job>/<table>.csv` or `.../<potential>/<table>.csv` of models and
+        checks.
     stem
         Path of its files without suffix.
     stamp
@@ -66,10 +67,11 @@ def make_product(
             }
         }
     else:
-        of_models = [path for path in tables if path.stem in product.models]
+        alone = {*product.models, *product.checks}
+        of_models = [path for path in tables if path.stem in alone]
         read = read_tables(path for path in tables if path not in of_models)
         read = {name: read.get(name, {}) for name in product.reads}
-        for name in product.models:
+        for name in (*product.models, *product.checks):
             read[name] = {p.parent.name: pd.read_csv(p) for p in of_models if p.stem == name}
     module = product.load()
     if product.is_figure:

@@ -73,6 +73,9 @@ class Product:
         Whether it lists the runs of all campaigns; it gets `summaries` by campaign.
     models
         Tables of models that it shows, `errors` or `charges`; it gets each by potential.
+    checks
+        Tables of checks that it shows, `increments`, `depolarisation` or `verdict`; it gets each by
+        potential.
     architecture
         Whether it lists the models' further settings.
     charges
@@ -90,6 +93,7 @@ class Product:
     job_tables: tuple[str, ...] = ()
     runs: bool = False
     models: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     architecture: bool = False
     charges: bool = False
     settings: tuple[str, ...] = ()
@@ -120,6 +124,16 @@ FILMS, BULK = frozenset({Boundary.FILM}), frozenset({Boundary.BULK})
 GAP = ("analysis.band_gap_eV", "analysis.band_gap_scatter_eV")
 CONTINUUM = (*GAP, "analysis.relative_permittivity", "dynamics.temperature_K")
 
+register("table_check", is_figure=False, checks=("verdict",))
+register("stacking", checks=("increments", "depolarisation"))
+register(
+    "predicted",
+    campaigns=SLABS,
+    reads={"summary": ALL},
+    checks=("depolarisation",),
+    charges=True,
+    settings=CONTINUUM,
+)
 register("fig3a", campaigns=SLABS, reads={"summary": ALL}, charges=True, settings=CONTINUUM)
 register(
     "figS8",

@@ -35,6 +35,9 @@ LEAST_THICKNESS_A = 36.0
 THIN_A, MOST_CELLS = 24.0, 12
 """The same of thinner probes; cells of a stack, at most."""
 
+CROSS_SECTION_A = 12.42
+"""Side of films that are predicted."""
+
 THICKNESSES_A = (12.4, 24.9, 37.3, 49.7, 74.6)
 """Films that are predicted, as the paper's."""
 
@@ -47,7 +50,7 @@ def check(
     electronic_charge_e: float | None = None,
     liquid: Molecule = WATER,
     band_gap_eV: float = BAND_GAP_EV,
-    cross_section_A: float = 12.42,
+    cross_section_A: float = CROSS_SECTION_A,
     thicknesses_A: Sequence[float] = THICKNESSES_A,
     permittivity: float = 70.0,
     temperature_K: float = 300.0,
