@@ -144,6 +144,8 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
                 wanted += [f"equilibrate/{run_in}/{at}-", f"simulate/{potential}/{run_in}/{at}-"]
         case ("electronic", frames, frame, job, _):
             wanted = [f"electronic/{frames}/{frame}/{job}/", f"electronic/{frames}/choose"]
+        case ("checks", potential, *_):
+            wanted = [*_of_potential(plan, potential), f"check/{potential}/"]
         case ("models", potential, "charges.csv"):
             wanted = [*_of_potential(plan, potential), f"read_charges/{potential}/"]
         case (_, potential, *_):

@@ -58,6 +58,8 @@ def potentials(plan: Plan) -> Iterator[tuple[str, Spec]]:
             yield f"train:{name}", plan.train(name)
         if potential.prepare == "fetch":
             yield f"fetch:{name}", plan.fetch(name)
+        if name in plan.checked:
+            yield f"check:{name}", plan.check(name)
         if name in plan.evaluated:
             yield f"evaluate:{name}", plan.evaluate(name)
         if name in plan.measured("charges"):

@@ -70,6 +70,8 @@ OTHERS: dict[str, Any] = {
     "electronic.frames.*.functionals": ["RPBE"],
     "electronic.frames.largest.field_V_per_A": None,
     "electronic.frames.polarised.field_V_per_A": None,
+    "check.probes": ["water-64"],
+    "check.n_cells": 5,
     "plugins": None,
 }
 """Other values where a number is not just a little larger; None: not by itself changeable."""
@@ -97,7 +99,8 @@ DIPOLES_OF_FILMS, DIPOLES_OF_BOXES, DIPOLES_OF_CUBES, DIPOLES_OF_RELEASED = (
 DIPOLES = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_CUBES, *DIPOLES_OF_RELEASED]
 DIPOLES_OF_TRUNCATED = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_RELEASED]
 LEARNED = ["product:learned_charges", "product:table_charges"]
-GAPS = [f"product:{name}" for name in ("fig3a", "table_fluctuations", "figS8")]
+CHECKS = ["product:table_check", "product:stacking"]
+GAPS = [f"product:{name}" for name in ("fig3a", "predicted", "table_fluctuations", "figS8")]
 SUMMARIES = ["observe:*/voltage"]
 MODELS = ["train:{0}", "product:table_errors"]
 
@@ -106,12 +109,15 @@ EXPECTED: dict[str, list[str]] = {
     "seed": ["sample:*", "curate:*", "train:*", "evaluate:*", "start:*", "run:*"],
     # datasets
     "datasets.spce.force_field.charge_O_e": [
-        *("sample:*", "curate:spce", "run:spce*/*", *DIPOLES),
+        *("sample:*", "curate:spce", "run:spce*/*", "check:spce*", *DIPOLES),
+        *("check:sr-mace", "check:lr-mace"),
         *(f"observe:{name}/*/voltage" for name in ("spce*", "sr-mace", "lr-mace")),
         *("learned_charges:lr-mace", *LEARNED),
     ],
-    "datasets.spce.force_field.coulomb.*": ["sample:*", "curate:spce", "run:spce/*", *DIPOLES],
-    "datasets.spce.force_field.*": ["sample:*", "curate:spce", "run:spce*/*"],
+    "datasets.spce.force_field.coulomb.*": [
+        *("sample:*", "curate:spce", "run:spce/*", "check:spce", *DIPOLES)
+    ],
+    "datasets.spce.force_field.*": ["sample:*", "curate:spce", "run:spce*/*", "check:spce*"],
     "datasets.spce.sampling.bulk.*": ["sample:spce/bulk", "curate:spce"],
     "datasets.spce.sampling.slab.*": ["sample:spce/slab", "curate:spce"],
     "datasets.spce.sampling.brine.*": ["sample:spce/brine", "curate:spce"],
@@ -126,51 +132,71 @@ EXPECTED: dict[str, list[str]] = {
     "training.*": ["train:*"],
     "potentials.spce.label": [
         f"product:{name}" for name in (*FILMS, *BULK, *RELEASED, *JOBS, "table_runs")
-    ],
+    ]
+    + CHECKS,
     "potentials.spce-truncated.label": [
         f"product:{name}" for name in (*FILMS, *BOXES, *RELEASED, "table_runs")
+    ]
+    + CHECKS,
+    "potentials.spce-truncated.coulomb.*": [
+        *("run:spce-truncated/*", "check:spce-truncated", *DIPOLES_OF_TRUNCATED)
     ],
-    "potentials.spce-truncated.coulomb.*": ["run:spce-truncated/*", *DIPOLES_OF_TRUNCATED],
     "potentials.spce-truncated.*charge_e": [
-        *("observe:spce-truncated/*/voltage", *DIPOLES_OF_TRUNCATED)
+        *("observe:spce-truncated/*/voltage", "check:spce-truncated", *DIPOLES_OF_TRUNCATED)
     ],
     "potentials.sr-mace.label": [
         f"product:{name}" for name in (*FILMS, *BOXES, "table_runs", "table_errors")
-    ],
+    ]
+    + CHECKS,
     "potentials.lr-mace.label": [
+        *CHECKS,
         *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
         *LEARNED,
     ],
-    "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
+    "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")] + CHECKS,
     "potentials.*.optional": [],
-    "potentials.spce.coulomb": ["run:spce/*", *DIPOLES],
-    "potentials.spce.charge_e": ["observe:spce/*/voltage", *DIPOLES],
+    "potentials.spce.coulomb": ["run:spce/*", "check:spce", *DIPOLES],
+    "potentials.spce.charge_e": ["observe:spce/*/voltage", "check:spce", *DIPOLES],
     "potentials.sr-mace.charge_e": [
-        *("observe:sr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES)
+        *("observe:sr-mace/*/voltage", "check:sr-mace", *DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES)
     ],
     "potentials.lr-mace.charge_e": [
-        "learned_charges:lr-mace",
+        *("learned_charges:lr-mace", "check:lr-mace"),
         *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES, *LEARNED),
     ],
-    "potentials.native.charge_e": ["observe:native/*/voltage", *DIPOLES_OF_CUBES],
-    "potentials.by-cp2k.charge_e": ["observe:by-cp2k/*/voltage", *DIPOLES_OF_CUBES],
+    "potentials.native.charge_e": [
+        *("observe:native/*/voltage", "check:native", *DIPOLES_OF_CUBES)
+    ],
+    "potentials.by-cp2k.charge_e": [
+        *("observe:by-cp2k/*/voltage", "check:by-cp2k", *DIPOLES_OF_CUBES)
+    ],
     "potentials.spce.electronic_charge_e": [
-        *("read_job:*", "observe:spce/*/voltage", "select:*", *DIPOLES)
+        *("read_job:*", "observe:spce/*/voltage", "select:*", "check:spce", *DIPOLES)
     ],
     "potentials.sr-mace.electronic_charge_e": [
-        *("observe:sr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES)
+        *("observe:sr-mace/*/voltage", "check:sr-mace", *DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES)
     ],
     "potentials.lr-mace.electronic_charge_e": [
-        *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES, *LEARNED),
+        *(
+            "observe:lr-mace/*/voltage",
+            "check:lr-mace",
+            *DIPOLES_OF_FILMS,
+            *DIPOLES_OF_CUBES,
+            *LEARNED,
+        ),
     ],
-    "potentials.native.electronic_charge_e": ["observe:native/*/voltage", *DIPOLES_OF_CUBES],
-    "potentials.by-cp2k.electronic_charge_e": ["observe:by-cp2k/*/voltage", *DIPOLES_OF_CUBES],
+    "potentials.native.electronic_charge_e": [
+        *("observe:native/*/voltage", "check:native", *DIPOLES_OF_CUBES)
+    ],
+    "potentials.by-cp2k.electronic_charge_e": [
+        *("observe:by-cp2k/*/voltage", "check:by-cp2k", *DIPOLES_OF_CUBES)
+    ],
     "potentials.native.csvr_time_fs": [],
     "potentials.by-cp2k.csvr_time_fs": ["run:by-cp2k/*"],
-    "potentials.native.engine": ["run:native/*"],
-    "potentials.by-cp2k.engine": ["run:by-cp2k/*"],
+    "potentials.native.engine": ["run:native/*", "check:native"],
+    "potentials.by-cp2k.engine": ["run:by-cp2k/*", "check:by-cp2k"],
     "potentials.native.dataset": [
-        *("observe:native/*/voltage", "evaluate:native"),
+        *("observe:native/*/voltage", "evaluate:native", "check:native", *CHECKS),
         *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors")),
     ],
     "potentials.native.source": ["fetch:native"],
@@ -180,6 +206,10 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
     "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors"],
     # campaigns
+    "campaigns.slabs.cross_section_A": [
+        *("start:slabs/*", "check:*"),
+        *(f"product:{name}" for name in (*FILMS, "table_runs")),
+    ],
     "campaigns.slabs.*": [
         "start:slabs/*",
         *(f"product:{name}" for name in (*FILMS, "table_runs")),
@@ -196,13 +226,21 @@ EXPECTED: dict[str, list[str]] = {
         "start:cubic/*",
         *(f"product:{name}" for name in (*CUBES, "table_runs")),
     ],
-    "liquid.bonds": ["run:*", "observe:*", "learned_charges:*", "write_job:*", "read_job:*"],
+    "check.*": ["check:*"],
+    "liquid.bonds": [
+        "run:*",
+        "observe:*",
+        "check:*",
+        "learned_charges:*",
+        "write_job:*",
+        "read_job:*",
+    ],
     "liquid.mass_u": ["observe:*/slabs/voltage", "observe:*/released/voltage"],
-    "liquid.charge_shares": ["observe:*/voltage"],
+    "liquid.charge_shares": ["observe:*/voltage", "check:*"],
     "start_force_field.*": ["start:*"],
     # dynamics
     "dynamics.temperature_K": [
-        *("start:*", "run:*", "observe:*/elongated/voltage", "observe:*/cubic/voltage"),
+        *("start:*", "run:*", "check:*", "observe:*/elongated/voltage", "observe:*/cubic/voltage"),
         *(*GAPS, "product:table_runs"),
     ],
     "dynamics.timestep_fs": ["run:*", "product:table_runs"],
@@ -220,14 +258,14 @@ EXPECTED: dict[str, list[str]] = {
     "dynamics.*": ["run:*"],
     # analysis
     "analysis.band_gap_eV": [
-        *SUMMARIES,
+        *("check:*", *SUMMARIES),
         *(*GAPS, *(f"product:{name}" for name in ("fig3c", "figS10", "fig3b", "figS1", *RELEASED))),
     ],
     "analysis.band_gap_scatter_eV": [
         *SUMMARIES,
         *(*GAPS, *(f"product:{name}" for name in ("fig3c", "figS10", *RELEASED))),
     ],
-    "analysis.relative_permittivity": [*GAPS, "product:structure_factors-*"],
+    "analysis.relative_permittivity": ["check:*", *GAPS, "product:structure_factors-*"],
     "analysis.structure_factor_*": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],
     "analysis.z_bin_A": ["observe:*/slabs/voltage", "observe:*/released/voltage"],
     "analysis.maximum_lag_ps": [*SUMMARIES, "product:figS8"],

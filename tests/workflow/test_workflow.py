@@ -72,11 +72,27 @@ def test_a_killed_run_ends_with_every_product(smoke) -> None:
     results, _ = smoke
     for figure in (
         *("relaxation", "structure_factors-elongated", "learned_charges"),
-        *("fig3a", "fig3c", "fig3d", "figS7", "figS8", "figS10", "density"),
+        *(
+            "stacking",
+            "predicted",
+            "fig3a",
+            "fig3c",
+            "fig3d",
+            "figS7",
+            "figS8",
+            "figS10",
+            "density",
+        ),
     ):
         for suffix in ("pdf", "png", "csv", "provenance.json"):
             assert (results / f"figures/{figure}.{suffix}").stat().st_size > 0
-    for table in ("table_errors", "table_runs", "table_fluctuations", "table_charges"):
+    for table in (
+        "table_check",
+        "table_errors",
+        "table_runs",
+        "table_fluctuations",
+        "table_charges",
+    ):
         assert len(pd.read_csv(results / f"tables/{table}.csv")) > 0
     assert "fig3a" in (results / "report.html").read_text()
 
@@ -160,7 +176,16 @@ OF_SPCE = {
     **{"observe_elongated_voltage": 2, "observe_slabs_voltage": 2, "observe_released_voltage": 1},
 }
 RELEASED = {"observe_released_voltage": 2}
-MODELS = {"train": 2, "evaluate": 2, "read_charges": 1, "simulate_ase": 10, **OF_MODELS}
+CHECKS = {"stacking": 1, "table_check": 1}
+MODELS = {
+    "train": 2,
+    "check": 2,
+    **CHECKS,
+    "evaluate": 2,
+    "read_charges": 1,
+    "simulate_ase": 10,
+    **OF_MODELS,
+}
 RUNS = {"simulate_lammps": 16, "simulate_ase": 10, **TABLES, **RELEASED}
 
 
@@ -189,19 +214,22 @@ LEARNED = {"learned_charges": 1, "table_charges": 1}
     [
         ("training.device", "cpu", {}),
         ("dynamics.compile", "never", {}),
-        ("potentials.sr-mace.label", "SR", {**FILMS, **BOXES, **ERRORS, **REST}),
+        ("potentials.sr-mace.label", "SR", {**FILMS, **BOXES, **ERRORS, **CHECKS, **REST}),
         ("analysis.rdf_bin_A", 0.1, {"observe_cubic_rdf": 2, "figS7": 1, "report": 1, "all": 1}),
         (
             "potentials.spce.charge_e",
             -0.9,
-            {**OF_SPCE, "observe_cubic_rdf": 0, **EVERYTHING_SHOWN, "figS7": 0},
+            {
+                **{**OF_SPCE, "observe_cubic_rdf": 0, **EVERYTHING_SHOWN, "figS7": 0},
+                **{"check": 1, **CHECKS},
+            },
         ),
         ("dynamics.discard_ps", 0.12, {**TABLES, **FILMS, **BULK, **REST}),
         ("dynamics.limits.temperature_K", 1e5, {**RUNS, **EVERYTHING_SHOWN}),
         (
             "liquid.bonds",
             [{"element": "H", "count": 2, "cutoff_A": 1.3}],
-            {**RUNS, "read_charges": 1, **EVERYTHING_SHOWN, **LEARNED},
+            {**RUNS, "read_charges": 1, "check": 4, **CHECKS, **EVERYTHING_SHOWN, **LEARNED},
         ),
         (
             "potentials.spce.runs.slabs.duration_ps",
@@ -220,7 +248,10 @@ LEARNED = {"learned_charges": 1, "table_charges": 1}
         (
             "datasets.spce.force_field.angle_deg",
             105.0,
-            {"sample": 3, "curate": 1, **MODELS, **RUNS, **ERRORS, **LEARNED, **EVERYTHING_SHOWN},
+            {
+                **{"sample": 3, "curate": 1, **MODELS, **RUNS, "check": 4},
+                **{**ERRORS, **LEARNED, **EVERYTHING_SHOWN},
+            },
         ),
         (
             "datasets.spce.split.test",
@@ -230,14 +261,14 @@ LEARNED = {"learned_charges": 1, "table_charges": 1}
         (
             "potentials.spce.dataset",
             "other",
-            {"simulate_lammps": 10, **OF_SPCE, **EVERYTHING_SHOWN},
+            {"simulate_lammps": 10, "check": 1, **CHECKS, **OF_SPCE, **EVERYTHING_SHOWN},
         ),
         ("training.epochs", 3, {**MODELS, **ERRORS, **LEARNED, **OF_TRAINED}),
         (
             "potentials.lr-mace.r_cut_A",
             3.5,
             {
-                **{"train": 1, "evaluate": 1, "read_charges": 1},
+                **{"train": 1, "evaluate": 1, "read_charges": 1, "check": 1, **CHECKS},
                 **{"simulate_ase": 6, "observe_slabs_voltage": 2},
                 **{"observe_cubic_voltage": 1, "observe_cubic_rdf": 1},
                 **{**FILMS, **CUBES, **ERRORS, **LEARNED, **REST, "structure_factors-cubic": 0},

@@ -190,7 +190,7 @@ class Jobs:
     def checked(self) -> list[str]:
         """Potentials that are checked: all that can be run, if there are frames to stack."""
         config = self.config
-        if config.liquid.identity() != WATER.identity() and set(config.check.probes) & set(SHIPPED):
+        if set(config.check.probes) & set(SHIPPED) and not config.liquid.has_atoms_of(WATER):
             return []
         return [
             name for name in config.potentials if name not in self.absent and self._points(name)
@@ -213,9 +213,10 @@ class Jobs:
         return CheckSpec(
             origin=self.origin,
             potential=potential,
-            runner=self._runner(potential),
+            runner=self._runner(potential).for_single_points(),
             settings=config.check,
             liquid=config.liquid,
+            charge_shares=config.liquid.charges(1.0),
             charge_e=charges.own_e,
             electronic_charge_e=charges.electronic_e,
             band_gap_eV=config.analysis.band_gap_eV,

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue
 
@@ -56,11 +56,12 @@ class Runner(Section):
         """
         raise NotImplementedError
 
-    def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
-        """Make an ASE calculator for single points, in double precision where there is a choice.
+    def for_single_points(self) -> Self:
+        """Return the same with nothing in it that only dynamics depends on, in double precision."""
+        return self
 
-        Parameters as of :meth:`make_engine`.
-        """
+    def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
+        """Make an ASE calculator for single points; parameters as of :meth:`make_engine`."""
         raise NotImplementedError
 
 
@@ -80,6 +81,10 @@ class LammpsRunner(Runner):
         from falsemetal.potentials.force_field.md import LammpsMD
 
         return LammpsMD(start, self.force_field, conditions, friction_per_fs=self.friction_per_fs)
+
+    def for_single_points(self) -> Self:
+        """Return the force field without a thermostat."""
+        return self.model_copy(update={"friction_per_fs": 0.0})
 
     def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
         """Make the calculator of labels."""
@@ -128,10 +133,13 @@ class AseRunner(Runner):
         calculator = self._call_factory(conditions, folder, threads)
         return AseLangevin(start, calculator, conditions, friction_per_fs=self.friction_per_fs)
 
+    def for_single_points(self) -> Self:
+        """Return the calculator in double precision and without a thermostat."""
+        return self.model_copy(update={"friction_per_fs": 0.0, "dtype": "float64"})
+
     def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
-        """Make the calculator in double precision."""
-        exact = self.model_copy(update={"dtype": "float64"})
-        calculator: GetPropertiesMixin = exact._call_factory(None, folder, threads)
+        """Make the calculator without conditions."""
+        calculator: GetPropertiesMixin = self._call_factory(None, folder, threads)
         return calculator
 
     def _call_factory(self, conditions: Conditions | None, folder: Path, threads: int) -> Any:
@@ -173,6 +181,10 @@ class Cp2kRunner(Runner):
             scratch=scratch,
             n_ranks=threads,
         )
+
+    def for_single_points(self) -> Self:
+        """Return the program without a thermostat."""
+        return self.model_copy(update={"csvr_time_fs": 0.0})
 
     def make_calculator(self, folder: Path, *, threads: int) -> "GetPropertiesMixin":
         """Make our own form of the committee, which knows slabs."""

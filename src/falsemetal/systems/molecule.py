@@ -84,6 +84,10 @@ class Molecule(Section):
         atoms = {centre: 1.0 / len(self.centres) for centre in self.centres} | self.satellites
         return float(sum(n * atomic_masses[atomic_numbers[e]] for e, n in atoms.items()))
 
+    def has_atoms_of(self, other: "Molecule") -> bool:
+        """Tell whether another molecule has the same centres and satellites."""
+        return self.centres == other.centres and self.satellites == other.satellites
+
     def charges(self, centre_e: float) -> dict[str, float]:
         """Scale the shares to fixed charges in e by element, from that of the first centre."""
         shares = self.charge_shares or {self.centres[0]: 1.0} | dict.fromkeys(

@@ -33,12 +33,13 @@ class Check(Section):
 
 
 class CheckSpec(Spec):
-    """A potential to be checked."""
+    """A potential to be checked, by charges of the liquid's elements over that of its centre."""
 
     potential: Name
     runner: AnyRunner
     settings: Check
     liquid: Molecule
+    charge_shares: dict[str, float]
     charge_e: float
     electronic_charge_e: float
     band_gap_eV: float
