@@ -1,6 +1,7 @@
 """Calculators of other packages and of other interpreters."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.lj import LennardJones
 
+from falsemetal.config import ConfigError, parse_config
 from falsemetal.potentials.foreign.architectures import ALIASES, ARCHITECTURES, recipe_of
 from falsemetal.potentials.foreign.naming import find_named, make_named
 from falsemetal.potentials.foreign.remote import RemoteCalculator, WorkerError
 from falsemetal.potentials.foreign.worker import RecipeError, make_calculator
+from falsemetal.potentials.kinds import AseKind, FoundationKind
+from falsemetal.simulation.settings import Dynamics
 
 LJ = {"factory": "ase.calculators.lj:LennardJones", "kwargs": {"sigma": 1.5, "rc": 4.0}}
 
@@ -171,3 +175,47 @@ def test_a_named_calculator_is_made_here() -> None:
     assert isinstance(make_named(named), LennardJones)
     with pytest.raises(RecipeError, match="LennardJones: the calculator cannot be made: TypeError"):
         make_named(find_named("ase.calculators.lj:LennardJones", kwargs={"sigma": "wide"}))
+
+
+def test_a_model_file_counts_by_what_it_holds(tmp_path) -> None:
+    """In a configuration: the same name with other weights is another potential."""
+    path = tmp_path / "mine.model"
+    identities = []
+    for content in ("one", "other"):
+        path.write_text(content)
+        kind = FoundationKind(kind="foundation", arch="mace", model=str(path))
+        identities.append(kind.runner({}, Dynamics()).identity())
+    assert identities[0] != identities[1]
+    elsewhere = kind.model_copy(update={"python": sys.executable})
+    assert elsewhere.runner({}, Dynamics()).identity() == identities[1]
+    dispersed = kind.model_copy(update={"d3": "pbe"})
+    assert dispersed.runner({}, Dynamics()).identity() != identities[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"arch": "chgnett"}, "there is no architecture 'chgnett'; name one of: mace, "),
+        ({"arch": "mace"}, "no default model"),
+        ({"arch": "mace", "model": "./absent.model"}, "there is no file absent.model"),
+        ({"arch": "chgnet", "head": "x"}, "chgnet has no heads"),
+    ],
+)
+def test_faulty_settings_are_found_before_anything_runs(
+    settings: dict[str, str], told: str
+) -> None:
+    config = {
+        "name": "foreign",
+        "potentials": {"theirs": {"kind": "foundation", "runs": {}} | settings},
+    }
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        parse_config(config, source="foreign.yaml")
+
+
+def test_what_is_not_installed_is_told_with_its_package() -> None:
+    grace = FoundationKind(kind="foundation", arch="grace").runner({}, Dynamics())
+    assert grace.find_fault() == "grace needs tensorpotential: pip install tensorpotential"
+    absent = FoundationKind(kind="foundation", arch="grace", python="/absent/python")
+    assert "no program /absent/python" in str(absent.runner({}, Dynamics()).find_fault())
+    here = AseKind(kind="ase", module="ase.calculators.lj", factory="LennardJones")
+    assert here.runner({}, Dynamics()).find_fault() is None

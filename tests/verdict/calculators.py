@@ -18,6 +18,25 @@ class Soft(Calculator):
         self.results = {"energy": copy.get_potential_energy(), "forces": copy.get_forces()}
 
 
+class Bonded(Calculator):
+    """Molecules O, H, H held together by springs, blind to each other."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        molecules = self.atoms.positions.reshape(-1, 3, 3)
+        energy, forces = 0.0, np.zeros_like(molecules)
+        for one, other, length in ((0, 1, 1.0), (0, 2, 1.0), (1, 2, 1.63)):
+            vectors = molecules[:, other] - molecules[:, one]
+            distances = np.linalg.norm(vectors, axis=1)
+            stretched = (distances - length)[:, None] * vectors / distances[:, None]
+            energy += 10.0 * float(((distances - length) ** 2).sum())
+            forces[:, one] += 20.0 * stretched
+            forces[:, other] -= 20.0 * stretched
+        self.results = {"energy": energy, "forces": forces.reshape(-1, 3)}
+
+
 class Failing(Soft):
     """Fails with a message of many lines."""
 

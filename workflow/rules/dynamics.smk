@@ -20,6 +20,7 @@ rule equilibrate:
 for program, threads_each, memory_mb in (
     ("lammps", 1, 1000),
     ("ase", 1, 2500),
+    ("foreign", 1, 4000),
     ("cp2k", 2, 4000),
 ):
 

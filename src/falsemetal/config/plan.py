@@ -175,10 +175,8 @@ def plan_here(config: Config) -> tuple[Plan, list[str]]:
     absent: dict[str, str] = {}
     notices = []
     for name, potential in config.potentials.items():
-        if not potential.runs:
-            continue
         runner = potential.runner(config.datasets, config.dynamics)
         if fault := runner.find_fault():
             absent[name] = f"no usable {runner.title}"
-            notices.append(f"{fault}. Until then {name} is left out: {runner.title} runs it")
+            notices.append(f"{fault}. Until then {name} is left out")
     return Plan(config, absent), notices

@@ -1,5 +1,7 @@
 """Programs that run a potential, each with what its runs depend on beside the model's files."""
 
+import importlib.util
+import shutil
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -148,6 +150,45 @@ class AseRunner(Runner):
         return factory(self, conditions, folder=folder, threads=threads)
 
 
+class ForeignRunner(AseRunner):
+    """A calculator of another package, made by a recipe.
+
+    Attributes
+    ----------
+    named
+        What its user calls it.
+    arguments
+        The recipe, as of :func:`falsemetal.potentials.foreign.worker.make_calculator`.
+    sha256
+        Of the files that it names.
+    python
+        Interpreter in which it is made, if not this one.
+    d3
+        Functional whose dispersion is added, or None.
+    """
+
+    title: ClassVar[str] = "calculator"
+
+    program: Literal["foreign"] = "foreign"  # type: ignore[assignment]
+    named: Annotated[str, ASIDE]
+    sha256: list[str] = Field([])
+    python: Annotated[str | None, ASIDE] = None
+    d3: str | None = None
+
+    def find_fault(self) -> str | None:
+        """Tell that its package or its interpreter is not here, or None."""
+        if self.python is not None:
+            found = shutil.which(Path(self.python).expanduser())
+            return None if found else f"{self.named}: python: there is no program {self.python}"
+        if "file" in self.arguments:
+            return None
+        package = str(self.arguments["factory"]).partition(":")[0].partition(".")[0]
+        if importlib.util.find_spec(package) is not None:
+            return None
+        install = self.arguments.get("install") or package
+        return f"{self.named} needs {package}: pip install {install}"
+
+
 class Cp2kRunner(Runner):
     """A committee of networks by CP2K with its CSVR thermostat, as in the paper."""
 
@@ -193,7 +234,9 @@ class Cp2kRunner(Runner):
         return calculator_for_points(str(folder))
 
 
-AnyRunner = Annotated[LammpsRunner | AseRunner | Cp2kRunner, Field(discriminator="program")]
+AnyRunner = Annotated[
+    LammpsRunner | AseRunner | ForeignRunner | Cp2kRunner, Field(discriminator="program")
+]
 
 
 class RunSpec(Spec):

@@ -2,7 +2,15 @@
 
 from falsemetal.potentials.kinds.bpnnp import BPNNPKind
 from falsemetal.potentials.kinds.force_field import ForceFieldKind
+from falsemetal.potentials.kinds.foreign import AseKind, FoundationKind
 from falsemetal.potentials.kinds.mace import MACEKind
 from falsemetal.potentials.kinds.split_charge import SplitChargeKind
 
-__all__ = ["BPNNPKind", "ForceFieldKind", "MACEKind", "SplitChargeKind"]
+__all__ = [
+    "AseKind",
+    "BPNNPKind",
+    "ForceFieldKind",
+    "FoundationKind",
+    "MACEKind",
+    "SplitChargeKind",
+]
