@@ -4,6 +4,8 @@ import json
 import logging
 import shlex
 import sys
+import warnings
+from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -203,24 +205,27 @@ def check(
         }
         from falsemetal.verdict.command import check_named
 
-        result = check_named(
-            calculator,
-            kwargs=_read_json(kwargs),
-            head=head,
-            dispersion=d3,
-            python=python,
-            device=None if device is None else device.value,
-            dtype=None if dtype is None else dtype.value,
-            folder=output,
-            overwrite=overwrite,
-            command=shlex.join(["falsemetal", *sys.argv[1:]]),
-            band_gap_eV=gap,
-            cross_section_A=cross_section,
-            permittivity=permittivity,
-            temperature_K=temperature,
-            n_cells=cells,
-            **{key: value for key, value in settings.items() if value is not None},
-        )
+        # packages print what they like: the three lines of the verdict stand alone
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = check_named(
+                calculator,
+                kwargs=_read_json(kwargs),
+                head=head,
+                dispersion=d3,
+                python=python,
+                device=None if device is None else device.value,
+                dtype=None if dtype is None else dtype.value,
+                folder=output,
+                overwrite=overwrite,
+                command=shlex.join(["falsemetal", *sys.argv[1:]]),
+                band_gap_eV=gap,
+                cross_section_A=cross_section,
+                permittivity=permittivity,
+                temperature_K=temperature,
+                n_cells=cells,
+                **{key: value for key, value in settings.items() if value is not None},
+            )
     except (CheckError, RecipeError) as error:
         typer.echo(f"falsemetal check: {error}", err=True)
         raise typer.Exit(FAILED) from error

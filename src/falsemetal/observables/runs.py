@@ -1,17 +1,17 @@
 """Runs of one system, read block by block."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from ase.data import atomic_numbers, chemical_symbols
 
-from falsemetal.arrays import BoolArray, FloatArray, IntArray
+from falsemetal.arrays import BoolArray, FloatArray, IntArray, StrArray
 from falsemetal.estimators.dipole import lateral_area, molecular_dipoles
 from falsemetal.estimators.relaxation import memory_ps
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, needed
@@ -85,6 +85,27 @@ class Block:
     def area_A2(self) -> float:
         """Cross-section of the cell."""
         return lateral_area(self.cell)
+
+
+class Frames(Protocol):
+    """A trajectory of one system, whatever it is read from; attributes as of `Trajectory`."""
+
+    path: Path
+    numbers: IntArray
+    region: StrArray
+    cell: FloatArray
+    pbc: BoolArray
+    times_ps: FloatArray
+    temperature_K: FloatArray
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+
+    def position_chunks(
+        self, start_frame: int = 0, chunk_frames: int = 200
+    ) -> Iterator[FloatArray]:
+        """Yield positions in Å, unwrapped along z, shape (up to chunk_frames, n_atoms, 3)."""
 
 
 @dataclass(frozen=True)
@@ -202,14 +223,15 @@ def read_runs(spec: ObserveSpec, paths: Sequence[Path]) -> Runs:
             if trajectory.failure:
                 failures.append(f"{path.name}: {trajectory.failure}")
                 continue
-            run = _collect(spec, trajectory, number)
+            run = collect_run(spec, trajectory, number)
             if completed:
                 _require_same(paths, completed[0], run)
             completed.append(run)
     return Runs(completed, failures, n_molecules)
 
 
-def _collect(spec: ObserveSpec, trajectory: Trajectory, number: int) -> CompletedRun:
+def collect_run(spec: ObserveSpec, trajectory: Frames, number: int) -> CompletedRun:
+    """Collect what the observables need of a trajectory; ValueError if it has too few frames."""
     start = first_frame(trajectory, spec.discard_ps)
     liquid = trajectory.region == spec.liquid.region
     collectors = {
@@ -243,7 +265,7 @@ def _collect(spec: ObserveSpec, trajectory: Trajectory, number: int) -> Complete
     )
 
 
-def first_frame(trajectory: Trajectory, discard_ps: float) -> int:
+def first_frame(trajectory: Frames, discard_ps: float) -> int:
     """Index of the first frame that is analysed; ValueError if fewer than two frames remain."""
     start = int(np.searchsorted(trajectory.times_ps, discard_ps))
     n_frames = trajectory.n_frames - start

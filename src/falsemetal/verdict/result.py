@@ -40,12 +40,38 @@ class Assumptions(Section):
     liquid: dict[str, JsonValue]
 
 
+class Quantity(Section):
+    """An average with its 95 % interval, whose ends are null where runs are too short for one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self.value:.3g} (not converged)"
+        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
+
+
 class Evidence(Section):
-    """What runs tell that the user has, or that were made for the check."""
+    """What runs tell that the user has."""
 
     source: str
     kind: Literal["film", "bulk"]
-    quantities: dict[str, float | str | None]
+    n_molecules: int
+    n_frames: int
+    sampled_ps: float
+    thickness_A: float | None = Field(description="Of a film, of 95 % of its molecules")
+    quantities: dict[str, Quantity]
+
+    def line(self) -> str:
+        """Tell all of it in one line."""
+        size = "" if self.thickness_A is None else f" {self.thickness_A:.0f} Å thick"
+        told = ", ".join(f"{name} = {value}" for name, value in self.quantities.items())
+        return (
+            f"{self.source}: {self.kind}{size}, {self.n_molecules} molecules, {self.n_frames} "
+            f"frames of {self.sampled_ps:.3g} ps: {told}"
+        )
 
 
 class CheckResult(Section):
