@@ -47,7 +47,13 @@ class Form(StrEnum):
     PERIODIC = "periodic"
 
 
-POTENTIAL, PHYSICS, TEST, OUTPUT = "Potential", "Liquid and film", "Test", "Output"
+POTENTIAL, PHYSICS, TEST, RUNS, OUTPUT = (
+    "Potential",
+    "Liquid and film",
+    "Test",
+    "Runs",
+    "Output",
+)
 
 
 @app.callback()
@@ -166,6 +172,37 @@ def check(
         int | None,
         typer.Option(min=2, max=50, help="Cells of the thickest slab.", rich_help_panel=TEST),
     ] = None,
+    trajectory: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Run of the potential, a film or a periodic cell, that stands beside the verdict: "
+            "H5MD of this program, what ASE reads (extxyz, LAMMPS dumps, …), or with --topology "
+            "what MDAnalysis reads. Repeated: independent runs of one system.",
+            rich_help_panel=RUNS,
+        ),
+    ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-6,
+            help="Time between its frames in ps, if it does not tell.",
+            rich_help_panel=RUNS,
+        ),
+    ] = None,
+    discard: Annotated[
+        float, typer.Option(min=0.0, help="Left out of its start, in ps.", rich_help_panel=RUNS)
+    ] = 0.0,
+    topology: Annotated[
+        Path | None, typer.Option(help="File with its elements.", rich_help_panel=RUNS)
+    ] = None,
+    types: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ELEMENTS",
+            help="Elements of LAMMPS' types in their order, as O,H.",
+            rich_help_panel=RUNS,
+        ),
+    ] = None,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="Folder of the report.", rich_help_panel=OUTPUT),
@@ -224,6 +261,13 @@ def check(
                 permittivity=permittivity,
                 temperature_K=temperature,
                 n_cells=cells,
+                trajectories=trajectory or [],
+                trajectory_options={
+                    "interval_ps": interval,
+                    "discard_ps": discard,
+                    "topology": topology,
+                    "types": None if types is None else types.split(","),
+                },
                 **{key: value for key, value in settings.items() if value is not None},
             )
     except (CheckError, RecipeError) as error:
@@ -231,6 +275,8 @@ def check(
         raise typer.Exit(FAILED) from error
     for line in result.lines():
         typer.echo(line)
+    for item in result.evidence:
+        typer.echo(item.line())
     typer.echo(f"report: {output / 'check.html'}", err=True)
     raise typer.Exit(0 if exit_zero else result.exit_code)
 

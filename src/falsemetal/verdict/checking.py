@@ -13,6 +13,7 @@ from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.progress import logger
 from falsemetal.systems.molecule import WATER, Molecule
 from falsemetal.verdict.errors import CheckError
+from falsemetal.verdict.evidence import read_evidence
 from falsemetal.verdict.judgement import BLIND, Verdict, judge
 from falsemetal.verdict.points import SinglePoints
 from falsemetal.verdict.prediction import (
@@ -60,6 +61,8 @@ def check(
     command: str = "falsemetal.check",
     provenance: Mapping[str, Any] | None = None,
     told: Callable[[str, int, float], None] | None = None,
+    runs: Sequence[Path] = (),
+    runs_options: Mapping[str, Any] | None = None,
 ) -> CheckResult:
     """Check whether a potential feels the depolarising field of a slab.
 
@@ -94,6 +97,9 @@ def check(
         For the report.
     told
         Is told of every single point: a label, its atoms and seconds.
+    runs, runs_options
+        Independent runs of one system under the potential, and how they are read, as of
+        :func:`falsemetal.verdict.evidence.read_evidence`.
 
     Raises
     ------
@@ -109,6 +115,18 @@ def check(
     cells = [_probe(probe, charges, liquid) for probe in probes]
     if not cells:
         raise CheckError("no probe: name at least one")
+    assumptions = Assumptions(
+        charge_e=charge_e,
+        electronic_charge_e=electronic_charge_e,
+        permittivity=permittivity,
+        temperature_K=temperature_K,
+        band_gap_eV=band_gap_eV,
+        cross_section_A=cross_section_A,
+        liquid=liquid.model_dump(mode="json"),
+    )
+    evidence = []
+    if runs:
+        evidence.append(read_evidence(runs, liquid, assumptions, **(runs_options or {})))
     points = SinglePoints(calculator, told or _log)
     cells.sort(key=lambda probe: probe.thickness_A)
     additivity = calibrate(points, cells[0])
@@ -139,21 +157,14 @@ def check(
         noise_eV_per_atom=points.noise_eV_per_atom,
         additivity_eV=additivity,
         stackings=stackings,
-        assumptions=Assumptions(
-            charge_e=charge_e,
-            electronic_charge_e=electronic_charge_e,
-            permittivity=permittivity,
-            temperature_K=temperature_K,
-            band_gap_eV=band_gap_eV,
-            cross_section_A=cross_section_A,
-            liquid=liquid.model_dump(mode="json"),
-        ),
+        assumptions=assumptions,
         films=[_film(prediction, thickness) for thickness in thicknesses_A],
         critical_thickness=CriticalThickness(
             value_A=prediction.critical_thickness_A(),
             low_A=prediction.critical_thickness_A(1.0 + SURFACE_UNCERTAINTY),
             high_A=prediction.critical_thickness_A(1.0 / (1.0 + SURFACE_UNCERTAINTY)),
         ),
+        evidence=evidence,
         seconds=points.seconds,
         command=command,
         provenance=dict(provenance or {}),

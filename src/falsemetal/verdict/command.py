@@ -1,7 +1,7 @@
 """The check of a potential that is given by its name."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -34,6 +34,8 @@ def check_named(
     folder: str | Path,
     overwrite: bool = False,
     command: str = "falsemetal.check_named",
+    trajectories: Sequence[Path] = (),
+    trajectory_options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> CheckResult:
     """Check a potential and write the report.
@@ -51,6 +53,8 @@ def check_named(
         As of :func:`falsemetal.verdict.report.write_report`.
     command
         For the report.
+    trajectories, trajectory_options
+        Runs of the potential, as of :func:`falsemetal.verdict.evidence.read_evidence`.
     settings
         As of :func:`falsemetal.verdict.checking.check`.
 
@@ -71,6 +75,10 @@ def check_named(
         label = f"{name} + D3({dispersion})"
     if named.charge_e is not None:
         settings.setdefault("charge_e", named.charge_e)
+    if trajectories:
+        # a file that cannot be read is told before minutes are spent
+        settings["runs"] = [Path(path) for path in trajectories]
+        settings["runs_options"] = dict(trajectory_options or {})
     result = check(
         calculator,
         name=label,
