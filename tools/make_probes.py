@@ -1,7 +1,8 @@
-"""Write the probe frames of `falsemetal check`: periodic cells of SPC/E with a large dipole.
+"""Write the frames of `falsemetal check`: periodic cells of SPC/E with a large dipole, and a film.
 
 Of a short run at 300 K the frame whose dipole is largest along a short edge is kept, with that edge
-turned to z. `python tools/make_probes.py` writes them again, to the last bit on one machine type.
+turned to z. The film, from which runs start, is equilibrated for 20 ps. `python
+tools/make_probes.py` writes them again, to the last bit on one machine type.
 """
 
 from pathlib import Path
@@ -12,11 +13,13 @@ from ase import Atoms
 
 from falsemetal.estimators.dipole import molecular_dipoles
 from falsemetal.potentials.force_field.engine import LammpsEngine
+from falsemetal.potentials.force_field.equilibration import equilibrate
 from falsemetal.potentials.force_field.md import heat, run_in_parts
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.systems.molecule import WATER
 from falsemetal.systems.molecules import find_molecules
-from falsemetal.systems.water import cubic_cell, water_box
+from falsemetal.systems.system import System
+from falsemetal.systems.water import cubic_cell, water_box, water_slab
 from falsemetal.units import WATER_DENSITY_G_PER_CM3
 
 FOLDER = Path(__file__).parents[1] / "src" / "falsemetal" / "verdict" / "probes"
@@ -65,3 +68,9 @@ if __name__ == "__main__":
         edges = np.diag(frame.cell.array)
         frame.positions -= np.repeat(np.floor(centres / edges) * edges, 3, axis=0)
         ase.io.write(FOLDER / f"{name}.extxyz", frame, format="extxyz")
+    slab = water_slab(128, cross_section_A=CUBE_A, cell_height_A=65.0, seed=1)
+    film = equilibrate(
+        System.of(slab, "water"), WaterForceField(), temperature_K=300.0, duration_ps=20.0, seed=1
+    ).atoms
+    del film.arrays["momenta"]
+    ase.io.write(FOLDER / "film-128.extxyz", film, format="extxyz")

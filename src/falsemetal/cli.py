@@ -181,6 +181,17 @@ def check(
             rich_help_panel=RUNS,
         ),
     ] = None,
+    md: Annotated[
+        float | None,
+        typer.Option(
+            "--md",
+            metavar="PS",
+            min=0.5,
+            help="Also run a film of 128 molecules for so long; the same command goes on with a "
+            "killed run.",
+            rich_help_panel=RUNS,
+        ),
+    ] = None,
     interval: Annotated[
         float | None,
         typer.Option(
@@ -261,6 +272,7 @@ def check(
                 permittivity=permittivity,
                 temperature_K=temperature,
                 n_cells=cells,
+                md_ps=md,
                 trajectories=trajectory or [],
                 trajectory_options={
                     "interval_ps": interval,

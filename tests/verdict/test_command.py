@@ -12,6 +12,9 @@ from checkouts import ROOT
 from typer.testing import CliRunner, Result
 
 from falsemetal.cli import app
+from falsemetal.potentials.force_field.calculator import spce
+from falsemetal.simulation.trajectory import Trajectory
+from falsemetal.verdict.dynamics import run_film
 from falsemetal.verdict.report import JSON, PAGE, PICTURE
 from falsemetal.verdict.result import CheckResult
 
@@ -184,6 +187,37 @@ def test_dispersion_changes_nothing(folder: Path) -> None:
     for before, after in zip(plain.stackings, corrected.stackings, strict=True):
         last = [x.increments[-1].fraction for x in (before, after)]
         assert last[1] == pytest.approx(last[0], abs=1e-3)
+
+
+def test_a_run_that_fails_leaves_the_verdict(folder: Path) -> None:
+    script = HERE / "calculators.py"
+    ended = run("-c", f"{script}:Bonded", "--probe", "water-32", "--md", "2", "-q", "-o", folder)
+    assert ended.exit_code == 10
+    assert "molecules are broken" in ended.stdout.splitlines()[3]
+    result = CheckResult.model_validate_json((folder / JSON).read_text(encoding="utf-8"))
+    assert "molecules are broken" in str(result.evidence[0].failure)
+
+
+def test_runs_are_continued(folder: Path, caplog) -> None:
+    calculator = spce("truncated")
+    calculator.identity = {"model": "truncated"}
+    for duration_ps in (0.05, 0.1):
+        with caplog.at_level("INFO", logger="falsemetal"):
+            ended = run_film(
+                calculator, duration_ps, folder / "film.h5", identity={}, temperature_K=300.0
+            )
+        assert ended is None
+    assert "continues from step 50" in caplog.text
+    with Trajectory(folder / "film.h5") as film:
+        assert film.steps.tolist() == [0, 50, 100]
+    # a killed run has left its state, and a report from before it began
+    (folder / "film.h5").rename(folder / "film.part.h5")
+    (folder / JSON).write_text("{}")
+    refused = run(*TRUNCATED, "-q", "-o", folder)
+    assert refused.exit_code == 2
+    continued = run(*TRUNCATED, "--md", "0.5", "-q", "-o", folder)
+    assert continued.exit_code == 10
+    assert "128 molecules" in continued.stdout.splitlines()[3]
 
 
 def test_the_schema_is_current() -> None:

@@ -116,4 +116,4 @@ def test_a_run_that_its_walltime_ended_is_whole(results) -> None:
 def test_every_product_is_made(results) -> None:
     assert (results / "report.html").stat().st_size > 0
     made = {path.stem for path in (results / "figures").glob("*.png")}
-    assert made == {"fig3a", "figS8", "density"}
+    assert made == {"fig3a", "figS8", "density", "stacking", "predicted"}

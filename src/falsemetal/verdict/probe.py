@@ -20,6 +20,9 @@ from falsemetal.verdict.errors import CheckError
 SHIPPED = ("water-32", "water-64")
 """Water at 300 K, of half a cube's thickness and of a cube's, with large dipoles."""
 
+FILM = "film-128"
+"""Film of water at 300 K, 25 Å thick, in vacuum."""
+
 LEAST_CHARGE_E = 1e-3
 """Total charge below which a cell counts as neutral."""
 
@@ -118,7 +121,7 @@ class Probe:
 
 
 def shipped_frame(name: str) -> Atoms:
-    """Frame of :data:`SHIPPED`."""
+    """Frame of :data:`SHIPPED`, or :data:`FILM`."""
     file = resources.files("falsemetal.verdict") / "probes" / f"{name}.extxyz"
     with resources.as_file(file) as path:
         return _as_one(ase.io.read(path, format="extxyz"), name)

@@ -63,9 +63,12 @@ class Evidence(Section):
     sampled_ps: float
     thickness_A: float | None = Field(description="Of a film, of 95 % of its molecules")
     quantities: dict[str, Quantity]
+    failure: str | None = Field(None, description="Why a run ended before its time")
 
     def line(self) -> str:
         """Tell all of it in one line."""
+        if self.failure is not None:
+            return f"{self.source}: {self.failure}"
         size = "" if self.thickness_A is None else f" {self.thickness_A:.0f} Å thick"
         told = ", ".join(f"{name} = {value}" for name, value in self.quantities.items())
         return (

@@ -143,8 +143,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         own_charge_e=-0.8476,
     ),
 }
-"""By name. `spce`, full or truncated, is the flexible SPC/E water of this program. `symmetrix` takes
-what `symmetrix_extract_mace` makes of a MACE model, and is some ten times as fast on a CPU."""
+"""By name.
+
+`spce`, full or truncated, is the flexible SPC/E water of this program. `symmetrix` takes what
+`symmetrix_extract_mace` makes of a MACE model, and is some ten times as fast on a CPU.
+"""
 
 ALIASES = {"dpa3": "deepmd"}
 
