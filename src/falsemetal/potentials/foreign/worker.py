@@ -6,9 +6,12 @@ nothing but the standard library, NumPy and ASE. Messages are pickled builtins a
 
 import importlib
 import os
+import platform
 import runpy
 import sys
 import traceback
+from contextlib import suppress
+from importlib import metadata
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,15 @@ def evaluate(calculator: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces()}
 
 
+def versions(packages: list[str]) -> dict[str, str]:
+    """Versions of those packages that are installed here, and of Python."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
 def serve(connection: "Connection[Any, Any]") -> None:
     """Answer until the other end closes: first with a calculator, then with its energies."""
     calculator = None
@@ -70,7 +82,7 @@ def serve(connection: "Connection[Any, Any]") -> None:
         try:
             if "recipe" in message:
                 calculator = make_calculator(message["recipe"])
-                connection.send((READY, type(calculator).__name__))
+                connection.send((READY, versions(message["packages"])))
             else:
                 connection.send((RESULT, evaluate(calculator, message["atoms"])))
         except Exception as error:
