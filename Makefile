@@ -6,7 +6,7 @@ BIN := .venv/bin
 # keep each job on its own core
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slurm lint lock install
+.PHONY: demo test test-slurm test-sevennet lint lock install
 .DEFAULT_GOAL := demo
 
 install: .venv/installed
@@ -27,6 +27,15 @@ test: install
 # through profiles/slurm on a Slurm of one node that lives as long as the test; needs Debian and root
 test-slurm: install
 	tools/one-node-slurm $(BIN)/python -m pytest tests/workflow/test_slurm.py
+
+# a foundation model in an environment of its own, as its packages and mace-torch's do not agree
+test-sevennet: install .venv-sevennet/installed
+	SEVENNET_PYTHON=.venv-sevennet/bin/python $(BIN)/python -m pytest tests/verdict/test_packages.py
+
+.venv-sevennet/installed:
+	$(PYTHON) -m venv .venv-sevennet
+	.venv-sevennet/bin/python -m pip install --quiet sevenn==0.13.0
+	touch $@
 
 lint: install
 	$(BIN)/ruff check .

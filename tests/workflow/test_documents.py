@@ -45,3 +45,10 @@ def test_files_that_contributing_names_are_there_or_those_of_its_recipes() -> No
         for name in re.findall(r"`([^`]+)`", listed):
             there = (ROOT / name).exists() or (ROOT / "src/falsemetal" / name).exists()
             assert there or Path(name).stem in recipes, name
+
+
+def test_the_example_of_the_check_runs(capsys) -> None:
+    page = (ROOT / "docs/check.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "docs/check.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("short-ranged 10")
