@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,15 @@ def path_without_cp2k(folder: Path) -> str:
             if program.name not in NAMES and not (folder / program.name).exists():
                 (folder / program.name).symlink_to(program.resolve())
     return str(folder)
+
+
+def make_environment(folder: Path) -> Path:
+    """Make an environment that has ASE and does not know falsemetal; returns its interpreter."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    own = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    # this environment's packages by path, without the .pth files that would make falsemetal known
+    packages = sysconfig.get_paths()["purelib"]
+    (Path(own.stdout.strip()) / "packages.pth").write_text(f"{packages}\n")
+    return python

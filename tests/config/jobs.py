@@ -24,6 +24,10 @@ def everything() -> dict[str, Any]:
         "engine": "cp2k",
         "runs": {"cubic": {"duration_ps": 0.4}},
     }
+    cubic = {"runs": {"cubic": {"duration_ps": 0.4}}}
+    raw["potentials"]["theirs"] = {"kind": "foundation", "arch": "spce"} | cubic
+    springs = {"module": "ase.calculators.lj", "factory": "LennardJones"}
+    raw["potentials"]["ours"] = {"kind": "ase"} | springs | cubic
     polarised = {"potential": "spce", "campaign": "slabs", "size_A": 6.3, "targets_V": [0.0, 1.0]}
     largest = {"potential": "spce", "campaign": "elongated", "size_A": 9.3, "quantiles": [1.0]}
     raw["electronic"] = {

@@ -70,6 +70,14 @@ OTHERS: dict[str, Any] = {
     "electronic.frames.*.functionals": ["RPBE"],
     "electronic.frames.largest.field_V_per_A": None,
     "electronic.frames.polarised.field_V_per_A": None,
+    "potentials.theirs.arch": None,
+    "potentials.theirs.model": "truncated",
+    "potentials.theirs.head": None,
+    "potentials.ours.module": "ase.calculators.emt",
+    "potentials.ours.factory": "Other",
+    "potentials.*.python": "elsewhere/bin/python",
+    "potentials.*.d3": "pbe",
+    "potentials.*.kwargs": {"key": 1.0},
     "check.probes": ["water-64"],
     "check.n_cells": 5,
     "plugins": None,
@@ -203,6 +211,13 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.by-cp2k.source": ["fetch:by-cp2k"],
     "potentials.native.path": ["fetch:native"],
     "potentials.by-cp2k.path": ["fetch:by-cp2k"],
+    "potentials.*.python": [],
+    "potentials.*.step_s_per_atom": [],
+    "potentials.theirs.device": [],
+    "potentials.theirs.*charge_e": ["observe:theirs/*/voltage", "check:theirs", *DIPOLES_OF_CUBES],
+    "potentials.ours.*charge_e": ["observe:ours/*/voltage", "check:ours", *DIPOLES_OF_CUBES],
+    "potentials.theirs.*": ["run:theirs/*", "check:theirs"],
+    "potentials.ours.*": ["run:ours/*", "check:ours"],
     "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
     "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors"],
     # campaigns
@@ -245,7 +260,7 @@ EXPECTED: dict[str, list[str]] = {
     ],
     "dynamics.timestep_fs": ["run:*", "product:table_runs"],
     "dynamics.friction_per_fs": [
-        f"run:{name}/*" for name in ("spce*", "sr-mace", "lr-mace", "native")
+        f"run:{name}/*" for name in ("spce*", "sr-mace", "lr-mace", "native", "theirs", "ours")
     ],
     "dynamics.dtype": [f"run:{name}/*" for name in ("sr-mace", "lr-mace", "native")],
     "dynamics.discard_ps": [

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.lj import LennardJones
+from checkouts import make_environment
 
 from falsemetal.config import ConfigError, parse_config
 from falsemetal.potentials.foreign.architectures import ALIASES, ARCHITECTURES, recipe_of
@@ -27,16 +27,7 @@ LJ = {"factory": "ase.calculators.lj:LennardJones", "kwargs": {"sigma": 1.5, "rc
 
 @pytest.fixture(scope="module")
 def other_python(tmp_path_factory) -> Path:
-    """Interpreter of an environment that has ASE, and does not know falsemetal."""
-    folder = tmp_path_factory.mktemp("other")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    python = folder / "bin" / "python"
-    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    own = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
-    # its packages by path, without the .pth files that would make falsemetal known
-    path = sysconfig.get_paths()["purelib"]
-    (Path(own.stdout.strip()) / "packages.pth").write_text(f"{path}\n")
-    return python
+    return make_environment(tmp_path_factory.mktemp("other"))
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """Potentials of other packages in the workflow: checked, run, observed and drawn."""
 
-import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from checkouts import ROOT, snakemake
+from checkouts import ROOT, make_environment, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -43,14 +41,7 @@ def config_of(python: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def other_python(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("other")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    python = folder / "bin" / "python"
-    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    own = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
-    path = sysconfig.get_paths()["purelib"]
-    (Path(own.stdout.strip()) / "packages.pth").write_text(f"{path}\n")
-    return python
+    return make_environment(tmp_path_factory.mktemp("other"))
 
 
 def test_any_potential_is_checked_and_run(checkout: Path, other_python: Path) -> None:

@@ -131,6 +131,19 @@ class ObserveSpec(Spec):
         return 0.0 if self.mirror else None
 
 
+def read_settings(
+    names: Iterable[str],
+    boundary: Boundary,
+    *,
+    of_system: Mapping[str, float],
+    analysis: Section,
+) -> dict[str, float]:
+    """Look up what observables read, and no more: of the system, else of the analysis."""
+    entries = [OBSERVABLES[name] for name in needed(names)]
+    keys = {key for e in entries for key in (*e.settings, *e.settings_within.get(boundary, ()))}
+    return {key: of_system.get(key) or getattr(analysis, key) for key in sorted(keys)}
+
+
 def observe_spec(
     names: Iterable[str],
     campaign: CampaignKind,
@@ -147,9 +160,7 @@ def observe_spec(
     sections.
     """
     names, boundary = list(names), campaign.boundary
-    entries = [OBSERVABLES[name] for name in needed(names)]
-    reads_charges = any(entry.charges for entry in entries)
-    keys = {key for e in entries for key in (*e.settings, *e.settings_within.get(boundary, ()))}
+    reads_charges = any(OBSERVABLES[name].charges for name in needed(names))
     of_system = {"mass_u": liquid.mass, "temperature_K": dynamics.temperature_K}
     return ObserveSpec(
         origin=origin,
@@ -159,6 +170,6 @@ def observe_spec(
         liquid=liquid,
         charges=liquid.charges(charges.own_e) if reads_charges else {},
         electronic_charges=liquid.charges(charges.electronic_e) if reads_charges else {},
-        settings={key: of_system.get(key) or getattr(analysis, key) for key in sorted(keys)},
+        settings=read_settings(names, boundary, of_system=of_system, analysis=analysis),
         discard_ps=campaign.discard_ps(dynamics),
     )

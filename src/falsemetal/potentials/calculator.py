@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from torch import Tensor
 
 from falsemetal.arrays import FloatArray
@@ -24,6 +23,7 @@ from falsemetal.potentials.graph import species_index
 from falsemetal.potentials.loading import load_potential
 from falsemetal.potentials.model import Model
 from falsemetal.potentials.runners import AseRunner
+from falsemetal.potentials.single_points import EnergyAndForces
 from falsemetal.potentials.store import default_dtype, describe_model, torch_device
 from falsemetal.progress import logger
 from falsemetal.simulation.checkpoint import NeighbourState
@@ -61,15 +61,13 @@ def calculator_for_points(
     )
 
 
-class ModelCalculator(Calculator):
+class ModelCalculator(EnergyAndForces):
     """ASE calculator with a neighbour list that is kept while no atom moved half its skin.
 
     The model, of this project or of mace-torch, decides precision and device. Compilation for the
     structure takes some ten seconds before the first step. `identity` tells the model from others,
     ready for JSON; by default it is its class.
     """
-
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]  # type: ignore[misc]
 
     def __init__(
         self,
@@ -79,7 +77,7 @@ class ModelCalculator(Calculator):
         compiled: bool = False,
         identity: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.model = model.requires_grad_(False).eval()
         self.device = next(model.parameters()).device
         self.skin_A = skin_A
@@ -103,28 +101,20 @@ class ModelCalculator(Calculator):
         self._neighbours, self._continued = None, state
         self.reset()  # type: ignore[no-untyped-call]
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: list[str] | None = None,
-        system_changes: list[str] = all_changes,
-    ) -> None:
+    def evaluate(self, atoms: Any) -> tuple[float, FloatArray]:
         """Evaluate energy in eV and forces in eV/Å, shape (n, 3)."""
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        structure: Any = self.atoms
-        if self._system is None or not self._system.fits(structure):
-            self._system = _System(structure, self.model, self.device, compiled=self.compiled)
+        if self._system is None or not self._system.fits(atoms):
+            self._system = _System(atoms, self.model, self.device, compiled=self.compiled)
             self._neighbours = None
         system = self._system
-        positions = structure.positions[system.order]
+        positions = atoms.positions[system.order]
         if self._neighbours is None and self._continued is not None:
             state, self._continued = self._continued, None
             self._neighbours = self._fill(system, state.origin[system.order], state.slots)
         if self._neighbours is None or not self._neighbours.hold_for(positions):
             slots = None if self._neighbours is None else self._neighbours.slots
             self._neighbours = self._fill(system, positions, slots)
-        energy, forces = system.evaluate(positions, self._neighbours.rows)
-        self.results = {"energy": energy, "forces": forces}
+        return system.evaluate(positions, self._neighbours.rows)
 
     def _fill(self, system: "_System", positions: FloatArray, slots: int | None) -> "_Neighbours":
         reach_A = self.model.r_cut_A + self.skin_A

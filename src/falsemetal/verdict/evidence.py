@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, needed
+from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, read_settings
 from falsemetal.observables.runs import Frames, Runs, collect_run
 from falsemetal.observables.settings import Analysis
 from falsemetal.specs import Origin
@@ -70,8 +70,6 @@ def observe_spec_of(
     """Specify the observables as the workflow does."""
     names = ["voltage", "summary"]
     names += ["structure_factors"] * (boundary is Boundary.BULK)
-    entries = [OBSERVABLES[name] for name in needed(names)]
-    keys = {key for e in entries for key in (*e.settings, *e.settings_within.get(boundary, ()))}
     analysis = Analysis(band_gap_eV=assumptions.band_gap_eV)
     told = {"mass_u": liquid.mass, "temperature_K": assumptions.temperature_K}
     return ObserveSpec(
@@ -82,7 +80,7 @@ def observe_spec_of(
         liquid=liquid,
         charges=liquid.charges(assumptions.charge_e),
         electronic_charges=liquid.charges(assumptions.electronic_charge_e),
-        settings={key: told.get(key) or getattr(analysis, key) for key in sorted(keys)},
+        settings=read_settings(names, boundary, of_system=told, analysis=analysis),
         discard_ps=discard_ps,
     )
 

@@ -1,14 +1,14 @@
 """Any pair style that LAMMPS has, from a file of its commands."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lammpslib import LAMMPSlib
 
+from falsemetal.arrays import FloatArray
 from falsemetal.potentials.force_field.engine import load_mpi
 from falsemetal.potentials.foreign.worker import RecipeError
+from falsemetal.potentials.single_points import EnergyAndForces
 
 TYPES = "# types:"
 
@@ -21,7 +21,7 @@ HEADER = {
 """What stands before there are atoms, and its defaults."""
 
 
-class LammpsBlock(Calculator):
+class LammpsBlock(EnergyAndForces):
     """Single points by LAMMPS, each structure by an instance of its own.
 
     Parameters
@@ -34,22 +34,13 @@ class LammpsBlock(Calculator):
         Elements in the order of LAMMPS' types.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]  # type: ignore[misc]
-
     def __init__(self, header: list[str], commands: list[str], types: list[str]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.header, self.commands, self.types = header, commands, types
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: list[str] | None = None,
-        system_changes: list[str] = all_changes,
-    ) -> None:
+    def evaluate(self, atoms: Any) -> tuple[float, FloatArray]:
         """Evaluate energy in eV and forces in eV/Å, shape (n, 3)."""
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        structure: Any = self.atoms
-        copy = structure.copy()
+        copy = atoms.copy()
         copy.calc = LAMMPSlib(
             lmpcmds=self.commands,
             atom_types={element: index for index, element in enumerate(self.types, 1)},
@@ -57,8 +48,7 @@ class LammpsBlock(Calculator):
             keep_alive=False,
             log_file=None,
         )
-        energy = copy.get_potential_energy()
-        self.results = {"energy": energy, "forces": copy.get_forces()}
+        return copy.get_potential_energy(), copy.get_forces()
 
 
 def lammps_block(path: str, types: list[str] | None = None) -> LammpsBlock:

@@ -7,14 +7,12 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
-from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
-
+from falsemetal.arrays import FloatArray
 from falsemetal.potentials.foreign import worker
 from falsemetal.potentials.foreign.worker import FAILED, RecipeError
+from falsemetal.potentials.single_points import EnergyAndForces
 from falsemetal.progress import logger
 
 PACKAGES = (
@@ -35,7 +33,7 @@ class WorkerError(RuntimeError):
     """A worker that died or whose calculator failed; the message holds its last words."""
 
 
-class RemoteCalculator(Calculator):
+class RemoteCalculator(EnergyAndForces):
     """ASE calculator of a recipe, made and asked in a process of another Python.
 
     Parameters
@@ -56,10 +54,8 @@ class RemoteCalculator(Calculator):
     stands in the error. RecipeError if the calculator cannot be made.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]  # type: ignore[misc]
-
     def __init__(self, recipe: Mapping[str, Any], python: str | Path) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.recipe, self.python = dict(recipe), Path(python).expanduser()
         self.versions: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,23 +63,16 @@ class RemoteCalculator(Calculator):
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the worker)
         self._begin()
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: list[str] | None = None,
-        system_changes: list[str] = all_changes,
-    ) -> None:
+    def evaluate(self, atoms: Any) -> tuple[float, FloatArray]:
         """Ask the worker for energy in eV and forces in eV/Å, shape (n, 3)."""
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        structure: Any = self.atoms
         request = {
-            "numbers": structure.numbers,
-            "positions": structure.positions,
-            "cell": structure.cell.array,
-            "pbc": structure.pbc,
+            "numbers": atoms.numbers,
+            "positions": atoms.positions,
+            "cell": atoms.cell.array,
+            "pbc": atoms.pbc,
         }
         answer = self._ask({"atoms": request})
-        self.results = {"energy": answer["energy"], "forces": np.array(answer["forces"])}
+        return answer["energy"], answer["forces"]
 
     @property
     def process_id(self) -> int | None:

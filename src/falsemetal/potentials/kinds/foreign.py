@@ -29,14 +29,14 @@ class ForeignKind(PotentialKind):
     )
     d3: str | None = Field(None, description="Functional whose D3(BJ) dispersion is added: pbe, …")
     kwargs: dict[str, JsonValue] = Field({}, description="Further arguments of its calculator")
-    seconds_per_atom_step_s: Annotated[PositiveFloat, ASIDE] = Field(
+    step_s_per_atom: Annotated[PositiveFloat, ASIDE] = Field(
         FOREIGN_SECONDS, description="Of one core, by which the length of runs is foretold"
     )
 
     @property
     def seconds_per_atom_step(self) -> float:
         """Core-seconds of a step for each atom."""
-        return self.seconds_per_atom_step_s
+        return self.step_s_per_atom
 
     @property
     def named(self) -> str:
@@ -58,8 +58,7 @@ class ForeignKind(PotentialKind):
             python=self.python,
             d3=self.d3,
             friction_per_fs=dynamics.friction_per_fs,
-            dtype=dynamics.dtype,
-            device=dynamics.device,
+            dtype="float64",  # what it computes in is told by its own arguments
         )
 
 
