@@ -63,7 +63,6 @@ def main() -> None:
 
 @app.command()
 def check(
-    context: typer.Context,
     calculator: Annotated[
         str,
         typer.Option(
@@ -107,9 +106,9 @@ def check(
     charge: Annotated[
         float | None,
         typer.Option(
-            help="Charge of the molecule's centre by which dipoles are counted, in e. Default: the "
-            "potential's own where it is known, else −0.5562 e, which meets dipoles of water by "
-            "electronic structure.",
+            help="The potential's own fixed charge of the molecule's centre (of water: oxygen), by "
+            "which dipoles are counted, in e. Default: that, where it is known, else −0.5562 e, "
+            "which meets dipoles of water by electronic structure.",
             rich_help_panel=PHYSICS,
         ),
     ] = None,
@@ -121,7 +120,7 @@ def check(
         ),
     ] = None,
     gap: Annotated[
-        float, typer.Option(min=0.0, help="Band gap in eV.", rich_help_panel=PHYSICS)
+        float, typer.Option(min=0.01, max=50.0, help="Band gap in eV.", rich_help_panel=PHYSICS)
     ] = 4.45,
     cross_section: Annotated[
         float, typer.Option(min=1.0, help="Side of the film in Å.", rich_help_panel=PHYSICS)
@@ -131,7 +130,7 @@ def check(
         typer.Option(
             min=1.0,
             max=1000.0,
-            help="Films to be foretold, in Å; may be repeated.",
+            help="Thickness of a film to predict, in Å; may be repeated.",
             rich_help_panel=PHYSICS,
         ),
     ] = None,
@@ -139,6 +138,14 @@ def check(
         float,
         typer.Option(min=1.01, help="ε of the liquid, assumed.", rich_help_panel=PHYSICS),
     ] = 70.0,
+    optical_permittivity: Annotated[
+        float,
+        typer.Option(
+            min=1.0,
+            help="ε∞ of the liquid's electrons, which counts where --charge is not given.",
+            rich_help_panel=PHYSICS,
+        ),
+    ] = 1.78,
     temperature: Annotated[
         float, typer.Option(min=1.0, help="In K.", rich_help_panel=PHYSICS)
     ] = 300.0,
@@ -170,7 +177,7 @@ def check(
     ] = Form.AUTO,
     cells: Annotated[
         int | None,
-        typer.Option(min=2, max=50, help="Cells of the thickest slab.", rich_help_panel=TEST),
+        typer.Option(min=3, max=50, help="Cells of the thickest slab.", rich_help_panel=TEST),
     ] = None,
     trajectory: Annotated[
         list[Path] | None,
@@ -187,8 +194,8 @@ def check(
             "--md",
             metavar="PS",
             min=0.5,
-            help="Also run a film of 128 molecules for so long; the same command goes on with a "
-            "killed run.",
+            help="Also run a film of 128 molecules for so long; the same command resumes "
+            "a killed run.",
             rich_help_panel=RUNS,
         ),
     ] = None,
@@ -196,15 +203,19 @@ def check(
         float | None,
         typer.Option(
             min=1e-6,
-            help="Time between its frames in ps, if it does not tell.",
+            help="Time between frames of --trajectory in ps, if it tells none.",
             rich_help_panel=RUNS,
         ),
     ] = None,
     discard: Annotated[
-        float, typer.Option(min=0.0, help="Left out of its start, in ps.", rich_help_panel=RUNS)
+        float,
+        typer.Option(
+            min=0.0, help="Initial time of --trajectory to discard, in ps.", rich_help_panel=RUNS
+        ),
     ] = 0.0,
     topology: Annotated[
-        Path | None, typer.Option(help="File with its elements.", rich_help_panel=RUNS)
+        Path | None,
+        typer.Option(help="Topology file with the elements of --trajectory.", rich_help_panel=RUNS),
     ] = None,
     types: Annotated[
         str | None,
@@ -270,6 +281,7 @@ def check(
                 band_gap_eV=gap,
                 cross_section_A=cross_section,
                 permittivity=permittivity,
+                optical_permittivity=optical_permittivity,
                 temperature_K=temperature,
                 n_cells=cells,
                 md_ps=md,
@@ -317,14 +329,20 @@ def _read_json(text: str) -> dict[str, Any]:
 
 def _read_liquid(path: Path) -> Any:
     import yaml
+    from pydantic import ValidationError
 
     from falsemetal.systems.molecule import Molecule
     from falsemetal.verdict.errors import CheckError
 
     try:
         return Molecule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        raise CheckError(f"--liquid {path}: {key}: {first['msg']}") from error
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise CheckError(f"--liquid {path}: {error}") from error
+        told = " ".join(str(error).split())
+        raise CheckError(f"--liquid {path}: {told}") from error
 
 
 def _log_to_terminal(*, quiet: bool) -> None:

@@ -102,12 +102,16 @@ def test_recipes_of_all_architectures(name: str) -> None:
     """Whatever the package, a model and a head that are named stand in what makes it."""
     architecture = ARCHITECTURES[ALIASES.get(name, name)]
     head = "a-head" if architecture.head else None
-    recipe = recipe_of(name, "a-model", head=head, device="cpu")
+    device = "cpu" if architecture.device or architecture.loader_device else None
+    recipe = recipe_of(name, "a-model", head=head, device=device)
     assert "a-model" in str(recipe) or "a_model" in str(recipe)
     assert ":" in recipe["factory"]
     assert recipe["install"]
     if head:
         assert recipe["kwargs"][architecture.head] == "a-head"
+    if device:
+        made_with = recipe["kwargs"] | recipe.get("loader_kwargs", {})
+        assert made_with[architecture.device or architecture.loader_device] == "cpu"
     if architecture.dtype:
         assert recipe["kwargs"][architecture.dtype] == "float64"
     if architecture.default is None:
@@ -189,7 +193,7 @@ def test_a_model_file_counts_by_what_it_holds(tmp_path) -> None:
         ({"arch": "chgnett"}, "there is no architecture 'chgnett'; name one of: mace, "),
         ({"arch": "mace"}, "no default model"),
         ({"arch": "mace", "model": "./absent.model"}, "there is no file absent.model"),
-        ({"arch": "chgnet", "head": "x"}, "chgnet has no heads"),
+        ({"arch": "chgnet", "head": "x"}, "chgnet takes no head"),
     ],
 )
 def test_faulty_settings_are_found_before_anything_runs(

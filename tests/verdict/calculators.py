@@ -4,6 +4,8 @@ import numpy as np
 from ase.calculators.calculator import Calculator
 from ase.calculators.lj import LennardJones
 
+from falsemetal.units import EPSILON_0
+
 
 class Soft(Calculator):
     """Pairs within 3 Å: short-ranged, cheap and smooth."""
@@ -29,6 +31,8 @@ class Bonded(Calculator):
         energy, forces = 0.0, np.zeros_like(molecules)
         for one, other, length in ((0, 1, 1.0), (0, 2, 1.0), (1, 2, 1.63)):
             vectors = molecules[:, other] - molecules[:, one]
+            edges = np.where(self.atoms.pbc, self.atoms.cell.lengths(), np.inf)
+            vectors -= np.where(np.isfinite(edges), edges, 0.0) * np.round(vectors / edges)
             distances = np.linalg.norm(vectors, axis=1)
             stretched = (distances - length)[:, None] * vectors / distances[:, None]
             energy += 10.0 * float(((distances - length) ** 2).sum())
@@ -88,6 +92,15 @@ class Random(Soft):
         self.results["energy"] += self.generator.normal()
 
 
+class NotPeriodic(Soft):
+    """Does not see across the cell's faces."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        alone = atoms.copy()
+        alone.pbc = False
+        super().calculate(alone, properties, system_changes)
+
+
 class NotExtensive(Soft):
     """Has an energy that grows faster than its atoms."""
 
@@ -112,3 +125,44 @@ class OnlyMolecules(Soft):
         if atoms.pbc[2]:
             raise ValueError("pbc along z is not implemented")
         super().calculate(atoms, properties, system_changes)
+
+
+class ForgetsSlabs(Soft):
+    """Takes whatever is not periodic in all directions for a molecule."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        alone = atoms.copy()
+        alone.pbc = bool(atoms.pbc.all())
+        super().calculate(alone, properties, system_changes)
+
+
+class OutOfMemory(Soft):
+    """Fails beyond a number of atoms."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        if len(atoms) > self.most:
+            raise MemoryError("out of memory")
+        super().calculate(atoms, properties, system_changes)
+
+
+class Ferroelectric(Calculator):
+    """Exact electrostatics of the wrong sign, by the dipole of molecules O, H, H of SPC/E."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+    def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        charges = np.where(atoms.numbers == 8, -0.8476, 0.4238)
+        forces, energy = np.zeros_like(atoms.positions), 0.0
+        if not atoms.pbc[2]:
+            area = atoms.cell[0, 0] * atoms.cell[1, 1]
+            oxygens = np.repeat(atoms.positions[::3, 2], 3)
+            dipole = float(charges @ (atoms.positions[:, 2] - oxygens))
+            thickness = len(atoms) / 3 * 29.97 / area
+            energy = 4.0 * dipole**2 / (2.0 * EPSILON_0 * area * thickness)
+            forces[:, 2] = 4.0 * dipole / (EPSILON_0 * area * thickness) * charges
+        self.results = {"energy": -energy, "forces": forces}

@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
+from falsemetal.potentials.foreign.naming import with_dispersion
 from falsemetal.verdict.checking import check
 from falsemetal.verdict.errors import CheckError
 from falsemetal.verdict.judgement import Verdict
@@ -29,6 +30,7 @@ def test_the_calculators_without_their_fault_are_short_ranged() -> None:
         (calculators.Meddling(), "changes the positions of the atoms"),
         (calculators.Random(), "not deterministic"),
         (calculators.NotExtensive(), "not extensive"),
+        (calculators.NotPeriodic(), "not periodic"),
         (calculators.OnlyMolecules(), "pbc TTT: ValueError: pbc along z is not implemented"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Calculator) else None,
@@ -45,6 +47,35 @@ def test_refused_slabs_are_stacked_in_pairs_unless_slabs_are_asked_for() -> None
     assert result.verdict is Verdict.SHORT_RANGED
     with pytest.raises(CheckError, match="pbc TTF: ValueError: only periodic cells"):
         check(calculators.OnlyBulk(), probes=["water-32"], form="slab")
+
+
+def test_periodicity_that_is_forgotten_is_noticed() -> None:
+    """As of codes that take anything but TTT for a molecule: pairs are stacked instead."""
+    result = check(calculators.ForgetsSlabs(), probes=["water-32"])
+    assert result.stackings[0].form == "pair"
+    assert result.verdict is Verdict.SHORT_RANGED
+
+
+@pytest.mark.parametrize(("most", "n_increments"), [(400, 3), (300, 2)])
+def test_what_was_computed_is_judged_though_thicker_slabs_fail(
+    most: int, n_increments: int
+) -> None:
+    result = check(calculators.OutOfMemory(most), probes=["water-32", "water-64"])
+    assert [stacking.probe for stacking in result.stackings] == ["water-32"]
+    assert len(result.stackings[0].increments) == n_increments
+    assert result.verdict is Verdict.SHORT_RANGED
+
+
+def test_a_negative_share_is_wrong_and_has_no_sigma() -> None:
+    result = check(calculators.Ferroelectric(), probes=["water-32"], charge_e=-0.8476)
+    assert result.verdict is Verdict.WRONG
+    assert result.films[-1].sigma_V is None
+    assert "polarise by themselves" in result.lines()[2]
+
+
+def test_dispersion_hides_no_randomness() -> None:
+    with pytest.raises(CheckError, match="not deterministic"):
+        check(with_dispersion(calculators.Random(), "pbe"), probes=["water-32"])
 
 
 def broken(frame: Atoms) -> None:
@@ -114,7 +145,7 @@ def test_files_that_hold_no_frame(tmp_path) -> None:
 
 
 def test_no_charge_and_no_probe() -> None:
-    with pytest.raises(CheckError, match="charge_e: 0 makes no dipole"):
+    with pytest.raises(CheckError, match=r"charge_e: 0.0 makes no dipole"):
         check(calculators.Soft(), charge_e=0.0)
     with pytest.raises(CheckError, match="no probe"):
         check(calculators.Soft(), probes=[])

@@ -1,6 +1,7 @@
 """The command `falsemetal check`: what it prints, writes and returns."""
 
 import base64
+import html
 import json
 import re
 import subprocess
@@ -46,7 +47,7 @@ def test_a_report_is_written(folder: Path) -> None:
     assert result.assumptions.charge_e == -0.8476
     assert result.assumptions.electronic_charge_e == -0.5562
     assert result.provenance["packages"]["ase"]
-    page = (folder / PAGE).read_text(encoding="utf-8")
+    page = html.unescape((folder / PAGE).read_text(encoding="utf-8"))
     assert base64.b64encode((folder / PICTURE).read_bytes()).decode() in page
     assert lines[2] in page
     assert not re.search(r"(src|href)=.http", page)
@@ -59,7 +60,7 @@ def test_exit_codes_tell_the_verdict(folder: Path) -> None:
     wrong = run(*SPCE, "-q", "-o", folder / "c", "--charge", "-0.4")
     assert wrong.exit_code == 11
     assert "LONG-RANGED BUT WRONG: λ = 4.490" in wrong.stdout
-    assert run(*SPCE, "-q", "-o", folder / "d", "--cells", "2").exit_code == 12
+    assert "by --charge -0.8476 λ would be 1" in wrong.stdout
 
 
 def test_a_report_is_not_written_over(folder: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_report_is_not_written_over(folder: Path) -> None:
         (("--calculator", "absent.py"), "absent.py: there is no such file"),
         (("--calculator", "lammps:absent.in"), "absent.in: there is no such file"),
         (("--calculator", str(HERE)), "holds no model.json"),
-        (("--calculator", "grace", "--head", "x"), "grace has no heads"),
+        (("--calculator", "grace", "--head", "x"), "grace takes no head"),
         (("--calculator", "spce:other"), "spce has no model 'other'"),
         ((*SPCE, "--kwargs", "{"), "--kwargs: not JSON"),
         ((*SPCE, "--kwargs", "[1]"), "--kwargs: give an object"),
@@ -95,6 +96,11 @@ def test_a_report_is_not_written_over(folder: Path) -> None:
         ((*SPCE, "--python", "/absent/python"), "python: /absent/python cannot be run"),
         (("--calculator", "spce", "--probe", "absent.xyz"), "absent.xyz: ASE cannot read a frame"),
         ((*SPCE, "--gap", "wide"), "--gap"),
+        ((*SPCE, "--dtype", "float32"), "spce takes no dtype"),
+        (("--calculator", "math:pi", "--head", "x"), "math:pi takes no --head"),
+        ((*SPCE, "--charge", "nan"), "charge_e: nan makes no dipole"),
+        ((*SPCE, "--electronic-charge", "0"), "electronic_charge_e: 0.0 makes no dipole"),
+        ((*SPCE, "--python", "/bin/true"), "/bin/true ended before it had a calculator"),
         ((), "--calculator"),
     ],
 )
@@ -102,13 +108,43 @@ def test_wrong_usage(folder: Path, arguments: tuple[str, ...], told: str) -> Non
     ended = run(*arguments, "-q", "-o", folder)
     assert ended.exit_code == 2
     assert told in re.sub(r"\s+", " ", ended.stderr)
-    assert not folder.exists()
+    assert not (folder / JSON).exists()
 
 
 def test_an_architecture_that_is_not_installed_names_its_package(folder: Path) -> None:
     ended = run("--calculator", "grace", "-q", "-o", folder)
     assert ended.exit_code == 2
     assert "pip install tensorpotential" in ended.stderr
+
+
+def test_names_of_files_shadow_no_models(folder: Path, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    assert run(*SPCE, "-q", "-o", folder).exit_code == 0
+
+
+def test_reports_that_cannot_be_written_are_told_before_anything_is_computed(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = run(*SPCE, "-o", tmp_path / "file")
+    assert ended.exit_code == 2
+    assert "cannot be made a folder" in ended.stderr
+    assert "atoms" not in ended.stderr
+
+
+def test_other_liquids_need_a_charge(folder: Path, tmp_path) -> None:
+    (tmp_path / "liquid.yaml").write_text(
+        "centres: [N]\nbonds: [{element: H, count: 3, cutoff_A: 1.3}]\n"
+    )
+    liquid = ("--liquid", tmp_path / "liquid.yaml")
+    ended = run(*SPCE, *liquid, "-q", "-o", folder)
+    assert ended.exit_code == 2
+    assert "no default for another liquid than water" in ended.stderr
+    ended = run(*SPCE, *liquid, "--md", "1", "-q", "-o", folder)
+    assert "--md runs a film of water" in ended.stderr
+    (tmp_path / "liquid.yaml").write_text("center: [N]\n")
+    ended = run(*SPCE, *liquid, "-q", "-o", folder)
+    assert ended.stderr.count("\n") == 1
+    assert "center" in ended.stderr
 
 
 def test_models_that_are_none(folder: Path, tmp_path) -> None:
@@ -160,7 +196,8 @@ EWALD = PAIR_STYLE.replace("coul/dsf 0.2 9.0 9.0", "coul/long 9.0").replace(
 
 
 def test_pair_styles_of_lammps(folder: Path, tmp_path) -> None:
-    arguments = ("--charge", "-0.8476", "--probe", "water-32")
+    # the charge of oxygen is read off the file
+    arguments = ("--probe", "water-32")
     (tmp_path / "dsf.in").write_text(PAIR_STYLE)
     ended = run("-c", f"lammps:{tmp_path / 'dsf.in'}", *arguments, "-q", "-o", folder / "dsf")
     assert ended.exit_code == 10
@@ -212,8 +249,8 @@ def test_runs_are_continued(folder: Path, caplog) -> None:
         assert film.steps.tolist() == [0, 50, 100]
     # a killed run has left its state, and a report from before it began
     (folder / "film.h5").rename(folder / "film.part.h5")
-    (folder / JSON).write_text("{}")
-    refused = run(*TRUNCATED, "-q", "-o", folder)
+    assert run(*TRUNCATED, "-q", "-o", folder).exit_code == 10
+    refused = run(*SPCE, "--md", "0.5", "-q", "-o", folder)
     assert refused.exit_code == 2
     continued = run(*TRUNCATED, "--md", "0.5", "-q", "-o", folder)
     assert continued.exit_code == 10

@@ -13,6 +13,8 @@ from falsemetal.verdict.judgement import Verdict, in_thousandths, judge
         ([0.923, 0.922], Verdict.LONG_RANGED, 0),
         ([1.5, 1.45], Verdict.LONG_RANGED, 0),
         ([0.4, 0.001], Verdict.SHORT_RANGED, 10),
+        ([0.3, 0.05], Verdict.SHORT_RANGED, 10),
+        ([0.05, 0.05], Verdict.WRONG, 11),
         ([0.0, -0.0005], Verdict.SHORT_RANGED, 10),
         ([5.02, 5.0], Verdict.WRONG, 11),
         ([0.3, 0.3], Verdict.WRONG, 11),
@@ -32,15 +34,6 @@ def test_verdicts(fractions: list[float], verdict: Verdict, exit_code: int) -> N
 
 def test_the_thickest_probe_decides() -> None:
     assert judge([stacked([0.9, 0.9, 0.0]), stacked([1.0, 1.0])]).verdict is Verdict.SHORT_RANGED
-
-
-def test_what_is_too_coarse_is_undecided() -> None:
-    coarse = stacked([0.0, 0.02])
-    last = coarse.increments[-1].model_copy(update={"uncertainty": 0.3})
-    made = coarse.model_copy(update={"increments": [coarse.increments[0], last]})
-    judgement = judge([made])
-    assert judgement.verdict is Verdict.UNDECIDED
-    assert "too coarse" in judgement.reason
 
 
 def test_no_minus_stands_before_a_zero() -> None:

@@ -17,13 +17,15 @@ from falsemetal.verdict.prediction import (
     Prediction,
     fraction_beyond,
     interpolate_depolarisation,
+    response_of,
 )
 from falsemetal.verdict.stacking import Increment, Layer, Stacking
 
 
 def prediction(depolarisation, **changes: float) -> Prediction:
     settings = {
-        "permittivity": 70.0,
+        "susceptibility": 69.0,
+        "contact": 1.0,
         "charge_ratio": 1.0,
         "cross_section_A": 12.42,
         "temperature_K": 300.0,
@@ -75,7 +77,7 @@ def test_exact_electrostatics_gives_the_dielectric() -> None:
 
 def test_films_far_thicker_than_the_reach_are_blind() -> None:
     """λ = 1 up to 3 Å alone: σ²/L tends to that of a liquid without a depolarising field."""
-    short = prediction(lambda distance: np.where(distance < 3.0, 1.0, 0.0), permittivity=5.0)
+    short = prediction(lambda distance: np.where(distance < 3.0, 1.0, 0.0), susceptibility=4.0)
     reduced = blind_fluctuation(5.0)
     blind = dipole_std(reduced, 300.0, 12.42**2, temperature_K=300.0) / EPSILON_0
     assert short.sigma_V(300.0) == pytest.approx(blind, rel=0.03)
@@ -87,6 +89,43 @@ def test_volts_are_by_the_charge_of_electronic_structure() -> None:
     assert prediction(ones, charge_ratio=ratio).sigma_V(20.0) == pytest.approx(
         ratio * prediction(ones).sigma_V(20.0)
     )
+
+
+def test_it_does_not_matter_by_which_charges_dipoles_are_counted() -> None:
+    """λ goes with the square of own over assumed charges, χ with its inverse."""
+
+    def falling(distance: np.ndarray) -> np.ndarray:
+        return np.exp(-distance / 3.0)
+
+    own = prediction(falling)
+    ratio = 1.5
+    other = prediction(
+        lambda distance: falling(distance) * ratio**2,
+        susceptibility=69.0 / ratio**2,
+        contact=ratio**2,
+        charge_ratio=ratio,
+    )
+    assert other.sigma_V(25.0) == pytest.approx(own.sigma_V(25.0))
+    assert other.dielectric_V(25.0) == pytest.approx(own.dielectric_V(25.0))
+
+
+def test_electrons_screen_dipoles_of_electronic_structure() -> None:
+    """Exact electrostatics has 1/ε∞ − 1/ε of open-circuit dipoles, and 1 − 1/ε of fixed ones."""
+    for optical in (1.0, 1.78):
+        susceptibility, contact = response_of(70.0, optical)
+        exact = prediction(
+            lambda distance, contact=contact: np.full_like(distance, contact),
+            susceptibility=susceptibility,
+            contact=contact,
+        )
+        expected = BOLTZMANN * 300.0 * 25.0 * (1.0 / optical - 1.0 / 70.0) / EPSILON_0 / 12.42**2
+        assert exact.sigma_V(25.0) == pytest.approx(math.sqrt(expected), rel=1e-3)
+
+
+def test_films_of_a_negative_share_polarise_by_themselves() -> None:
+    unstable = prediction(lambda distance: np.where(distance < 5.0, 1.0, -4.0))
+    assert math.isnan(unstable.sigma_V(30.0))
+    assert unstable.critical_thickness_A() is None
 
 
 def test_one_percent_lies_beyond_at_the_critical_thickness() -> None:

@@ -63,22 +63,23 @@ def blind_fluctuation(relative_permittivity: float) -> float:
 
 def nonlocal_fluctuation(
     thickness_A: float,
-    relative_permittivity: float,
+    susceptibility: float,
     depolarisation: Callable[[FloatArray], FloatArray],
 ) -> float:
     r"""Reduced fluctuation of a slab whose planes of dipoles interact up to some distance.
 
     Of a short-ranged potential, `depolarisation` is λ(l), the increment of the depolarising energy
     when a slab of thickness l grows, in units of P²/(2ε0): 1 at l = 0, 0 beyond its range, 1
-    everywhere for exact electrostatics. Planes of dipole density then interact by δ(u) + λ'(|u|)/2,
-    and linear response to a uniform field gives
+    everywhere for exact electrostatics of fixed charges. Planes of dipole density then interact by
+    λ(0)δ(u) + λ'(|u|)/2, and linear response to a uniform field gives
 
     .. math::
-        \left(\frac{1}{\chi} + 1\right) p(z)
+        \left(\frac{1}{\chi} + \lambda(0)\right) p(z)
         + \frac{1}{2} \int_0^L \lambda'(|z - z'|)\, p(z')\, dz' = 1, \qquad
         g = \frac{1}{L} \int_0^L p(z)\, dz
 
-    with χ = ε − 1 throughout the slab. λ = 1 returns the dielectric slab.
+    with the susceptibility χ throughout the slab: ε − 1 of fixed charges, of whose λ = 1 the
+    dielectric slab returns. NaN where λ < 0 makes a slab polarise by itself.
     """
     n_planes = math.ceil(thickness_A / GRID_A)
     spacing = thickness_A / n_planes
@@ -86,10 +87,12 @@ def nonlocal_fluctuation(
     edges = np.abs(np.arange(n_planes + 1) - 0.5) * spacing
     reach = np.asarray(depolarisation(edges), float)
     kernel = 0.5 * np.diff(reach)
-    kernel[0] = reach[0] - float(np.asarray(depolarisation(np.zeros(1)), float)[0])
+    contact = float(np.asarray(depolarisation(np.zeros(1)), float)[0])
+    kernel[0] = reach[0] - contact
     row = kernel.copy()
-    row[0] += 1.0 / (relative_permittivity - 1.0) + 1.0
-    return float(linalg.solve_toeplitz(row, np.ones(n_planes)).mean())
+    row[0] += 1.0 / susceptibility + contact
+    reduced = float(linalg.solve_toeplitz(row, np.ones(n_planes)).mean())
+    return reduced if reduced > 0.0 else math.nan
 
 
 def longitudinal_stiffness(

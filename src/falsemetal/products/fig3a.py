@@ -301,7 +301,7 @@ def _constant(reduced: float) -> Callable[[float], float]:
 def _nonlocal(
     permittivity: float, depolarisation: Callable[[FloatArray], FloatArray]
 ) -> Callable[[float], float]:
-    return lambda thickness: nonlocal_fluctuation(thickness, permittivity, depolarisation)
+    return lambda thickness: nonlocal_fluctuation(thickness, permittivity - 1.0, depolarisation)
 
 
 def _whole_thickness(thickness_A: float, spec: ProductSpec) -> float:

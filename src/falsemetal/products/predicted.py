@@ -131,7 +131,7 @@ def _predict(
         dipole_std(
             nonlocal_fluctuation(
                 length,
-                spec.settings["analysis.relative_permittivity"],
+                float(curve["susceptibility"].iloc[0]),
                 lambda distance: np.interp(distance, at, values),
             ),
             length,

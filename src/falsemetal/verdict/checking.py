@@ -20,6 +20,7 @@ from falsemetal.verdict.prediction import (
     SURFACE_UNCERTAINTY,
     Prediction,
     interpolate_depolarisation,
+    response_of,
 )
 from falsemetal.verdict.probe import SHIPPED, Probe, read_frame, shipped_frame
 from falsemetal.verdict.result import (
@@ -28,13 +29,16 @@ from falsemetal.verdict.result import (
     CriticalThickness,
     Film,
 )
-from falsemetal.verdict.stacking import Form, calibrate, run_stacking, suitable_form
+from falsemetal.verdict.stacking import Form, Stacking, calibrate, run_stacking, suitable_form
 
 LEAST_THICKNESS_A = 36.0
 """Thickness that the thickest slab of the thickest probe has at least."""
 
-THIN_A, MOST_CELLS = 24.0, 12
-"""The same of thinner probes; cells of a stack, at most."""
+THIN_A, LEAST_CELLS, MOST_CELLS = 24.0, 3, 12
+"""The same of thinner probes; cells of a stack, at least and at most."""
+
+OPTICAL_PERMITTIVITY = 1.78
+"""ε∞ of water, the square of its refractive index."""
 
 CROSS_SECTION_A = 12.42
 """Side of films that are predicted."""
@@ -47,13 +51,14 @@ def check(
     calculator: GetPropertiesMixin,
     *,
     probes: Sequence[str | Path | Atoms] = SHIPPED,
-    charge_e: float = ELECTRONIC_CHARGE_E,
+    charge_e: float | None = None,
     electronic_charge_e: float | None = None,
     liquid: Molecule = WATER,
     band_gap_eV: float = BAND_GAP_EV,
     cross_section_A: float = CROSS_SECTION_A,
     thicknesses_A: Sequence[float] = THICKNESSES_A,
     permittivity: float = 70.0,
+    optical_permittivity: float = OPTICAL_PERMITTIVITY,
     temperature_K: float = 300.0,
     form: Form | None = None,
     n_cells: int | None = None,
@@ -74,8 +79,9 @@ def check(
         Cells to be stacked: names of shipped ones, `water-32` and `water-64`, files that ASE reads,
         or structures.
     charge_e
-        Fixed charge of the liquid's centre by which dipoles are counted: the potential's own, or
-        by default that of water's oxygen which meets dipoles by electronic structure.
+        Fixed charge of the liquid's centre by which dipoles are counted: the potential's own. By
+        default that of water's oxygen which meets dipoles by electronic structure, for potentials
+        that learned from it; then electrons screen (`optical_permittivity`).
     electronic_charge_e
         The same by electronic structure, for volts; by default water's, else `charge_e`.
     liquid
@@ -84,8 +90,9 @@ def check(
         Of the liquid.
     cross_section_A, thicknesses_A
         Side and thicknesses of films whose fluctuations are predicted.
-    permittivity
-        ε of the bulk liquid under the potential, by its own charges.
+    permittivity, optical_permittivity
+        ε of the bulk liquid under the potential, and ε∞ of its electrons, which counts where
+        dipoles are by the charge of electronic structure.
     temperature_K
         Of these films.
     form
@@ -106,11 +113,16 @@ def check(
     CheckError
         For a probe or a calculator that cannot be used; the message says what to do.
     """
-    centre = liquid.centres[0]
-    if charge_e == 0.0:
-        raise CheckError("charge_e: 0 makes no dipole; give the charge of the molecule's centre")
-    if electronic_charge_e is None:
-        electronic_charge_e = ELECTRONIC_CHARGE_E if centre == "O" else charge_e
+    charge_e, electronic_charge_e = _charges(liquid, charge_e, electronic_charge_e)
+    _require_sound(
+        band_gap_eV=band_gap_eV,
+        cross_section_A=cross_section_A,
+        temperature_K=temperature_K,
+        permittivity=permittivity - optical_permittivity,
+        optical_permittivity=optical_permittivity,
+    )
+    if n_cells is not None and n_cells < LEAST_CELLS:
+        raise CheckError(f"n_cells: {n_cells} is too few; take {LEAST_CELLS} or more")
     charges = liquid.charges(charge_e)
     cells = [_probe(probe, charges, liquid) for probe in probes]
     if not cells:
@@ -119,6 +131,7 @@ def check(
         charge_e=charge_e,
         electronic_charge_e=electronic_charge_e,
         permittivity=permittivity,
+        optical_permittivity=optical_permittivity if charge_e == electronic_charge_e else 1.0,
         temperature_K=temperature_K,
         band_gap_eV=band_gap_eV,
         cross_section_A=cross_section_A,
@@ -133,20 +146,18 @@ def check(
     chosen = form or suitable_form(points, cells[0])
     if chosen != form and chosen == "pair":
         logger.info("the calculator does not treat slabs as such: stacking pairs in periodic cells")
-    stackings = [
-        run_stacking(points, probe, _numbers(probe, cells[-1], n_cells), form=chosen)
-        for probe in cells
-    ]
+    stackings: list[Stacking] = []
+    for probe in cells:
+        numbers = _numbers(probe, cells[-1], n_cells)
+        try:
+            stackings.append(run_stacking(points, probe, numbers, form=chosen))
+        except CheckError as error:
+            if not stackings:
+                raise
+            logger.warning("%s; the verdict rests on thinner slabs", error)
     judgement = judge(stackings)
     ends = judgement.verdict is Verdict.SHORT_RANGED
-    prediction = Prediction(
-        depolarisation=interpolate_depolarisation(stackings, ends=ends),
-        permittivity=permittivity,
-        charge_ratio=electronic_charge_e / charge_e,
-        cross_section_A=cross_section_A,
-        temperature_K=temperature_K,
-        band_gap_eV=band_gap_eV,
-    )
+    prediction = _predict(stackings, assumptions, ends=ends)
     return CheckResult(
         potential=name or type(calculator).__name__,
         verdict=judgement.verdict,
@@ -171,19 +182,51 @@ def check(
     )
 
 
-def prediction_of(result: CheckResult, **changes: float) -> Prediction:
-    """Prediction that a result rests on, with other conditions: cross-section, gap and the like."""
-    told = result.assumptions
+def _charges(
+    liquid: Molecule, charge_e: float | None, electronic_charge_e: float | None
+) -> tuple[float, float]:
+    """Charge of the liquid's centre by which λ is, and that by which volts are."""
+    is_water = liquid.has_atoms_of(WATER)
+    if charge_e is None and not is_water:
+        raise CheckError(
+            "charge_e: no default for another liquid than water; give the fixed charge of "
+            f"{liquid.centres[0]} in its molecule (--charge)"
+        )
+    own = ELECTRONIC_CHARGE_E if charge_e is None else charge_e
+    electronic = electronic_charge_e
+    if electronic is None:
+        electronic = ELECTRONIC_CHARGE_E if is_water else own
+    for name, charge in (("charge_e", own), ("electronic_charge_e", electronic)):
+        if not np.isfinite(charge) or charge == 0.0:
+            raise CheckError(
+                f"{name}: {charge} makes no dipole; give the charge of the centre in e"
+            )
+    return own, electronic
+
+
+def _require_sound(**values: float) -> None:
+    for name, value in values.items():
+        if not np.isfinite(value) or value <= 0.0:
+            raise CheckError(f"{name}: {value:g}; give a positive number")
+
+
+def prediction_of(result: CheckResult) -> Prediction:
+    """Prediction that a result rests on."""
     ends = result.verdict is Verdict.SHORT_RANGED
-    settings: dict[str, Any] = {
-        "permittivity": told.permittivity,
-        "charge_ratio": told.electronic_charge_e / told.charge_e,
-        "cross_section_A": told.cross_section_A,
-        "temperature_K": told.temperature_K,
-        "band_gap_eV": told.band_gap_eV,
-    }
-    curve = interpolate_depolarisation(result.stackings, ends=ends)
-    return Prediction(depolarisation=curve, **(settings | changes))
+    return _predict(result.stackings, result.assumptions, ends=ends)
+
+
+def _predict(stackings: Sequence[Stacking], told: Assumptions, *, ends: bool) -> Prediction:
+    susceptibility, contact = response_of(told.permittivity, told.optical_permittivity)
+    return Prediction(
+        depolarisation=interpolate_depolarisation(stackings, ends=ends, contact=contact),
+        susceptibility=susceptibility,
+        contact=contact,
+        charge_ratio=told.electronic_charge_e / told.charge_e,
+        cross_section_A=told.cross_section_A,
+        temperature_K=told.temperature_K,
+        band_gap_eV=told.band_gap_eV,
+    )
 
 
 def _probe(probe: str | Path | Atoms, charges: Mapping[str, float], liquid: Molecule) -> Probe:
@@ -198,15 +241,17 @@ def _numbers(probe: Probe, thickest: Probe, n_cells: int | None) -> range:
     """Numbers of cells of the slabs."""
     if n_cells is None:
         least_A = LEAST_THICKNESS_A if probe is thickest else THIN_A
-        n_cells = min(MOST_CELLS, max(3, int(np.ceil(least_A / probe.thickness_A))))
+        n_cells = min(MOST_CELLS, max(LEAST_CELLS, int(np.ceil(least_A / probe.thickness_A))))
     return range(1, n_cells + 1)
 
 
 def _film(prediction: Prediction, thickness_A: float) -> Film:
+    sigma_V = prediction.sigma_V(thickness_A)
+    stable = bool(np.isfinite(sigma_V))
     return Film(
         thickness_A=thickness_A,
-        sigma_V=prediction.sigma_V(thickness_A),
-        fraction_beyond_gap=prediction.fraction_beyond(thickness_A),
+        sigma_V=sigma_V if stable else None,
+        fraction_beyond_gap=prediction.fraction_beyond(thickness_A) if stable else None,
     )
 
 

@@ -14,12 +14,13 @@ from falsemetal.potentials.foreign.naming import Named, find_named, make_named, 
 from falsemetal.potentials.foreign.remote import PACKAGES, RemoteCalculator
 from falsemetal.potentials.foreign.worker import versions
 from falsemetal.simulation.trajectory import Trajectory
-from falsemetal.systems.molecule import WATER
+from falsemetal.systems.molecule import WATER, Molecule
 from falsemetal.systems.molecules import is_centre
 from falsemetal.verdict.checking import check
 from falsemetal.verdict.dynamics import run_film
+from falsemetal.verdict.errors import CheckError
 from falsemetal.verdict.evidence import read_evidence
-from falsemetal.verdict.report import require_free, write_report
+from falsemetal.verdict.report import JSON, require_free, write_report
 from falsemetal.verdict.result import Assumptions, CheckResult, Evidence
 
 FILM_FILE = "film.h5"
@@ -75,45 +76,51 @@ def check_named(
     CheckError
         If it cannot be checked, or a report is there already.
     """
+    liquid: Molecule = settings.get("liquid", WATER)
+    if md_ps is not None and not liquid.has_atoms_of(WATER):
+        raise CheckError("--md runs a film of water; leave it out for another liquid")
+    named = find_named(name, kwargs=kwargs, head=head, device=device, dtype=dtype)
+    label = name if dispersion is None else f"{name} + D3({dispersion})"
     film = Path(folder) / FILM_FILE
-    # of a run that was killed, the report is there already
-    overwrite |= md_ps is not None and film.with_suffix(".part.h5").exists()
+    identity = {"recipe": named.recipe, "d3": dispersion, "sha256": _sha256(named)}
+    # of a run that was killed the report is there already
+    overwrite |= md_ps is not None and _is_killed(film, Path(folder) / JSON, label, identity)
     if not overwrite:
         require_free(folder)
-    named = find_named(name, kwargs=kwargs, head=head, device=device, dtype=dtype)
     calculator = made = make_named(named, python)
-    label = name
     if dispersion is not None:
         calculator = with_dispersion(calculator, dispersion)
-        label = f"{name} + D3({dispersion})"
-    if named.charge_e is not None:
-        settings.setdefault("charge_e", named.charge_e)
+    charge = named.charge_e or named.charges_e.get(liquid.centres[0])
+    if charge is not None:
+        settings.setdefault("charge_e", charge)
     # a file that cannot be read is told before minutes are spent
     runs = [Path(path) for path in trajectories]
     result = check(
         calculator,
         name=label,
         command=command,
-        provenance=_provenance(named, made, python),
+        provenance={"identity": identity} | _provenance(made, python),
         runs=runs,
         runs_options=trajectory_options,
         **settings,
     )
     write_report(result, folder, overwrite=overwrite)
     if md_ps is not None:
-        found = _evidence_of_dynamics(calculator, named, film, md_ps, result.assumptions)
+        found = _evidence_of_dynamics(calculator, identity, film, md_ps, result.assumptions)
         result = result.model_copy(update={"evidence": [*result.evidence, found]})
         write_report(result, folder, overwrite=True)
     return result
 
 
 def _evidence_of_dynamics(
-    calculator: GetPropertiesMixin, named: Named, path: Path, md_ps: float, told: Assumptions
+    calculator: GetPropertiesMixin,
+    identity: dict[str, Any],
+    path: Path,
+    md_ps: float,
+    told: Assumptions,
 ) -> Evidence:
     """Run a film, and tell of it; of a run that failed, why."""
-    failure = run_film(
-        calculator, md_ps, path, identity=named.recipe, temperature_K=told.temperature_K
-    )
+    failure = run_film(calculator, md_ps, path, identity=identity, temperature_K=told.temperature_K)
     if failure is None:
         return read_evidence([path], WATER, told, discard_ps=DISCARDED * md_ps)
     with Trajectory(path) as run:
@@ -129,15 +136,26 @@ def _evidence_of_dynamics(
         )
 
 
-def _provenance(
-    named: Named, calculator: GetPropertiesMixin, python: str | Path | None
-) -> dict[str, Any]:
+def _is_killed(film: Path, report: Path, label: str, identity: dict[str, Any]) -> bool:
+    """Tell whether a run of this very potential was killed after its report."""
+    if not film.with_suffix(".part.h5").exists() or not report.exists():
+        return False
+    try:
+        told = CheckResult.model_validate_json(report.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return told.potential == label and told.provenance.get("identity") == identity
+
+
+def _sha256(named: Named) -> dict[str, str]:
+    return {str(path): file_sha256(path) for path in named.files}
+
+
+def _provenance(calculator: GetPropertiesMixin, python: str | Path | None) -> dict[str, Any]:
     told: dict[str, Any] = {
         "falsemetal": __version__,
         "platform": platform.platform(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "calculator": named.recipe,
-        "sha256": {str(path): file_sha256(path) for path in named.files},
         "packages": versions(list(PACKAGES)),
     }
     if isinstance(calculator, RemoteCalculator):

@@ -28,7 +28,7 @@ class Check(Section):
         "another liquid than water they must be given",
     )
     n_cells: PositiveInt | None = Field(
-        None, ge=2, le=50, description="Cells of the thickest slab; default: 36 Å of them"
+        None, ge=3, le=50, description="Cells of the thickest slab; default: 36 Å of them"
     )
 
 
@@ -52,9 +52,9 @@ def check_into(folder: Path, spec: CheckSpec, model: Path, *, threads: int) -> N
     """Check a potential and write its report and the tables that products show.
 
     Beside the files of :func:`falsemetal.verdict.report.write_report` these are `increments.csv`,
-    `depolarisation.csv`, λ against thickness in steps of 0.25 Å, and `verdict.csv`, one row. The
-    model's folder need not be there for a potential without files. CheckError if the potential
-    cannot be checked.
+    `verdict.csv`, one row, and `depolarisation.csv`, λ against thickness in steps of 0.25 Å and the
+    susceptibility. The model's folder need not be there for a potential without files. CheckError
+    if the potential cannot be checked.
     """
     result = check(
         spec.runner.make_calculator(model, threads=threads),
@@ -100,9 +100,15 @@ def tables(result: CheckResult) -> dict[str, pd.DataFrame]:
         "precision": result.precision,
         "seconds": result.seconds,
     }
-    curve = prediction_of(result).depolarisation
+    prediction = prediction_of(result)
     return {
         "increments": pd.DataFrame(increments),
-        "depolarisation": pd.DataFrame({"thickness_A": CURVE_A, "lambda": curve(CURVE_A)}),
+        "depolarisation": pd.DataFrame(
+            {
+                "thickness_A": CURVE_A,
+                "lambda": prediction.depolarisation(CURVE_A),
+                "susceptibility": prediction.susceptibility,
+            }
+        ),
         "verdict": pd.DataFrame([verdict]),
     }

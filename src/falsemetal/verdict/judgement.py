@@ -7,7 +7,10 @@ from enum import StrEnum
 from falsemetal.verdict.stacking import Stacking
 
 BLIND = 0.1
-"""abs(λ) below which a potential does not feel the depolarising field."""
+"""abs(λ) below which a potential hardly feels the depolarising field, if that goes on falling."""
+
+NOTHING = 0.01
+"""abs(λ) that counts as zero: it holds dipoles back less than the liquid's own stiffness, 1/χ."""
 
 RIGHT = (0.7, 2.0)
 """λ of a potential whose dipoles are about those that the test assumes.
@@ -55,18 +58,18 @@ def judge(stackings: Sequence[Stacking]) -> Judgement:
     told = (
         f"λ = {in_thousandths(value)} ± {error:.1g} between {last.from_A:.0f} and {last.to_A:.0f} Å"
     )
-    if abs(value) + error < BLIND:
+    if abs(value) < NOTHING + error:
         return Judgement(
             Verdict.SHORT_RANGED, f"{told}: a thicker slab pays nothing for its dipole"
-        )
-    if error >= BLIND:
-        return Judgement(
-            Verdict.UNDECIDED, f"{told}: the calculator's energies are too coarse for this probe"
         )
     if len(increments) == 1:
         return Judgement(Verdict.UNDECIDED, f"{told}, by a single increment: add a cell")
     earlier = increments[-2]
     if abs(value - earlier.fraction) > STEADY * abs(value) + error + earlier.uncertainty:
+        if abs(value) + error < BLIND:
+            return Judgement(
+                Verdict.SHORT_RANGED, f"{told}: a thicker slab pays next to nothing for its dipole"
+            )
         return Judgement(
             Verdict.UNDECIDED,
             f"{told}, after {in_thousandths(earlier.fraction)}: the potential's reach exceeds "

@@ -93,22 +93,30 @@ class SinglePoints:
         self.told(label, len(atoms), seconds)
         return Point(len(atoms), energy, forces, seconds)
 
-    def learn_noise(self, atoms: Atoms, point: Point, label: str) -> None:
+    def learn_noise(self, atoms: Atoms, point: Point, label: str, *, limit_eV: float) -> None:
         """Measure how far energies depend on what they must not depend on: call and origin.
 
-        CheckError for a calculator that gives another energy when it is asked again.
+        CheckError for a calculator that gives another energy when it is asked again, or, by more
+        than a limit, for atoms that are moved together and wrapped.
         """
-        self._forget()
-        again = self.evaluate(atoms, f"{label}, again", anew=True)
         moved = atoms.copy()
         moved.positions += [0.37, 0.71, 0.53]
-        elsewhere = self.evaluate(moved, f"{label}, moved")
+        moved.wrap()
+        elsewhere = self.evaluate(moved, f"{label}, moved and wrapped")
+        # after another structure nobody answers from memory
+        again = self.evaluate(atoms, f"{label}, again", anew=True)
         rounding = self.rounding_eV(point)
         if abs(again.energy_eV - point.energy_eV) > 10.0 * rounding:
             raise CheckError(
                 f"{label}: not deterministic: asked twice for the same structure the calculator "
                 f"gives energies {abs(again.energy_eV - point.energy_eV):.3g} eV apart; switch off "
                 "dropout, noise or whatever else is random"
+            )
+        change = abs(elsewhere.energy_eV - point.energy_eV)
+        if change > max(limit_eV, 10.0 * rounding):
+            raise CheckError(
+                f"{label}: not periodic: the same structure, moved and wrapped into the cell, has "
+                f"{change:.3g} eV more or less; the calculator must take the nearest images"
             )
         for other in (again, elsewhere):
             difference = abs(other.energy_eV - point.energy_eV) / point.n_atoms
@@ -142,10 +150,6 @@ class SinglePoints:
             for point in points
         ]
         return float(np.sqrt(sum(squares)))
-
-    def _forget(self) -> None:
-        if callable(reset := getattr(self.calculator, "reset", None)):
-            reset()
 
 
 def _require_unchanged(before: Atoms, after: Atoms, label: str) -> None:

@@ -165,11 +165,14 @@ def _require_liquid(
             f"{name}: holds {', '.join(foreign)}, which the liquid has not; give a frame of the "
             "liquid alone, without ions or surfaces, or describe it by --liquid"
         )
-    told = frame.info.get("charge", 0.0)
+    try:
+        told = float(frame.info.get("charge", 0.0))
+    except (TypeError, ValueError):
+        told = 0.0  # in words
     initial = float(frame.get_initial_charges().sum())
-    if abs(float(told)) > LEAST_CHARGE_E or abs(initial) > LEAST_CHARGE_E:
+    if abs(told) > LEAST_CHARGE_E or abs(initial) > LEAST_CHARGE_E:
         raise CheckError(
-            f"{name}: a cell of charge {float(told) or initial:+g} e; give a neutral one: the "
+            f"{name}: a cell of charge {told or initial:+g} e; give a neutral one: the "
             "energy of a charged slab has no limit"
         )
     total = sum(charges[symbol] for symbol in frame.symbols)

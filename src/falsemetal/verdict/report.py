@@ -2,6 +2,7 @@
 
 import base64
 from importlib import resources
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -20,7 +21,7 @@ from falsemetal.products.style import (
 from falsemetal.verdict.checking import prediction_of
 from falsemetal.verdict.errors import CheckError
 from falsemetal.verdict.judgement import Verdict
-from falsemetal.verdict.prediction import LEAST_DEPTH_A, SURFACE_UNCERTAINTY
+from falsemetal.verdict.prediction import SURFACE_UNCERTAINTY, resolved_layers
 from falsemetal.verdict.result import CheckResult
 
 JSON, PICTURE, PAGE = "check.json", "check.png", "check.html"
@@ -34,14 +35,24 @@ def write_report(result: CheckResult, folder: str | Path, *, overwrite: bool = F
     folder = Path(folder)
     if not overwrite:
         require_free(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    draw(result).savefig(folder / PICTURE, dpi=200)
-    (folder / PAGE).write_text(_page(result, (folder / PICTURE).read_bytes()), encoding="utf-8")
-    (folder / JSON).write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / JSON).write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        draw(result).savefig(folder / PICTURE, dpi=200)
+        page = _page(result, (folder / PICTURE).read_bytes())
+        (folder / PAGE).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise CheckError(f"{folder}: the report cannot be written: {error}") from error
 
 
 def require_free(folder: str | Path) -> None:
-    """CheckError if a folder holds a report already."""
+    """Make a folder for a report; CheckError if it cannot be made, or holds a report already."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckError(
+            f"{folder}: cannot be made a folder ({error.strerror}); name another by --output"
+        ) from error
     there = [name for name in (JSON, PICTURE, PAGE) if (Path(folder) / name).exists()]
     if there:
         raise CheckError(
@@ -66,7 +77,7 @@ def _draw_fractions(axes: Axes, result: CheckResult) -> None:
     curve = prediction_of(result).depolarisation
     thickness = np.linspace(0.0, 1.05 * result.thickest_A, 400)
     axes.plot(thickness, curve(thickness), color=CONTINUUM_COLOR, lw=0.8, label="interpolation")
-    for stacking, color in zip(result.stackings, PALETTE, strict=False):
+    for stacking, color in zip(result.stackings, cycle(PALETTE), strict=False):
         for index, increment in enumerate(stacking.increments):
             axes.errorbar(
                 increment.middle_A,
@@ -79,13 +90,10 @@ def _draw_fractions(axes: Axes, result: CheckResult) -> None:
                 label=f"{stacking.probe}, energies" if index == 0 else None,
             )
         if result.verdict is Verdict.SHORT_RANGED:
-            layers = [x for x in stacking.layers if x.depth_A >= LEAST_DEPTH_A]
+            layers = resolved_layers([stacking])
             axes.plot(
-                [x.depth_A for x in layers],
-                [
-                    2.0 * x.field_fraction - float(curve(np.array(x.thickness_A - x.depth_A)))
-                    for x in layers
-                ],
+                [layer.depth_A for layer, _ in layers],
+                [value for _, value in layers],
                 "x",
                 color=color,
                 label=f"{stacking.probe}, forces",

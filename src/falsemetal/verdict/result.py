@@ -1,5 +1,6 @@
 """What a check has found, as it is written to `check.json`."""
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
@@ -13,8 +14,11 @@ class Film(Section):
     """Fluctuations of a film at equilibrium, by linear response to the measured λ."""
 
     thickness_A: float
-    sigma_V: float = Field(description="Root mean square of ΔV, with surfaces good to some 20 %")
-    fraction_beyond_gap: float = Field(description="Of frames with abs(e ΔV) beyond the gap")
+    sigma_V: float | None = Field(
+        description="Root mean square of ΔV, with surfaces good to some 20 %; null for a film that "
+        "polarises by itself, as a negative λ makes it"
+    )
+    fraction_beyond_gap: float | None = Field(description="Of frames with abs(e ΔV) beyond the gap")
 
 
 class CriticalThickness(Section):
@@ -34,6 +38,9 @@ class Assumptions(Section):
     charge_e: float = Field(description="Fixed charge of the liquid's centre, by which λ is")
     electronic_charge_e: float = Field(description="The same by electronic structure, for volts")
     permittivity: float = Field(description="ε of the bulk liquid: assumed, not measured")
+    optical_permittivity: float = Field(
+        description="ε∞, by which electrons screen the dipoles of the charge; 1 of fixed ones"
+    )
     temperature_K: float
     band_gap_eV: float
     cross_section_A: float = Field(description="Side of the square film")
@@ -54,7 +61,7 @@ class Quantity(Section):
 
 
 class Evidence(Section):
-    """What runs tell that the user has."""
+    """Results of runs of the user's own."""
 
     source: str
     kind: Literal["film", "bulk"]
@@ -108,16 +115,28 @@ class CheckResult(Section):
     def lines(self) -> list[str]:
         """Tell verdict, λ with thickness, and critical thickness in three plain lines."""
         told = self.assumptions
-        measured = ", ".join(
-            f"{in_thousandths(i.fraction)} at {i.from_A:.0f}–{i.to_A:.0f} Å"
+        measured = "; ".join(
+            f"{stacking.probe} "
+            + ", ".join(
+                f"{in_thousandths(i.fraction)} at {i.from_A:.0f}–{i.to_A:.0f} Å"
+                for i in stacking.increments
+            )
             for stacking in self.stackings
-            for i in stacking.increments
         )
         return [
-            f"{self.verdict.value.upper()}: {self.reason}",
+            f"{self.verdict.value.upper()}: {self.reason}{self._mend()}",
             f"λ, the share of the depolarising energy that is felt: {measured}",
             self._outlook(told),
         ]
+
+    def _mend(self) -> str:
+        """Charge by which a λ that stays would be one."""
+        thickest = max(self.stackings, key=lambda stacking: stacking.increments[-1].to_A)
+        fraction = thickest.increments[-1].fraction
+        if self.verdict is not Verdict.WRONG or fraction <= 0.0:
+            return ""
+        charge = self.assumptions.charge_e * math.sqrt(fraction)
+        return f"; by --charge {charge:.4g} λ would be 1"
 
     def _outlook(self, told: Assumptions) -> str:
         films = f"films of {told.cross_section_A:g} × {told.cross_section_A:g} Å"
@@ -126,6 +145,8 @@ class CheckResult(Section):
         critical = self.critical_thickness
         if self.verdict is Verdict.UNDECIDED:
             return f"no statement on {films} before λ is decided"
+        if self.films and self.films[-1].sigma_V is None:
+            return f"λ < 0 holds no dipole back but drives it: {films} polarise by themselves"
         if critical.value_A is None:
             return (
                 f"at equilibrium no {films} up to 400 Å will have 1 % of frames {beyond}; {assumed}"
@@ -136,5 +157,5 @@ class CheckResult(Section):
             f"on ({critical.low_A:.0f} to {high}); {assumed}"
         )
         if self.verdict is Verdict.LONG_RANGED:
-            line += "; so would those of a true dielectric: a wider film has none"
+            line += "; so will a true dielectric's: in wide enough films none do"
         return line

@@ -29,6 +29,7 @@ near it; what is not polar has opposite signs at the two faces and leaves their 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -36,6 +37,7 @@ from ase import Atoms
 from pydantic import Field
 
 from falsemetal.arrays import FloatArray
+from falsemetal.progress import logger
 from falsemetal.section import Section
 from falsemetal.verdict.errors import CheckError
 from falsemetal.verdict.points import Point, SinglePoints
@@ -54,6 +56,9 @@ IMAGES = 0.003
 
 LEAST_EXTENSIVE = 0.01
 """Energy by which two cells may differ from twice one, over the depolarising energy of a cell."""
+
+LEAST_SLABS = 3
+"""Slabs that suffice for a verdict, should a thicker one fail."""
 
 LEAST_SIGNAL = 30.0
 """Depolarising energy of a cell over the uncertainty of an energy difference, at least."""
@@ -156,13 +161,21 @@ def run_stacking(
     """
     before = points.seconds
     cell = points.evaluate(probe.atoms, f"{probe.name}, periodic cell")
-    slabs = {
-        n: points.evaluate(_build(probe, n, form, cells), _label(probe, n, form)) for n in cells
-    }
+    _require_signal(points, probe, cell, max(cells))
+    slabs: dict[int, Point] = {}
+    for n in cells:
+        try:
+            slabs[n] = points.evaluate(_build(probe, n, form, cells), _label(probe, n, form))
+        except CheckError as error:
+            if len(slabs) < LEAST_SLABS:
+                raise
+            logger.warning("%s; going on without", error)
+            break
+    cells = list(slabs)
     taken = {n: _taken_by_images(probe, n, cells) if form == "periodic" else 0.0 for n in cells}
     increments = _increments(points, probe, cell, slabs, taken, copies=2 if form == "pair" else 1)
     responses = {n: _responses(probe, cell, slabs[n], n) for n in cells}
-    odd = max((n for n in cells if n % 2), default=None)
+    odd = max((n for n in cells if n % 2 and n > 1), default=None)
     fraction, charges = None, dict[str, float]()
     if odd is not None:
         effective = responses[odd][odd // 2] / (1.0 - taken[odd])
@@ -184,6 +197,19 @@ def run_stacking(
     )
 
 
+def _require_signal(points: SinglePoints, probe: Probe, cell: Point, n_cells: int) -> None:
+    """CheckError for a dipole that the energies of the thickest slab are too coarse for."""
+    thickest = replace(cell, n_atoms=n_cells * cell.n_atoms, energy_eV=n_cells * cell.energy_eV)
+    scale, uncertainty = probe.depolarising_energy_eV, points.uncertainty_eV(thickest, thickest)
+    if scale < LEAST_SIGNAL * uncertainty:
+        raise CheckError(
+            f"{probe.name}: its dipole of {probe.dipole_e_A:.3g} e·Å along z is too small: the "
+            f"depolarising field would cost {scale:.2g} eV, and energies of this calculator are "
+            f"good to {uncertainty:.2g} eV; give another frame, or the calculator in double "
+            "precision"
+        )
+
+
 def _increments(
     points: SinglePoints,
     probe: Probe,
@@ -199,13 +225,6 @@ def _increments(
     for n in sorted(slabs)[:-1]:
         energy = (slabs[n + 1].energy_eV - slabs[n].energy_eV) / copies - cell.energy_eV
         uncertainty = points.uncertainty_eV(slabs[n + 1], slabs[n], cell) / copies
-        if scale < LEAST_SIGNAL * uncertainty:
-            raise CheckError(
-                f"{probe.name}: its dipole of {probe.dipole_e_A:.3g} e·Å along z is too small: the "
-                f"depolarising field would cost {scale:.2g} eV, and energies of this calculator "
-                f"are good to {uncertainty:.2g} eV; give another frame, or the calculator in "
-                "double precision"
-            )
         raw[n] = energy, uncertainty
     # images see a whole slab from afar, by its λ of the thickest
     shares = (
@@ -237,9 +256,9 @@ def calibrate(points: SinglePoints, probe: Probe) -> float:
     """
     label = f"{probe.name}, periodic cell"
     cell = points.evaluate(probe.atoms, label)
-    points.learn_noise(probe.atoms, cell, label)
-    doubled = points.evaluate(probe.atoms.repeat((1, 1, 2)), f"{probe.name}, two periodic cells")
     limit = LEAST_EXTENSIVE * probe.depolarising_energy_eV
+    points.learn_noise(probe.atoms, cell, label, limit_eV=limit)
+    doubled = points.evaluate(probe.atoms.repeat((1, 1, 2)), f"{probe.name}, two periodic cells")
     points.learn_additivity(cell, doubled, 2, limit_eV=limit)
     return doubled.energy_eV - 2.0 * cell.energy_eV
 
@@ -247,16 +266,19 @@ def calibrate(points: SinglePoints, probe: Probe) -> float:
 def suitable_form(points: SinglePoints, probe: Probe) -> Form:
     """Form that a calculator treats rightly: `slab`, or `pair` if it does not know slabs.
 
-    That is one which refuses them, or lets their images interact.
+    That is one which refuses them, lets their images interact, or forgets that they are periodic
+    along x and y.
     """
     thin = stack(probe.atoms, 1)
     taller = stack(probe.atoms, 1, float(thin.cell[2, 2]) + VACUUM_A)
+    taller.positions[:, :2] += 0.5 * taller.cell.lengths()[:2]
+    taller.wrap()  # along x and y
     try:
         one = points.evaluate(thin, _label(probe, 1, "slab"))
     except CheckError:
         # if the pair fails, too, that is told
         return "pair"
-    other = points.evaluate(taller, f"{_label(probe, 1, 'slab')} in a taller cell")
+    other = points.evaluate(taller, f"{_label(probe, 1, 'slab')} moved, in a taller cell")
     limit = max(points.uncertainty_eV(one, other), IMAGES * probe.depolarising_energy_eV)
     return "slab" if abs(one.energy_eV - other.energy_eV) <= limit else "pair"
 

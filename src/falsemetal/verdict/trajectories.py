@@ -119,7 +119,7 @@ def _by_ase(path: Path, types: Sequence[str] | None) -> tuple[list[Atoms], Float
     assert isinstance(frames, list)
     if dump and not types and set(frames[0].numbers) <= {1, 2, 3} and 8 not in frames[0].numbers:
         raise CheckError(
-            f"{path}: tells types without elements; name these in their order: --types O --types H"
+            f"{path}: tells types without elements; name these in their order: --types O,H"
         )
     for name in TIMES:
         if all(name in frame.info for frame in frames):

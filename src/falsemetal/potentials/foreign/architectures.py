@@ -1,6 +1,7 @@
 """Architectures by the names that janus-core and ml-peg have for them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ class Architecture:
     loader, loader_model, loader_device, loads
         `module:name` that makes the model, where `{model}` stands for the model's name; its
         arguments for name and device, and the calculator's for what it returns.
-    own_charge_e
-        Charge of water's oxygen in the potential, where it has fixed ones.
+    charges_e
+        Fixed charges by element, where it has such.
     """
 
     install: str
@@ -42,7 +43,7 @@ class Architecture:
     loader_model: str | None = None
     loader_device: str | None = None
     loads: tuple[str, ...] = ()
-    own_charge_e: float | None = None
+    charges_e: Mapping[str, float] = field(default_factory=dict)
 
 
 _MACE: dict[str, Any] = {
@@ -140,7 +141,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         model="model",
         default="full",
         device=None,
-        own_charge_e=-0.8476,
+        charges_e={"O": -0.8476, "H": 0.4238},
     ),
 }
 """By name.
@@ -166,16 +167,16 @@ def recipe_of(
     ValueError for one that is not known, needs a model, or knows no heads.
     """
     architecture = ARCHITECTURES[ALIASES.get(name, name)]
-    model = model or architecture.default
+    for option, value, known in (
+        ("device", device, architecture.device or architecture.loader_device),
+        ("dtype", dtype, architecture.dtype),
+        ("head", head, architecture.head),
+    ):
+        if value is not None and known is None:
+            raise ValueError(f"{name} takes no {option}; leave it out, or give it by kwargs")
+    model = architecture.default if model is None else _model_path(name, model)
     if model is None:
         raise ValueError(f"{name} has no default model; name one: {name}:MODEL")
-    if head is not None and architecture.head is None:
-        raise ValueError(f"{name} has no heads; leave --head out")
-    if "/" in model or Path(model).exists():
-        path = Path(model).expanduser()
-        if not path.exists():
-            raise ValueError(f"{name}: there is no file {path}")
-        model = str(path.resolve())
     arguments: dict[str, Any] = {}
     recipe: dict[str, Any] = {
         "factory": architecture.factory,
@@ -201,3 +202,15 @@ def recipe_of(
     if architecture.head and head is not None:
         arguments[architecture.head] = head
     return recipe | {"kwargs": arguments | (kwargs or {})}
+
+
+def _model_path(name: str, model: str) -> str:
+    """Whole path of a model that is a file, else its name; ValueError for a file that is absent."""
+    if "://" in model:
+        return model
+    path = Path(model).expanduser()
+    if path.is_file():
+        return str(path.resolve())
+    if model.startswith(("/", ".", "~")):
+        raise ValueError(f"{name}: there is no file {path}")
+    return model

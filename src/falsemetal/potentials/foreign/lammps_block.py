@@ -7,10 +7,9 @@ from ase.calculators.lammpslib import LAMMPSlib
 
 from falsemetal.arrays import FloatArray
 from falsemetal.potentials.force_field.engine import load_mpi
+from falsemetal.potentials.foreign.naming import TYPES
 from falsemetal.potentials.foreign.worker import RecipeError
 from falsemetal.potentials.single_points import EnergyAndForces
-
-TYPES = "# types:"
 
 HEADER = {
     "units": "units metal",

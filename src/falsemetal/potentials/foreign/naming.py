@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from ase.calculators.abc import GetPropertiesMixin
 from falsemetal.potentials.foreign.architectures import ALIASES, ARCHITECTURES, recipe_of
 from falsemetal.potentials.foreign.remote import RemoteCalculator
 from falsemetal.potentials.foreign.worker import RecipeError, make_calculator
+
+TYPES = "# types:"
+"""Begins the line of a file of LAMMPS commands that names the elements of its types."""
 
 FORMS = """\
 ARCH[:MODEL] (mace_mp:medium-mpa-0, chgnet, sevennet:7net-0, mace:model.model, …),
@@ -33,6 +38,8 @@ class Named:
         How its calculator is made.
     charge_e
         Own fixed charge of the liquid's centre, if that is known.
+    charges_e
+        Own fixed charges by element, if they are known so.
     files
         That hold it.
     """
@@ -40,6 +47,7 @@ class Named:
     name: str
     recipe: dict[str, Any]
     charge_e: float | None = None
+    charges_e: Mapping[str, float] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
 
@@ -62,17 +70,20 @@ def find_named(
             )
         except ValueError as error:
             raise RecipeError(str(error)) from error
-        charge = ARCHITECTURES[ALIASES.get(first, first)].own_charge_e
-        return Named(name, recipe, charge, _files(rest))
-    if head is not None and "head" not in arguments:
-        arguments["head"] = head
+        charges = ARCHITECTURES[ALIASES.get(first, first)].charges_e
+        return Named(name, recipe, charges_e=dict(charges), files=_files(rest))
+    for option, value in (("head", head), ("device", device), ("dtype", dtype)):
+        if value is not None and not path.is_dir():
+            raise RecipeError(
+                f"{name} takes no --{option}: give it by --kwargs, as the function calls it"
+            )
     if first == "lammps" and rest:
         block = Path(rest).expanduser()
         if not block.is_file():
             raise RecipeError(f"{block}: there is no such file; give LAMMPS commands by it")
         factory = "falsemetal.potentials.foreign.lammps_block:lammps_block"
         recipe = {"factory": factory, "kwargs": {"path": str(block.resolve())} | arguments}
-        return Named(name, recipe, None, (block,))
+        return Named(name, recipe, charges_e=charges_of(block), files=(block,))
     if path.is_dir():
         return _folder(name, path, arguments, device, dtype)
     file, _, attribute = name.rpartition(".py:") if ".py:" in name else (name, "", "")
@@ -85,7 +96,7 @@ def find_named(
             "factory": attribute or "calculator",
             "kwargs": arguments,
         }
-        return Named(name, recipe, None, (script,))
+        return Named(name, recipe, files=(script,))
     if rest and all(part.isidentifier() for part in (*first.split("."), *rest.split("."))):
         return Named(name, {"factory": name, "kwargs": arguments})
     known = [*ARCHITECTURES, *ALIASES]
@@ -99,7 +110,11 @@ def find_named(
 def make_named(named: Named, python: str | Path | None = None) -> GetPropertiesMixin:
     """Make the calculator here, or in another interpreter; RecipeError if that fails."""
     if python is not None:
-        return RemoteCalculator(named.recipe, python)
+        try:
+            return RemoteCalculator(named.recipe, python)
+        except RecipeError as error:
+            there = str(error).replace("pip install", f"{python} -m pip install")
+            raise RecipeError(f"{named.name}: {there}") from error
     try:
         calculator: GetPropertiesMixin = make_calculator(named.recipe)
     except RecipeError as error:
@@ -153,7 +168,21 @@ def _folder(
         "factory": "falsemetal.potentials.calculator:calculator_for_points",
         "kwargs": {"folder": str(path.resolve())} | given | arguments,
     }
-    return Named(name, recipe, charge, (description,))
+    return Named(name, recipe, charge, files=(description,))
+
+
+def charges_of(block: Path) -> dict[str, float]:
+    """Read fixed charges by element from `set type N charge Q` in LAMMPS commands."""
+    types: list[str] = []
+    found: dict[str, float] = {}
+    for line in block.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.strip().startswith(TYPES):
+            types = line.strip().removeprefix(TYPES).split()
+        if match := re.match(r"\s*set\s+type\s+(\d+)\s+charge\s+(\S+)", line):
+            index, charge = int(match[1]) - 1, match[2]
+            with suppress(ValueError, IndexError):
+                found[types[index]] = float(charge)
+    return found
 
 
 def _files(model: str) -> tuple[Path, ...]:

@@ -123,7 +123,7 @@ class RemoteCalculator(EnergyAndForces):
                     self._begin()
                 answer: dict[str, Any] = self._tell(message, WorkerError)
                 return answer
-            except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            except (EOFError, OSError) as error:
                 last = self._last_words()
                 self.close()
                 if attempt == TRIES:
@@ -136,7 +136,7 @@ class RemoteCalculator(EnergyAndForces):
         try:
             self._connection.send(message)
             answer = self._connection.recv()
-        except EOFError as error:
+        except (EOFError, OSError) as error:
             if kind is not RecipeError:
                 raise
             raise RecipeError(
