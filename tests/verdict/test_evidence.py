@@ -24,6 +24,7 @@ ASSUMED = Assumptions(
     charge_e=CHARGE_O_E,
     electronic_charge_e=ELECTRONIC_CHARGE_E,
     permittivity=70.0,
+    optical_permittivity=1.0,
     temperature_K=300.0,
     band_gap_eV=4.45,
     cross_section_A=15.0,
@@ -201,6 +202,42 @@ def test_what_is_no_run_of_one_system(tmp_path, frames, spoil, told: str) -> Non
     ase.io.write(tmp_path / "run.extxyz", spoil(frames))
     with pytest.raises(CheckError, match=told):
         read_evidence([tmp_path / "run.extxyz"], WATER, ASSUMED, interval_ps=0.05)
+
+
+def test_runs_that_failed_are_told_and_not_counted(tmp_path, run: Path) -> None:
+    tilt = np.zeros(30)
+    failed = write_slab(tmp_path / "failed.h5", tilt, failure="step 7: too hot")
+    alone = read_evidence([failed], WATER, ASSUMED)
+    assert not alone.quantities
+    assert "too hot" in alone.line()
+    both = read_evidence([run, failed], WATER, ASSUMED)
+    assert both.n_frames == N_FRAMES
+    assert "without failed.h5: step 7: too hot" in both.line()
+
+
+def test_runs_of_different_systems_are_not_pooled(tmp_path, run: Path, frames) -> None:
+    coarse = write_slab(tmp_path / "coarse.h5", np.zeros(30), interval_steps=100)
+    with pytest.raises(CheckError, match=r"coarse.h5: frames every 0.1 ps, but 0.05 ps"):
+        read_evidence([run, coarse], WATER, ASSUMED)
+    bulk = [frame.copy() for frame in frames[:30]]
+    for frame in bulk:
+        frame.set_cell([15.0, 15.0, 15.0])
+        frame.pbc = True
+    ase.io.write(tmp_path / "bulk.extxyz", bulk)
+    with pytest.raises(CheckError, match=r"bulk.extxyz: a bulk cell, not film"):
+        read_evidence([run, tmp_path / "bulk.extxyz"], WATER, ASSUMED)
+
+
+def test_times_must_be_even(tmp_path, frames: list[Atoms]) -> None:
+    ase.io.write(tmp_path / "twice.extxyz", [*frames[:20], *frames[:20]])
+    with pytest.raises(CheckError, match=r"twice.extxyz: its frames are .* ps apart"):
+        read_evidence([tmp_path / "twice.extxyz"], WATER, ASSUMED)
+    same = [frame.copy() for frame in frames[:20]]
+    for frame in same:
+        frame.info["time_ps"] = 1.0
+    ase.io.write(tmp_path / "same.extxyz", same)
+    with pytest.raises(CheckError, match="--interval"):
+        read_evidence([tmp_path / "same.extxyz"], WATER, ASSUMED)
 
 
 def test_files_that_are_no_trajectories(tmp_path) -> None:

@@ -1,11 +1,11 @@
 """Runs of one system, read block by block."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from falsemetal.estimators.relaxation import memory_ps
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, needed
 from falsemetal.progress import logger
 from falsemetal.simulation.trajectory import Trajectory
-from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.boundary import Boundary, boundary_of
 from falsemetal.systems.molecule import Molecule
 from falsemetal.systems.molecules import Molecules, find_molecules, is_centre
 
@@ -97,6 +97,7 @@ class Frames(Protocol):
     pbc: BoolArray
     times_ps: FloatArray
     temperature_K: FloatArray
+    failure: str | None
 
     @property
     def n_frames(self) -> int:
@@ -210,23 +211,36 @@ def _memory_ps(spec: ObserveSpec, released: Sequence[Path]) -> float:
 
 def read_runs(spec: ObserveSpec, paths: Sequence[Path]) -> Runs:
     """Collect what the observables need of each run; arguments and errors as :func:`observe`."""
+
+    def opened() -> Iterator[Frames]:
+        for path in paths:
+            with Trajectory(path) as trajectory:
+                yield cast("Frames", trajectory)
+
+    return collect_runs(spec, opened())
+
+
+def collect_runs(spec: ObserveSpec, trajectories: Iterable[Frames]) -> Runs:
+    """Collect what the observables need of each run; errors as of :func:`observe`."""
     completed: list[CompletedRun] = []
-    failures = []
+    failures: list[str] = []
+    paths: list[Path] = []
     n_molecules = 0
-    for number, path in enumerate(paths):
-        with Trajectory(path) as trajectory:
-            if trajectory.boundary != spec.boundary:
-                raise ValueError(f"{path}: a {trajectory.boundary} cell, not {spec.boundary}")
-            liquid = trajectory.region == spec.liquid.region
-            centre = is_centre(trajectory.numbers, spec.liquid)
-            n_molecules = int(np.count_nonzero(liquid & centre))
-            if trajectory.failure:
-                failures.append(f"{path.name}: {trajectory.failure}")
-                continue
-            run = collect_run(spec, trajectory, number)
-            if completed:
-                _require_same(paths, completed[0], run)
-            completed.append(run)
+    for number, trajectory in enumerate(trajectories):
+        path, boundary = trajectory.path, boundary_of(trajectory.pbc)
+        paths.append(path)
+        if boundary != spec.boundary:
+            raise ValueError(f"{path}: a {boundary} cell, not {spec.boundary}")
+        liquid = trajectory.region == spec.liquid.region
+        centre = is_centre(trajectory.numbers, spec.liquid)
+        n_molecules = int(np.count_nonzero(liquid & centre))
+        if trajectory.failure:
+            failures.append(f"{path.name}: {trajectory.failure}")
+            continue
+        run = collect_run(spec, trajectory, number)
+        if completed:
+            _require_same(paths, completed[0], run)
+        completed.append(run)
     return Runs(completed, failures, n_molecules)
 
 

@@ -13,9 +13,7 @@ from falsemetal.files import file_sha256
 from falsemetal.potentials.foreign.naming import Named, find_named, make_named, with_dispersion
 from falsemetal.potentials.foreign.remote import PACKAGES, RemoteCalculator
 from falsemetal.potentials.foreign.worker import versions
-from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.systems.molecule import WATER, Molecule
-from falsemetal.systems.molecules import is_centre
 from falsemetal.verdict.checking import check
 from falsemetal.verdict.dynamics import run_film
 from falsemetal.verdict.errors import CheckError
@@ -120,20 +118,8 @@ def _evidence_of_dynamics(
     told: Assumptions,
 ) -> Evidence:
     """Run a film, and tell of it; of a run that failed, why."""
-    failure = run_film(calculator, md_ps, path, identity=identity, temperature_K=told.temperature_K)
-    if failure is None:
-        return read_evidence([path], WATER, told, discard_ps=DISCARDED * md_ps)
-    with Trajectory(path) as run:
-        return Evidence(
-            source=str(path),
-            kind="film",
-            n_molecules=int(is_centre(run.numbers, WATER).sum()),
-            n_frames=run.n_frames,
-            sampled_ps=float(run.times_ps[-1]),
-            thickness_A=None,
-            quantities={},
-            failure=failure,
-        )
+    run_film(calculator, md_ps, path, identity=identity, temperature_K=told.temperature_K)
+    return read_evidence([path], WATER, told, discard_ps=DISCARDED * md_ps)
 
 
 def _is_killed(film: Path, report: Path, label: str, identity: dict[str, Any]) -> bool:

@@ -13,7 +13,6 @@ from falsemetal.progress import Progress
 from falsemetal.simulation.ase_engine import AseLangevin
 from falsemetal.simulation.driver import simulate
 from falsemetal.simulation.settings import Conditions
-from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.systems.molecule import WATER
 from falsemetal.systems.system import System
 from falsemetal.verdict.probe import FILM, shipped_frame
@@ -29,12 +28,12 @@ def run_film(
     *,
     identity: dict[str, Any],
     temperature_K: float,
-) -> str | None:
+) -> None:
     """Run the shipped film, or go on with what a killed run left at `path`.
 
-    It starts as SPC/E leaves it. `identity`, ready for JSON, tells the potential. Returned is why a
-    run ended before its time, beyond the limits of temperature, force or broken molecules, or None.
-    InterruptedRunError if it is told to end.
+    It starts as SPC/E leaves it. `identity`, ready for JSON, tells the potential. A run that
+    leaves the limits of temperature, force or broken molecules ends before its time, and its file
+    tells why. InterruptedRunError if it is told to end.
     """
     frame = shipped_frame(FILM)
     MaxwellBoltzmannDistribution(frame, temperature_K=temperature_K, rng=np.random.RandomState(1))
@@ -70,5 +69,3 @@ def run_film(
             )
         finally:
             signal.signal(signal.SIGINT, before)
-    with Trajectory(path) as trajectory:
-        return trajectory.failure

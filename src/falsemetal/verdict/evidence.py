@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, read_settings
-from falsemetal.observables.runs import Frames, Runs, collect_run
+from falsemetal.observables.runs import Frames, Runs, collect_runs
 from falsemetal.observables.settings import Analysis
 from falsemetal.specs import Origin
 from falsemetal.systems.boundary import Boundary, boundary_of
@@ -48,11 +48,14 @@ def read_evidence(
     try:
         boundary = boundary_of(frames[0].pbc)
         spec = observe_spec_of(boundary, liquid, assumptions, discard_ps)
-        completed = [collect_run(spec, run, number) for number, run in enumerate(frames)]
+        runs = collect_runs(spec, frames)
+        if not runs.completed:
+            return _failed(paths, frames, runs)
+        tables = tabulate(runs, spec)
     except ValueError as error:
-        named = str(error) if str(error).startswith(str(paths[0])) else f"{paths[0]}: {error}"
-        raise CheckError(named) from error
-    tables = tabulate(Runs(completed, [], completed[0].n_molecules), spec)
+        named = any(str(error).startswith(str(path)) for path in paths)
+        raise CheckError(str(error) if named else f"{paths[0]}: {error}") from error
+    completed = runs.completed
     return Evidence(
         source=", ".join(map(str, paths)),
         kind="film" if boundary is Boundary.FILM else "bulk",
@@ -61,6 +64,21 @@ def read_evidence(
         sampled_ps=sum(float(run.times_ps[-1] - run.times_ps[0]) for run in completed),
         thickness_A=_thickness(frames[0], completed[0].n_molecules, completed[0].area_A2),
         quantities=_quantities(tables, boundary),
+        failure="; ".join(runs.failures) or None,
+    )
+
+
+def _failed(paths: Sequence[Path], frames: Sequence[Frames], runs: Runs) -> Evidence:
+    """Tell of runs that all ended before their time, and of nothing that they show."""
+    return Evidence(
+        source=", ".join(map(str, paths)),
+        kind="bulk" if frames[0].pbc[2] else "film",
+        n_molecules=runs.n_molecules,
+        n_frames=sum(run.n_frames for run in frames),
+        sampled_ps=sum(float(run.times_ps[-1]) for run in frames),
+        thickness_A=None,
+        quantities={},
+        failure="; ".join(runs.failures),
     )
 
 

@@ -74,13 +74,14 @@ class Evidence(Section):
 
     def line(self) -> str:
         """Tell all of it in one line."""
-        if self.failure is not None:
-            return f"{self.source}: {self.failure}"
+        if not self.quantities:
+            return f"{self.source}: ended before its time: {self.failure}"
         size = "" if self.thickness_A is None else f" {self.thickness_A:.0f} Å thick"
         told = ", ".join(f"{name} = {value}" for name, value in self.quantities.items())
         return (
             f"{self.source}: {self.kind}{size}, {self.n_molecules} molecules, {self.n_frames} "
             f"frames of {self.sampled_ps:.3g} ps: {told}"
+            + ("" if self.failure is None else f"; without {self.failure}")
         )
 
 

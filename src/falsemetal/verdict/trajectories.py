@@ -41,6 +41,7 @@ class HeldFrames:
     times_ps: FloatArray
     positions: FloatArray
     temperature_K: FloatArray
+    failure: str | None = None
 
     @property
     def n_frames(self) -> int:
@@ -128,7 +129,7 @@ def _by_ase(path: Path, types: Sequence[str] | None) -> tuple[list[Atoms], Float
     return frames, None
 
 
-def _by_mdanalysis(path: Path, topology: Path) -> tuple[list[Atoms], FloatArray]:
+def _by_mdanalysis(path: Path, topology: Path) -> tuple[list[Atoms], FloatArray | None]:
     try:
         import MDAnalysis
     except ImportError as error:
@@ -136,8 +137,8 @@ def _by_mdanalysis(path: Path, topology: Path) -> tuple[list[Atoms], FloatArray]
             f"{path}: with a topology MDAnalysis reads it; install it: "
             "pip install 'falsemetal[trajectory]'"
         ) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         universe = MDAnalysis.Universe(str(topology), str(path))
         atoms = universe.atoms
         symbols = [_symbol(atom, topology) for atom in atoms]
@@ -149,7 +150,8 @@ def _by_mdanalysis(path: Path, topology: Path) -> tuple[list[Atoms], FloatArray]
                 Atoms(symbols, step.positions.astype(float), cell=step.dimensions, pbc=True)
             )
             times.append(step.time)
-    return frames, np.array(times)
+    untold = any("no dt information" in str(warning.message) for warning in caught)
+    return frames, None if untold else np.array(times)
 
 
 def _symbol(atom: Any, topology: Path) -> str:
@@ -189,6 +191,12 @@ def _held(
         times_ps = np.asarray(interval_ps * np.arange(len(frames)), float)
     if times_ps is None:
         raise CheckError(f"{path}: tells no times; give the time between frames: --interval PS")
+    steps = np.diff(times_ps)
+    if steps.min() <= 0.0 or np.ptp(steps) > 0.01 * steps.mean():
+        raise CheckError(
+            f"{path}: its frames are {steps.min():.3g} to {steps.max():.3g} ps apart; give one run "
+            "with frames at equal times, or the time between them: --interval PS"
+        )
     positions = np.array([frame.positions for frame in frames])
     pbc = np.array(first.pbc)
     if pbc.all():
