@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from falsemetal.potentials.foreign.naming import with_dispersion
+from falsemetal.systems.molecule import Molecule
 from falsemetal.verdict.checking import check
 from falsemetal.verdict.errors import CheckError
 from falsemetal.verdict.judgement import Verdict
@@ -167,3 +168,22 @@ def test_frames_may_be_wrapped_moved_and_turned() -> None:
     after = check(calculators.Soft(), probes=[turned]).stackings[0]
     assert after.dipole_e_A == pytest.approx(before.dipole_e_A)
     assert after.cell_thickness_A == pytest.approx(before.cell_thickness_A)
+
+
+def test_another_liquid_by_its_molecules() -> None:
+    """Hydrogen chloride, all molecules turned one way, under a potential that ends at 3 Å."""
+    sites = 4.0 * np.indices((3, 3, 3)).reshape(3, -1).T
+    frame = Atoms(
+        "ClH" * len(sites),
+        positions=np.stack([sites, sites + np.array([0.0, 0.4, 1.2])], axis=1).reshape(-1, 3),
+        cell=[12.0] * 3,
+        pbc=True,
+    )
+    liquid = Molecule(
+        centres=["Cl"], bonds=[{"element": "H", "count": 1, "cutoff_A": 1.6}], region="HCl"
+    )
+    result = check(calculators.Soft(), probes=[frame], liquid=liquid, charge_e=-0.18)
+    assert result.verdict is Verdict.SHORT_RANGED
+    # turned so that the larger component of the dipole lies along z
+    assert result.stackings[0].dipole_e_A == pytest.approx(27 * 0.18 * 1.2)
+    assert result.assumptions.electronic_charge_e == -0.18
