@@ -12,6 +12,9 @@ from scipy import integrate, linalg
 from falsemetal.arrays import FloatArray
 from falsemetal.units import BOLTZMANN, EPSILON_0, water_number_density
 
+SURFACE_UNCERTAINTY = 0.2
+"""Relative uncertainty of σ by linear response, for what surfaces do to thin slabs."""
+
 GRID_A = 0.1
 """Spacing of the planes of dipole density, at most."""
 

@@ -1,4 +1,4 @@
-"""Fluctuations of slabs in molecular dynamics beside what the stacking test foretells."""
+"""Fluctuations of slabs in molecular dynamics beside what the stacking test predicts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from falsemetal.arrays import FloatArray
-from falsemetal.estimators.continuum import dipole_std, nonlocal_fluctuation
+from falsemetal.estimators.continuum import SURFACE_UNCERTAINTY, dipole_std, nonlocal_fluctuation
 from falsemetal.products import style
 from falsemetal.products.fig3a import slabs_of
 from falsemetal.products.registry import ProductSpec
@@ -24,9 +24,6 @@ COLUMNS = (
     "converged",
     "predicted_dV_V",
 )
-
-SURFACES = 0.2
-"""Relative uncertainty of what is foretold, by what surfaces do to thin slabs."""
 
 FINE_A = 1.5
 """Spacing of the lines."""
@@ -75,7 +72,7 @@ def draw(
             if name in depolarisation:
                 line = _predict(name, depolarisation[name], thickness, spec)
                 axes.plot(thickness, line, color=look.color, linewidth=0.9)
-                ends = (line / (1.0 + SURFACES), line * (1.0 + SURFACES))
+                ends = (line / (1.0 + SURFACE_UNCERTAINTY), line * (1.0 + SURFACE_UNCERTAINTY))
                 axes.fill_between(thickness, *ends, color=look.color, alpha=0.1, linewidth=0)
             _draw_points(axes, table[table["potential"] == name], look)
         style.draw_threshold(axes, spec, r"metallic: $|\Delta V| > E_{\mathrm{g}}/e$")

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
+from falsemetal.estimators.continuum import SURFACE_UNCERTAINTY
 from falsemetal.observables.settings import BAND_GAP_EV
 from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.progress import logger
@@ -17,7 +18,6 @@ from falsemetal.verdict.evidence import read_evidence
 from falsemetal.verdict.judgement import BLIND, Verdict, judge
 from falsemetal.verdict.points import SinglePoints
 from falsemetal.verdict.prediction import (
-    SURFACE_UNCERTAINTY,
     Prediction,
     interpolate_depolarisation,
     response_of,

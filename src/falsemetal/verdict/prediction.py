@@ -23,9 +23,6 @@ from falsemetal.estimators.continuum import (
 from falsemetal.units import EPSILON_0
 from falsemetal.verdict.stacking import Layer, Stacking
 
-SURFACE_UNCERTAINTY = 0.2
-"""Relative uncertainty of σ, by what surfaces do to thin slabs in molecular dynamics."""
-
 LEAST_DEPTH_A = 3.0
 """Depth from which forces are read: above, molecules miss neighbours."""
 

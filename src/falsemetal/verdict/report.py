@@ -11,6 +11,7 @@ from jinja2 import Environment
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from falsemetal.estimators.continuum import SURFACE_UNCERTAINTY
 from falsemetal.products.style import (
     CONTINUUM_COLOR,
     DOUBLE_COLUMN_IN,
@@ -21,7 +22,7 @@ from falsemetal.products.style import (
 from falsemetal.verdict.checking import prediction_of
 from falsemetal.verdict.errors import CheckError
 from falsemetal.verdict.judgement import Verdict
-from falsemetal.verdict.prediction import SURFACE_UNCERTAINTY, resolved_layers
+from falsemetal.verdict.prediction import resolved_layers
 from falsemetal.verdict.result import CheckResult
 
 JSON, PICTURE, PAGE = "check.json", "check.png", "check.html"

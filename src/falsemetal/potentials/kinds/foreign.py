@@ -30,7 +30,7 @@ class ForeignKind(PotentialKind):
     d3: str | None = Field(None, description="Functional whose D3(BJ) dispersion is added: pbe, …")
     kwargs: dict[str, JsonValue] = Field({}, description="Further arguments of its calculator")
     step_s_per_atom: Annotated[PositiveFloat, ASIDE] = Field(
-        FOREIGN_SECONDS, description="Of one core, by which the length of runs is foretold"
+        FOREIGN_SECONDS, description="Of one core, by which the cost of runs is estimated"
     )
 
     @property
