@@ -18,15 +18,8 @@ from falsemetal.units import COULOMB, EPSILON_0
 from falsemetal.verdict.points import SinglePoints
 from falsemetal.verdict.prediction import interpolate_depolarisation
 from falsemetal.verdict.probe import SHIPPED, Probe, shipped_frame
-from falsemetal.verdict.stacking import (
-    Form,
-    Stacking,
-    calibrate,
-    run_stacking,
-    stack,
-    stack_pair,
-    suitable_form,
-)
+from falsemetal.verdict.slabs import Form, stack, stack_pair
+from falsemetal.verdict.stacking import Stacking, calibrate, run_stacking, suitable_form
 
 SPCE_CHARGE_E = -0.8476
 FORMS: list[Form] = ["slab", "pair", "periodic"]

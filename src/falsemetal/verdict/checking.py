@@ -29,7 +29,8 @@ from falsemetal.verdict.result import (
     CriticalThickness,
     Film,
 )
-from falsemetal.verdict.stacking import Form, Stacking, calibrate, run_stacking, suitable_form
+from falsemetal.verdict.slabs import Form
+from falsemetal.verdict.stacking import Stacking, calibrate, run_stacking, suitable_form
 
 LEAST_THICKNESS_A = 36.0
 """Thickness that the thickest slab of the thickest probe has at least."""

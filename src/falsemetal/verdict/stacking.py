@@ -30,10 +30,8 @@ near it; what is not polar has opposite signs at the two faces and leaves their 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
-from ase import Atoms
 from pydantic import Field
 
 from falsemetal.arrays import FloatArray
@@ -42,11 +40,7 @@ from falsemetal.section import Section
 from falsemetal.verdict.errors import CheckError
 from falsemetal.verdict.points import Point, SinglePoints
 from falsemetal.verdict.probe import Probe
-
-Form = Literal["slab", "pair", "periodic"]
-
-VACUUM_A = 20.0
-"""On either side of a slab."""
+from falsemetal.verdict.slabs import VACUUM_A, Form, build, label_of, stack, taken_by_images
 
 LAYER_A = 1.5
 """Thickness of a layer."""
@@ -110,34 +104,6 @@ class Stacking(Section):
     seconds: float
 
 
-def stack(atoms: Atoms, n_cells: int, height_A: float | None = None) -> Atoms:
-    """Slab of copies along z, periodic along x and y, centred in a cell of a height."""
-    thickness = n_cells * float(atoms.cell[2, 2])
-    slab: Atoms = atoms.repeat((1, 1, n_cells))
-    height = thickness + 2.0 * VACUUM_A if height_A is None else height_A
-    slab.positions[:, 2] += 0.5 * (height - thickness)
-    cell = slab.cell.array.copy()
-    cell[2, 2] = height
-    slab.set_cell(cell, scale_atoms=False)
-    slab.pbc = (True, True, False)
-    return slab
-
-
-def stack_pair(atoms: Atoms, n_cells: int) -> Atoms:
-    """Slab and its copy turned by 180° about x, in one periodic cell; the slab's atoms first."""
-    slab = stack(atoms, n_cells)
-    height = float(slab.cell[2, 2])
-    turned = slab.copy()
-    turned.positions[:, 1] *= -1.0
-    turned.positions[:, 2] = 2.0 * height - turned.positions[:, 2]
-    pair: Atoms = slab + turned
-    cell = slab.cell.array.copy()
-    cell[2, 2] = 2.0 * height
-    pair.set_cell(cell, scale_atoms=False)
-    pair.pbc = True
-    return pair
-
-
 def run_stacking(
     points: SinglePoints, probe: Probe, cells: Sequence[int], *, form: Form = "slab"
 ) -> Stacking:
@@ -165,14 +131,14 @@ def run_stacking(
     slabs: dict[int, Point] = {}
     for n in cells:
         try:
-            slabs[n] = points.evaluate(_build(probe, n, form, cells), _label(probe, n, form))
+            slabs[n] = points.evaluate(build(probe, n, form, cells), label_of(probe, n, form))
         except CheckError as error:
             if len(slabs) < LEAST_SLABS:
                 raise
             logger.warning("%s; going on without", error)
             break
     cells = list(slabs)
-    taken = {n: _taken_by_images(probe, n, cells) if form == "periodic" else 0.0 for n in cells}
+    taken = {n: taken_by_images(probe, n, cells) if form == "periodic" else 0.0 for n in cells}
     increments = _increments(points, probe, cell, slabs, taken, copies=2 if form == "pair" else 1)
     responses = {n: _responses(probe, cell, slabs[n], n) for n in cells}
     odd = max((n for n in cells if n % 2 and n > 1), default=None)
@@ -274,39 +240,13 @@ def suitable_form(points: SinglePoints, probe: Probe) -> Form:
     taller.positions[:, :2] += 0.5 * taller.cell.lengths()[:2]
     taller.wrap()  # along x and y
     try:
-        one = points.evaluate(thin, _label(probe, 1, "slab"))
+        one = points.evaluate(thin, label_of(probe, 1, "slab"))
     except CheckError:
         # if the pair fails, too, that is told
         return "pair"
-    other = points.evaluate(taller, f"{_label(probe, 1, 'slab')} moved, in a taller cell")
+    other = points.evaluate(taller, f"{label_of(probe, 1, 'slab')} moved, in a taller cell")
     limit = max(points.uncertainty_eV(one, other), IMAGES * probe.depolarising_energy_eV)
     return "slab" if abs(one.energy_eV - other.energy_eV) <= limit else "pair"
-
-
-def _build(probe: Probe, n_cells: int, form: Form, cells: Sequence[int]) -> Atoms:
-    if form == "pair":
-        return stack_pair(probe.atoms, n_cells)
-    if form == "slab":
-        return stack(probe.atoms, n_cells)
-    slab = stack(probe.atoms, n_cells, _height(probe, cells))
-    slab.pbc = True
-    return slab
-
-
-def _height(probe: Probe, cells: Sequence[int]) -> float:
-    """Height of all cells of the periodic form: images take half the energy of the last."""
-    most = max(cells)
-    return max(2.0 * (2 * most - 1) * probe.thickness_A, most * probe.thickness_A + 2.0 * VACUUM_A)
-
-
-def _taken_by_images(probe: Probe, n_cells: int, cells: Sequence[int]) -> float:
-    """Part of the depolarising field that images of a slab take away, its share of the height."""
-    return n_cells * probe.thickness_A / _height(probe, cells)
-
-
-def _label(probe: Probe, n_cells: int, form: Form) -> str:
-    names = {"slab": "slab", "pair": "pair of slabs", "periodic": "periodic slab"}
-    return f"{probe.name}, {names[form]} of {n_cells} cell{'s' if n_cells > 1 else ''}"
 
 
 def _responses(probe: Probe, cell: Point, slab: Point, n_cells: int) -> FloatArray:
