@@ -22,7 +22,7 @@ class TrainSpec(Spec):
     training: Training
     seed: NonNegativeInt
     label: Annotated[str, ASIDE]
-    charge_e: Annotated[float, ASIDE]
+    charge_e: Annotated[float | None, ASIDE] = None
 
     @model_validator(mode="after")
     def _is_trained(self) -> Self:
