@@ -34,6 +34,8 @@ OTHERS: dict[str, Any] = {
     "*.coulomb.kind": "damped_shifted",
     "potentials.*.coulomb": {"kind": "damped_shifted"},
     "training.dtype": "float64",
+    # of an architecture that takes none
+    "potentials.theirs.device": None,
     "*.device": "cpu",
     "potentials.*.kind": None,
     "potentials.native.dataset": "spce",

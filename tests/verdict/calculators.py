@@ -4,7 +4,6 @@ import numpy as np
 from ase.calculators.calculator import Calculator
 from ase.calculators.lj import LennardJones
 
-
 EPSILON_0 = 5.526349406e-3
 """In e/(V·Å); other interpreters, in which this file is run, know no falsemetal."""
 
