@@ -51,4 +51,4 @@ def test_the_example_of_the_check_runs(capsys) -> None:
     page = (ROOT / "docs/check.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     exec(compile(example, "docs/check.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("short-ranged 1")
+    assert capsys.readouterr().out.startswith("short-ranged 14.36")
