@@ -15,9 +15,11 @@ BIN = Path(sys.executable).parent
 PATIENCE_S = 1500
 
 SHARED = ROOT.parent / "shared/data"
+FIELD = ROOT.parent / "shared/field"
 
 with_cp2k = pytest.mark.skipif(find_cp2k() is None, reason=f"CP2K: not on PATH; {INSTALL}")
 with_shared_data = pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")
+with_field = pytest.mark.skipif(not FIELD.exists(), reason="needs files met elsewhere")
 
 
 def snakemake(

@@ -107,7 +107,7 @@ def test_cells_that_agree(read, stated, unit):
 
 
 BOTH_CELLS = (
-    r"input.data: line 2: the comment's cell is 4.76260 4.76260 12.58354 90.00000 .* the lattice "
+    r"input.data: line 1: line 2: the comment's cell is 4.76260 4.76260 12.58354 90.00000 .* the lattice "
     r"4.76259 4.76259 10.58354 90.00000 .*correct"
 )
 
@@ -117,8 +117,8 @@ BOTH_CELLS = (
     [
         ("10.58354", "12.58354", BOTH_CELLS),
         ("90.0  Traj", "80.0  Traj", "line 2: the comment's cell"),
-        ("end\n", "", "line 1: the file ends before the end of this frame; fetch"),
-        ("end\n", "begin\nend\n", "line 1: line 10 begins another before the end"),
+        ("end\n", "", "line 1: begin or end is missing, up to line 9"),
+        ("end\n", "begin\nend\n", "line 1: begin or end is missing, up to line 9"),
         ("energy -2.0\n", "", "line 1: a frame has one line of energy.* 0 of energy"),
         ("lattice 9.0 0.0 0.0\n", "", "none or three of lattice.* 2 of lattice"),
         ("O 0.0 0.0 0.1", "O 0.0 0.1", "line 6: 'atom' has 8 columns instead of 9"),
@@ -129,17 +129,26 @@ BOTH_CELLS = (
             "charge -1.0",
             "line 9: the frame carries a charge of -1.0 e.* only neutral",
         ),
-        ("-2.0", "-2.x", "line 8: could not convert string to float: '-2.x'; mend"),
+        ("-2.0", "-2.x", "line 8: could not convert string to float: '-2.X'"),
         ("2.0 3.0 O", "2.0 3.0 Q", "line 6: 'Q' is no element"),
-        ("begin\n", "", "line 1: 'comment' outside of begin"),
     ],
 )
-def test_faults_name_file_line_and_mend(read, old, new, message):
-    with pytest.raises(DatasetError, match=message):
-        read(FRAME.replace(old, new, 1))
+def test_a_faulty_frame_is_set_apart_with_its_line(read, old, new, message):
+    faulty, *sound = read(FRAME.replace(old, new, 1) + FRAME)
+    assert [("fault" in frame.info) for frame in sound] == [*(len(sound) - 1) * [True], False]
+    with pytest.raises(AssertionError, match=message):
+        raise AssertionError(faulty.info["fault_reason"])
 
 
-@pytest.mark.parametrize(("text", "message"), [("\n\n", "holds no frame"), ("\0\xff", "RuNNer")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n\n", "holds no frame"),
+        ("\0\xff", "RuNNer"),
+        ("comment\nend\n", "line 1: 'comment' outside of begin"),
+        ("3\nenergy=1\n", "line 1: '3' outside of begin .* format: extxyz"),
+    ],
+)
 def test_not_a_training_set(tmp_path, text, message):
     (tmp_path / "input.data").write_bytes(text.encode("latin-1"))
     with pytest.raises(DatasetError, match=message):

@@ -44,7 +44,7 @@ rule curate:
         validation="<results>/datasets/{dataset}/validation.extxyz",
         test="<results>/datasets/{dataset}/test.extxyz",
         card="<results>/datasets/{dataset}/card.json",
-        rejected="<results>/datasets/{dataset}/rejected.csv",
+        # and rejected.csv, which stays where the job fails
     log:
         "<logs>/curate/{dataset}.log",
     conda:

@@ -89,7 +89,7 @@ class Jobs:
     def read(self, dataset: str) -> ReadSpec:
         """Read the labelled frames of others."""
         settings = self.config.datasets[dataset]
-        keys = ("source", "path", "format", "energy_key", "forces_key", "step_fs")
+        keys = ("source", "path", "format", "energy_key", "forces_key", "head", "step_fs")
         return ReadSpec(origin=self.origin, **{key: getattr(settings, key) for key in keys})
 
     def curate(self, dataset: str) -> CurateSpec:

@@ -8,8 +8,17 @@ import numpy as np
 from ase import Atoms
 from matscipy.neighbours import neighbour_list
 
+from falsemetal.datasets.faults import FAULT, REASON
 from falsemetal.datasets.io import ENERGY, FORCES
+from falsemetal.datasets.physics import (
+    Fault,
+    bond_fault,
+    energy_of_elements,
+    group_faults,
+    rare_elements,
+)
 from falsemetal.datasets.settings import Checks
+from falsemetal.systems.boundary import Boundary, boundary_of
 
 DUPLICATE_TOLERANCE_A = 1e-3
 """Frames whose atoms all agree within this distance are one frame."""
@@ -21,9 +30,6 @@ MINIMUM_SIGMA_EV = 1e-4
 """Floor of the spread of the energy per atom: labels themselves are no better."""
 
 MAD_TO_SIGMA = 1.4826
-
-Fault = tuple[str, str]
-"""Name of a check and the reason, as in :class:`Rejection`."""
 
 Indexed = list[tuple[int, Atoms]]
 
@@ -46,19 +52,27 @@ class Rejection:
 def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], list[Rejection]]:
     """Part frames that can be learned from from those that cannot.
 
-    A frame is rejected for the first check that it fails: labels present, of the right shape and
-    finite; atoms not closer than their pair's limit; force magnitudes and net force plausible; no
-    duplicate of an earlier frame; energy per atom not an outlier among the frames of the same
-    `config_type` and composition. Accepted frames and rejections keep their order.
+    A frame is rejected for the first check that it fails: readable; labels present, of the right
+    shape and finite; periodic as bulk or a film; bonds of a plausible length, and atoms not closer
+    than their pair's limit; force magnitudes and net force plausible; no element that next to no
+    other frame has; no duplicate of an earlier frame; energy per atom no outlier, neither from
+    energies of its elements nor among the frames of the same `config_type` and composition, whose
+    energies and forces must fit each other (:mod:`falsemetal.datasets.physics`). Accepted frames
+    and rejections keep their order; isolated atoms are accepted where the checks say so.
     """
     faults: dict[int, Fault] = {}
     for index, frame in enumerate(frames):
-        fault = _label_fault(frame) or _distance_fault(frame, checks) or _force_fault(frame, checks)
+        finders = ATOM_FAULTS if is_isolated(frame) else FRAME_FAULTS
+        fault = next((found for find in finders if (found := find(frame, checks))), None)
         if fault is not None:
             faults[index] = fault
-    for find in (_duplicates, _energy_outliers):
-        passed = [(index, frame) for index, frame in enumerate(frames) if index not in faults]
-        faults.update(find(passed, checks))
+    for find_all in (_rare_elements, _duplicates, _energy_misfits, _energy_outliers, _group_faults):
+        passed = [
+            (index, frame)
+            for index, frame in enumerate(frames)
+            if index not in faults and not is_isolated(frame)
+        ]
+        faults.update(find_all(passed, checks))
     accepted = [frame for index, frame in enumerate(frames) if index not in faults]
     origins = {index: frames[index].info for index in sorted(faults)}
     return accepted, [
@@ -67,8 +81,28 @@ def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], 
     ]
 
 
-def _label_fault(frame: Atoms) -> Fault | None:
+def is_isolated(frame: Atoms) -> bool:
+    """Tell a free atom, whose energy is that of its element alone."""
+    return len(frame) == 1 and not frame.pbc.any()
+
+
+def _reading_fault(frame: Atoms, _: Checks) -> Fault | None:
+    return (frame.info[FAULT], frame.info[REASON]) if FAULT in frame.info else None
+
+
+def _isolated_fault(frame: Atoms, checks: Checks) -> Fault | None:
+    if checks.isolated_atoms == "atomic_energies":
+        return None
+    return "isolated atom", (
+        f"a single {frame.symbols[0]} without a cell; checks.isolated_atoms: atomic_energies makes "
+        "models count from its energy"
+    )
+
+
+def _label_fault(frame: Atoms, _: Checks) -> Fault | None:
     energy, forces = frame.info.get(ENERGY), frame.arrays.get(FORCES)
+    if is_isolated(frame) and forces is None:
+        forces = np.zeros((1, 3))
     if energy is None or forces is None:
         absent = ENERGY if energy is None else FORCES
         return "missing label", f"no {absent}"
@@ -80,6 +114,22 @@ def _label_fault(frame: Atoms) -> Fault | None:
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
         count = int(np.sum(~np.isfinite(forces)))
         return "not finite", f"energy {energy}, {count} force components not finite"
+    arrays = frame.positions, frame.cell.array
+    if not all(np.isfinite(array).all() for array in arrays):
+        return "not finite", "positions or cell not finite"
+    return None
+
+
+def _boundary_fault(frame: Atoms, _: Checks) -> Fault | None:
+    pbc = "".join("FT"[int(periodic)] for periodic in frame.pbc)
+    try:
+        boundary = boundary_of(frame.pbc)
+    except ValueError:
+        return "not periodic", f"pbc {pbc}: only bulk (TTT) and films (TTF) can be treated"
+    if frame.cell.rank < 3:
+        return "not periodic", f"pbc {pbc} without the vectors of a cell"
+    if boundary is Boundary.FILM and np.abs(frame.cell.array[[0, 1, 2, 2], [2, 2, 0, 1]]).any():
+        return "film not along z", "a film lies in x and y, and its third cell vector along z"
     return None
 
 
@@ -133,6 +183,26 @@ def _force_fault(frame: Atoms, checks: Checks) -> Fault | None:
     return None
 
 
+ATOM_FAULTS = (_reading_fault, _isolated_fault, _label_fault)
+FRAME_FAULTS = (
+    *(_reading_fault, _label_fault, _boundary_fault),
+    *(bond_fault, _distance_fault, _force_fault),
+)
+"""What is checked of each isolated atom, and of each other frame alone, in this order."""
+
+
+def _rare_elements(frames: Indexed, checks: Checks) -> dict[int, Fault]:
+    rare = rare_elements([frame for _, frame in frames], checks)
+    faults: dict[int, Fault] = {}
+    for index, frame in frames:
+        for symbol in sorted(set(frame.symbols) & set(rare)):
+            faults[index] = (
+                "rare element",
+                f"{symbol} is in {rare[symbol]} of {len(frames)} frames: too few to learn from",
+            )
+    return faults
+
+
 def _duplicates(frames: Indexed, checks: Checks) -> dict[int, Fault]:
     """Find later copies of a frame; candidates are neighbours along a random projection."""
     faults: dict[int, Fault] = {}
@@ -161,11 +231,37 @@ def _same_structure(one: Atoms, other: Atoms) -> bool:
     )
 
 
+def _energy_misfits(frames: Indexed, checks: Checks) -> dict[int, Fault]:
+    """Frames whose energy per atom is far from that of their elements."""
+    if len(frames) < MINIMUM_GROUP:
+        return {}
+    limit = checks.energy_fit_eV_per_atom
+    deviations = energy_of_elements([frame for _, frame in frames])
+    return {
+        index: (
+            "energy misfit",
+            f"energy per atom {deviation:+.3g} eV from energies of its elements that fit the other "
+            f"frames, limit {limit:g}; of another functional, or unit?",
+        )
+        for (index, _), deviation in zip(frames, deviations, strict=True)
+        if abs(deviation) > limit
+    }
+
+
+def _group_faults(frames: Indexed, checks: Checks) -> dict[int, Fault]:
+    """Groups of like frames whose energies and forces do not fit each other."""
+    faults: dict[int, Fault] = {}
+    for group in _like_frames(frames):
+        if len(group) < MINIMUM_GROUP:
+            continue
+        for fault in group_faults([frame for _, frame in group], checks):
+            faults |= {index: fault for index, _ in group if index not in faults}
+    return faults
+
+
 def _energy_outliers(frames: Indexed, checks: Checks) -> dict[int, Fault]:
     faults: dict[int, Fault] = {}
-    for group in _grouped(
-        frames, lambda frame: (frame.info.get("config_type"), frame.get_chemical_formula())
-    ):
+    for group in _like_frames(frames):
         if len(group) < MINIMUM_GROUP:
             continue
         energies = np.array([frame.info[ENERGY] / len(frame) for _, frame in group])
@@ -180,6 +276,12 @@ def _energy_outliers(frames: Indexed, checks: Checks) -> dict[int, Fault]:
                     f"{centre:.4f} eV, limit {checks.energy_outlier_sigmas:g}",
                 )
     return faults
+
+
+def _like_frames(frames: Indexed) -> Iterator[Indexed]:
+    return _grouped(
+        frames, lambda frame: (frame.info.get("config_type"), frame.get_chemical_formula())
+    )
 
 
 def _grouped(frames: Indexed, key: Callable[[Atoms], Hashable]) -> Iterator[Indexed]:

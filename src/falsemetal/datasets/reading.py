@@ -5,7 +5,8 @@ from pathlib import Path
 from ase import Atoms
 
 from falsemetal.datasets.errors import DatasetError
-from falsemetal.datasets.io import read_labelled
+from falsemetal.datasets.extxyz import read_labelled
+from falsemetal.datasets.faults import FAULT
 from falsemetal.datasets.runner import read_runner
 from falsemetal.datasets.settings import ReadSpec
 from falsemetal.sources.catalogue import FrameLayout, Source, find_source
@@ -25,8 +26,8 @@ def read_labelled_frames(spec: ReadSpec, data: str | Path) -> list[Atoms]:
 
 
 def count_frames(path: Path, source: Source) -> int:
-    """Count the frames of a file of a source; raises as :func:`read_file`."""
-    return len(read_file(path, source.format, source))
+    """Count the sound frames of a file of a source; raises as :func:`read_file`."""
+    return sum(FAULT not in frame.info for frame in read_file(path, source.format, source))
 
 
 def read_file(path: str | Path, file_format: str, layout: FrameLayout) -> list[Atoms]:
@@ -41,5 +42,5 @@ def read_file(path: str | Path, file_format: str, layout: FrameLayout) -> list[A
         case "runner":
             return read_runner(path, step_fs=layout.step_fs)
         case "extxyz":
-            return read_labelled(path, energy_key=layout.energy_key, forces_key=layout.forces_key)
+            return read_labelled(path, layout)
     raise DatasetError(f"{path}: format '{file_format}' has no frames; give runner or extxyz")

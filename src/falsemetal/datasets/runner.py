@@ -1,23 +1,25 @@
 """Labelled frames in RuNNer's `input.data`, the format of n2p2 and of Behler's networks."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from ase.geometry import cellpar_to_cell
 
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.faults import FAULT, FrameError, element_of, faulty_frame
 from falsemetal.datasets.io import ENERGY, FORCES
+from falsemetal.fortran import fortran_float
 from falsemetal.progress import logger
 from falsemetal.units import BOHR, HARTREE
 
 COLUMNS = {"lattice": 3, "atom": 9, "energy": 1, "charge": 1}
-"""Columns after each keyword; those of `atom` are x y z symbol charge energy fx fy fz."""
+"""Columns after each keyword; those of `atom` are x y z symbol charge energy fx fy fz, and more."""
+
+ALIASES = {"c": "comment", "totalcharge": "charge", "totalenergy": "energy"}
 
 CELL_TOLERANCE_A = 1e-3
 """Difference of two cells that rounding explains: i-PI writes five decimals, RuNNer six."""
@@ -25,7 +27,8 @@ CELL_TOLERANCE_A = 1e-3
 CELL = re.compile(r"CELL\(abcABC\):((?:\s+[-+.\deE]+){6})(?:.*cell\{(\w+)\})?")
 IPI_FRAME = re.compile(r"Traj:\s*(\S+)\s+Step:\s*(\d+)\s+Bead:\s*(\d+)")
 
-Record = dict[str, list[tuple[int, list[str]]]]
+Line = tuple[int, str, list[str]]
+"""Number, keyword and fields."""
 
 
 def read_runner(path: str | Path, *, step_fs: float | None = None) -> list[Atoms]:
@@ -45,129 +48,143 @@ def read_runner(path: str | Path, *, step_fs: float | None = None) -> list[Atoms
     makes, are pieces of time at least.
 
     `step_fs` is the time between two steps of i-PI's comments. Charges and energies of single atoms
-    are not read, and molecules that have left the cell stay outside. DatasetError if the file
-    cannot be read or holds no frame; if a line or frame is not as the format has it; if a frame is
-    charged, or its comment names another cell than its lattice.
+    are not read, and molecules that have left the cell stay outside. A frame that is charged, whose
+    comment names another cell than its lattice, or that is not as the format has it, stays in its
+    place with its fault (:mod:`falsemetal.datasets.faults`), for the curation to reject.
+    DatasetError if the file cannot be read or holds no frame.
     """
     path = Path(path)
-    frames = [_frame(record, path, start, step_fs) for start, record in _records(path)]
+    frames = []
+    for lines in _blocks(path):
+        try:
+            frames.append(_frame(lines, step_fs))
+        except Exception as error:  # of anything that a damaged frame may do to ASE
+            frames.append(faulty_frame(f"{path}: line {lines[0][0]}", error))
     if not frames:
         raise DatasetError(f"{path}: holds no frame; RuNNer's format has them in begin … end")
-    n_timeless = sum("time_ps" not in frame.info for frame in frames)
+    sound = [frame for frame in frames if FAULT not in frame.info]
+    n_timeless = sum("time_ps" not in frame.info for frame in sound)
     if n_timeless:
         logger.warning(
             "%s: %d of %d frames tell no time (%s); a split may part neighbours in time",
             path,
             n_timeless,
-            len(frames),
+            len(sound),
             "no step_fs is given" if step_fs is None else "i-PI did not write their comments",
         )
     return sorted(frames, key=lambda f: (f.info.get("trajectory", ""), f.info.get("step", 0)))
 
 
-def _records(path: Path) -> Iterator[tuple[int, Record]]:
-    """Lines of each frame by keyword, and the number of the line on which it begins."""
-    record: Record | None = None
-    start = 0
-    for number, line in enumerate(_lines(path), 1):
-        where = f"{path}: line {number}"
-        keyword, *fields = line.split() or [""]
-        if keyword == "begin":
-            if record is not None:
-                raise DatasetError(_truncated(path, start, f"line {number} begins another"))
-            record, start = defaultdict(list), number
-        elif record is None:
-            if keyword:
-                raise DatasetError(f"{where}: '{keyword}' outside of begin … end; remove the line")
-        elif keyword == "end":
-            yield start, record
-            record = None
-        elif keyword == "comment" or len(fields) == COLUMNS.get(keyword):
-            record[keyword].append((number, fields))
-        elif keyword in COLUMNS:
-            raise DatasetError(
-                f"{where}: '{keyword}' has {len(fields)} columns instead of {COLUMNS[keyword]}; "
-                "the file is damaged or not RuNNer's: mend the line or fetch the file again"
-            )
-        elif keyword:
-            known = ", ".join(("comment", *COLUMNS))
-            raise DatasetError(
-                f"{where}: unknown keyword '{keyword}' (known: {known}); remove the line"
-            )
-    if record is not None:
-        raise DatasetError(_truncated(path, start, "the file ends"))
-
-
-def _lines(path: Path) -> list[str]:
+def _blocks(path: Path) -> Iterator[list[Line]]:
+    """Lines of each frame, from `begin` to `end`, or to where another begins."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise DatasetError(f"{path}: not readable as RuNNer's text format ({error})") from None
-
-
-def _truncated(path: Path, start: int, event: str) -> str:
-    return (
-        f"{path}: line {start}: {event} before the end of this frame; "
-        "fetch the file again, or remove the frame"
-    )
-
-
-def _check_record(record: Record, path: Path, start: int) -> None:
-    counts = {keyword: len(record[keyword]) for keyword in COLUMNS}
-    if not counts["atom"] or counts["energy"] != 1 or counts["lattice"] not in {0, 3}:
-        found = ", ".join(f"{count} of {keyword}" for keyword, count in counts.items())
-        raise DatasetError(
-            f"{path}: line {start}: a frame has one line of energy, none or three of lattice and "
-            f"some of atom, this one {found}; mend or remove it"
-        )
-    for number, (charge,) in record["charge"]:
-        if _numbers([charge], path, number) != [0.0]:
+    block: list[Line] = []
+    begun = False
+    for number, line in enumerate(text.split("\n"), 1):
+        keyword, *fields = line.split() or [""]
+        if not keyword or keyword[0] in "#!":
+            continue
+        keyword = ALIASES.get(keyword, keyword)
+        begun = begun or keyword == "begin"
+        if not begun:
+            hint = "; it may be extended xyz: format: extxyz" if keyword.isdigit() else ""
             raise DatasetError(
-                f"{path}: line {number}: the frame carries a charge of {charge} e, and its dipole "
-                "depends on the origin; only neutral frames can be used: remove it"
+                f"{path}: line {number}: '{keyword}' outside of begin … end, which frames of RuNNer's "
+                f"format stand in; remove the line{hint}"
             )
+        if keyword == "begin" and block:
+            yield block
+            block = []
+        block.append((number, keyword, fields))
+        if keyword == "end":
+            yield block
+            block = []
+    if block:
+        yield block
 
 
-def _frame(record: Record, path: Path, start: int, step_fs: float | None) -> Atoms:
-    _check_record(record, path, start)
-    numbers, symbols = [], []
-    for number, (*position, symbol, _, _, fx, fy, fz) in record["atom"]:
-        if symbol not in atomic_numbers:
-            raise DatasetError(f"{path}: line {number}: '{symbol}' is no element; mend the line")
-        symbols.append(symbol)
-        numbers.append(_numbers([*position, fx, fy, fz], path, number))
+def _frame(lines: list[Line], step_fs: float | None) -> Atoms:
+    record = _record(lines)
+    symbols, numbers = [], []
+    for number, (*position, label, _, _, fx, fy, fz) in record["atom"]:
+        try:
+            symbols.append(element_of(label))
+        except FrameError as error:
+            raise FrameError(error.check, f"line {number}: {error}") from None
+        numbers.append(_numbers([*position, fx, fy, fz], number))
     values = np.array(numbers)
-    lattice = [_numbers(fields, path, number) for number, fields in record["lattice"]]
+    lattice = [_numbers(fields, number) for number, fields in record["lattice"]]
     frame = Atoms(symbols, positions=values[:, :3] * BOHR)
     if lattice:
         frame.cell, frame.pbc = np.array(lattice) * BOHR, True
     ((number, fields),) = record["energy"]
-    frame.info[ENERGY] = _numbers(fields, path, number)[0] * HARTREE
+    frame.info[ENERGY] = _numbers(fields, number)[0] * HARTREE
     frame.arrays[FORCES] = values[:, 3:] * (HARTREE / BOHR)
     frame.info["config_type"] = find_config_type(frame)
     for number, words in record["comment"]:
         comment = " ".join(words)
-        _check_cell(comment, frame, f"{path}: line {number}")
+        _check_cell(comment, frame, number)
         frame.info |= _origin(comment, step_fs)
     return frame
 
 
-def _numbers(fields: list[str], path: Path, number: int) -> list[float]:
+def _record(lines: list[Line]) -> dict[str, list[tuple[int, list[str]]]]:
+    """Fields by keyword with the numbers of their lines."""
+    record: dict[str, list[tuple[int, list[str]]]] = {key: [] for key in ("comment", *COLUMNS)}
+    (_, first, _), (last_number, last, _) = lines[0], lines[-1]
+    if first != "begin" or last != "end":
+        raise FrameError("damaged", f"begin or end is missing, up to line {last_number}")
+    for number, keyword, fields in lines[1:-1]:
+        if keyword == "comment":
+            record[keyword].append((number, fields))
+        elif keyword not in record:
+            known = ", ".join(record)
+            raise FrameError(
+                "damaged", f"line {number}: unknown keyword '{keyword}' (known: {known})"
+            )
+        elif len(fields) < COLUMNS[keyword] or (len(fields) > COLUMNS[keyword] != COLUMNS["atom"]):
+            raise FrameError(
+                "damaged",
+                f"line {number}: '{keyword}' has {len(fields)} columns instead of "
+                f"{COLUMNS[keyword]}",
+            )
+        else:
+            record[keyword].append((number, fields[: COLUMNS[keyword]]))
+    counts = {keyword: len(record[keyword]) for keyword in COLUMNS}
+    if not counts["atom"] or counts["energy"] != 1 or counts["lattice"] not in {0, 3}:
+        found = ", ".join(f"{count} of {keyword}" for keyword, count in counts.items())
+        raise FrameError(
+            "damaged",
+            "a frame has one line of energy, none or three of lattice and some of atom, this one "
+            f"{found}",
+        )
+    for number, (charge,) in record["charge"]:
+        if _numbers([charge], number) != [0.0]:
+            raise FrameError(
+                "charged",
+                f"line {number}: the frame carries a charge of {charge} e, and its dipole depends "
+                "on the origin; only neutral frames can be used",
+            )
+    return record
+
+
+def _numbers(fields: list[str], number: int) -> list[float]:
     try:
-        return [float(field) for field in fields]
+        return [fortran_float(field) for field in fields]
     except ValueError as error:
-        raise DatasetError(
-            f"{path}: line {number}: {error}; mend the line or remove the frame"
-        ) from None
+        raise FrameError("damaged", f"line {number}: {error}") from None
 
 
-def _check_cell(comment: str, frame: Atoms, where: str) -> None:
+def _check_cell(comment: str, frame: Atoms, number: int) -> None:
     match = CELL.search(comment)
     if match is None:
         return
-    lengths_angles = np.array(match[1].split(), dtype=float)
+    lengths_angles = np.array(_numbers(match[1].split(), number))
     lengths_angles[:3] *= BOHR if match[2] == "atomic_unit" else 1.0
     # vectors, not angles, because a lattice may be turned against i-PI's convention
     stated, found = (cellpar_to_cell(c) for c in (lengths_angles, frame.cell.cellpar()))
@@ -176,9 +193,10 @@ def _check_cell(comment: str, frame: Atoms, where: str) -> None:
             " ".join(f"{value:.5f}" for value in cell)
             for cell in (lengths_angles, frame.cell.cellpar())
         )
-        raise DatasetError(
-            "{}: the comment's cell is {} (Å, degrees), the lattice {}; correct the one that is "
-            "wrong, or remove CELL from the comment".format(where, *cells)
+        raise FrameError(
+            "other cell",
+            "line {}: the comment's cell is {} (Å, degrees), the lattice {}; correct the one that "
+            "is wrong, or remove CELL from the comment".format(number, *cells),
         )
 
 

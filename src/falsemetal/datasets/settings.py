@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from ase.data import atomic_numbers
+from pydantic import AfterValidator, Field, model_validator
 
 from falsemetal.campaigns.kind import Length
 from falsemetal.potentials.force_field.settings import WaterForceField
@@ -47,18 +48,44 @@ class SamplingRun(Section):
         return self
 
 
+def _normalise_pair(key: str) -> str:
+    """Name a pair of elements as the code has it, in alphabetical order."""
+    elements = key.split("-")
+    if key != "default" and (len(elements) != 2 or not set(elements) <= set(atomic_numbers)):
+        raise ValueError(f"'{key}' is no pair of elements such as H-O, and not default")
+    return "-".join(sorted(elements))
+
+
+def _normalise_pairs(limits: dict[str, float]) -> dict[str, float]:
+    normalised = {_normalise_pair(key): limit for key, limit in limits.items()}
+    if len(normalised) < len(limits):
+        raise ValueError("a pair of elements is given twice; remove one")
+    return normalised
+
+
 class Checks(Section):
     """Limits that a labelled frame must keep; what breaks one is rejected with its reason."""
 
-    minimum_distance_A: dict[str, PositiveFloat] = Field(
-        default={"H-H": 1.0, "H-O": 0.7, "O-O": 2.0, "default": 0.7},
-        description="By pair of elements in alphabetical order",
+    minimum_distance_A: Annotated[dict[str, PositiveFloat], AfterValidator(_normalise_pairs)] = (
+        Field(
+            default={"H-H": 1.0, "H-O": 0.7, "O-O": 2.0, "default": 0.7},
+            min_length=1,
+            description="By pair of elements",
+        )
+    )
+    minimum_bond_ratio: PositiveFloat = Field(
+        0.7,
+        description="Median distance of a frame's atoms to their nearest neighbour over the sum of "
+        "covalent radii; smaller ones speak of wrong units: Å taken for bohr give 0.53",
+    )
+    maximum_bond_ratio: PositiveFloat = Field(
+        1.4, description="Larger ones, too: bohr taken for Å give 1.9; a noble liquid has 1.7"
     )
     maximum_force_eV_per_A: PositiveFloat = Field(
         50.0, description="Larger forces speak of wrong units or overlapping atoms"
     )
     minimum_force_rms_eV_per_A: PositiveFloat = Field(
-        0.1, description="Smaller forces speak of wrong units: in Ha/bohr water has 0.01"
+        0.005, description="Smaller forces speak of labels that are not forces"
     )
     maximum_force_rms_eV_per_A: PositiveFloat = Field(
         5.0, description="Larger forces speak of wrong units: in kcal/mol/Å water has 16"
@@ -66,6 +93,44 @@ class Checks(Section):
     maximum_net_force_eV_per_A: PositiveFloat = Field(0.05, description="Per frame, by component")
     energy_outlier_sigmas: PositiveFloat = Field(
         8.0, description="Allowed deviation of the energy per atom, in robust standard deviations"
+    )
+    energy_fit_eV_per_atom: PositiveFloat = Field(
+        0.2,
+        description="Allowed deviation of the energy per atom from a sum of energies of elements, "
+        "fitted to all frames: larger ones speak of mixed functionals or units",
+    )
+    maximum_stretch_correlation: Annotated[Number, Field(gt=-1.0, le=1.0)] = Field(
+        0.3,
+        description="Of the lengths of bonds to hydrogen with the forces along them, −0.9 where "
+        "forces pull stretched bonds back; positive: gradients instead of forces",
+    )
+    minimum_stiffness_eV_per_A2: NonNegativeFloat = Field(
+        10.0,
+        description="Of bonds to hydrogen by lengths and forces; water has 40, in Ha/bohr 0.8",
+    )
+    maximum_stiffness_eV_per_A2: PositiveFloat = Field(
+        150.0, description="Larger: forces in kcal/mol/Å have 900"
+    )
+    minimum_energy_spread: NonNegativeFloat = Field(
+        0.5,
+        description="Standard deviation of the energies of like frames over that of the energy of "
+        "their stretched bonds, which the forces tell, 3 to 6; smaller: in hartree or per atom",
+    )
+    maximum_energy_spread: PositiveFloat = Field(
+        20.0, description="Larger: in kcal/mol or kJ/mol, or of several functionals"
+    )
+    work_tolerance: PositiveFloat = Field(
+        0.5,
+        description="Allowed deviation from 1 of the energy's changes over the work of the forces, "
+        "where like frames follow each other by less than 0.1 Å",
+    )
+    minimum_element_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = Field(
+        0.01, description="Share of the frames, or 10 of them, that must hold an element"
+    )
+    isolated_atoms: Literal["reject", "atomic_energies"] = Field(
+        "reject",
+        description="Single atoms without a cell: left out, or kept as the energies of free atoms, "
+        "from which models that are trained on the set count",
     )
 
 

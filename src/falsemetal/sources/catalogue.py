@@ -31,6 +31,9 @@ class FrameLayout(Section):
 
     energy_key: str = Field("REF_energy", description="Total energy in eV; extxyz only")
     forces_key: str = Field("REF_forces", description="Forces in eV/Å; extxyz only")
+    head: str | None = Field(
+        None, description="Of the labels, where frames of several heads are in a file; extxyz only"
+    )
     step_fs: PositiveFloat | None = Field(
         None, description="Time between two steps of i-PI's comments; runner only"
     )

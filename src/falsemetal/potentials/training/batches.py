@@ -1,6 +1,6 @@
 """Structures with labels as batches: what a model is fitted to and measured against."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +73,18 @@ def join(items: Sequence[LabelledGraph]) -> LabelledGraph:
     )
 
 
-def fit_atomic_energies(model: Model, items: Sequence[LabelledGraph], *, batch_size: int) -> None:
+def fit_atomic_energies(
+    model: Model,
+    items: Sequence[LabelledGraph],
+    *,
+    batch_size: int,
+    isolated_eV: Mapping[int, float] | None = None,
+) -> None:
     """Set a model's atomic energies to what its energies leave unexplained, by least squares.
 
     The Coulomb energy of formal charges is several eV per atom: without this an untrained
-    long-ranged model would start far from any label.
+    long-ranged model would start far from any label. Elements, by atomic number, whose isolated
+    atoms have an energy count from it; the others are fitted.
     """
     device = model.atomic_energies_eV.device
     residuals, counts = [], []
@@ -88,11 +95,13 @@ def fit_atomic_energies(model: Model, items: Sequence[LabelledGraph], *, batch_s
             index = batch.graph.batch * len(model.elements) + batch.graph.species
             size = batch.graph.n_graphs * len(model.elements)
             counts.append(torch.bincount(index, minlength=size).view(-1, len(model.elements)))
+    given = np.array([(isolated_eV or {}).get(z, np.nan) for z in model.elements])
+    known = ~np.isnan(given)
+    number, residual = torch.cat(counts).cpu().numpy(), torch.cat(residuals).cpu().numpy()
     # water alone fixes only the sum over a molecule: the solution of least norm is as good as any
-    fit = np.linalg.lstsq(
-        torch.cat(counts).cpu().numpy(), torch.cat(residuals).cpu().numpy(), rcond=None
-    )
-    model.atomic_energies_eV += torch.as_tensor(fit[0], device=device)
+    left = residual - number[:, known] @ given[known]
+    given[~known] = np.linalg.lstsq(number[:, ~known], left, rcond=None)[0]
+    model.atomic_energies_eV += torch.as_tensor(given, device=device)
 
 
 def batch_errors(

@@ -44,7 +44,8 @@ def train(
 ) -> tuple[ShortRangedMACE, pd.DataFrame]:
     """Train a model and return it as of its lowest validation loss, with one row per epoch.
 
-    Frames have `REF_energy` (eV) and `REF_forces` (eV/Å). The checkpoint is written after every
+    Frames have `REF_energy` (eV) and `REF_forces` (eV/Å); isolated atoms among those to train on
+    give the atomic energies. The checkpoint is written after every
     epoch; the same training of the same frames continues from it. `report` is told the number of
     finished epochs and a line about them. The weights are the averaged ones (EMA) of the best
     epoch.
@@ -73,13 +74,24 @@ class _Session:
     ) -> None:
         self.training, self.seed = training, seed = spec.training, spec.seed
         self.fingerprint = _fingerprint(spec, train_frames, validation_frames)
+        isolated_eV = {
+            int(atoms.numbers[0]): float(atoms.info["REF_energy"])
+            for atoms in train_frames
+            if not atoms.pbc.any()
+        }
+        train_frames = [atoms for atoms in train_frames if atoms.pbc.any()]
         self.device = torch_device(training.device)
         dtype = getattr(torch, training.dtype)
         statistics = dataset_statistics(train_frames, r_cut_A=spec.potential.r_cut_A)
         self.model = build_model(spec.potential, statistics, dtype=dtype, seed=seed).to(self.device)
         self.train_set = label_graphs(train_frames, self.model)
         self.validation_set = label_graphs(validation_frames, self.model)
-        fit_atomic_energies(self.model, self.train_set, batch_size=training.batch_size)
+        fit_atomic_energies(
+            self.model,
+            self.train_set,
+            batch_size=training.batch_size,
+            isolated_eV=isolated_eV,
+        )
         averaging = get_ema_multi_avg_fn(training.ema_decay)
         self.average = AveragedModel(self.model, multi_avg_fn=averaging)
         self.optimizer = torch.optim.Adam(

@@ -1,0 +1,261 @@
+"""Frames in extended xyz that others have labelled, with the metadata that they carry."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io.extxyz import key_val_str_to_dict, read_xyz
+from ase.io.formats import open_with_compression
+
+from falsemetal.datasets.config_type import find_config_type
+from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.faults import FrameError, element_of, faulty_frame
+from falsemetal.datasets.io import ENERGY, FORCES, origin
+from falsemetal.progress import logger
+from falsemetal.sources.catalogue import FrameLayout
+
+COUNT = re.compile(r"\s*\d+\s*")
+
+EMPTY = re.compile(r"""(?<!\S)[\w-]+=(""|''|\{\}|\[\])(?!\S)""")
+"""A key without a value, after which ASE no longer knows keys from values."""
+
+STRESS = re.compile(r"""(?<!\S)(stress|virial)=("[^"]*"|'[^']*'|\{[^}]*\}|\[[^]]*\]|\S+)""")
+"""Not used here, and ASE takes it in no other form than nine numbers."""
+
+HEAD = "head"
+
+KNOWN = {"config_type", "trajectory", "time_ps", HEAD}
+
+CHARGES = {"charge", "total_charge", "net_charge", "tot_charge", "system_charge"}
+SPINS = {"spin", "total_spin", "multiplicity", "spin_multiplicity"}
+MOMENTS = {"magmom", "total_magmom", "tot_magnetization", "total_magnetization"}
+WEIGHT = re.compile(r"(config|ref)_((energy|forces?)_)?weight")
+UNIT = re.compile(r"(ref_)?(energy|forces?|length|lengths|positions?|lattice)?_?units?")
+UNITS = {
+    *("ev", "electronvolt", "metal", "ev/ang", "ev/angstrom", "ev/a", "ev/å", "ev*ang^-1"),
+    *("ang", "angstrom", "angstroms", "a", "å"),
+}
+"""Names of the units that labels must have; `metal` is LAMMPS' name for all of them."""
+
+SMALL_MOMENT = 0.5
+
+
+def read_labelled(path: str | Path, layout: FrameLayout) -> list[Atoms]:
+    """Read frames in extended xyz that others have labelled, under whatever names.
+
+    Labels, in eV and eV/Å, become `REF_energy` and `REF_forces`. `trajectory`, `time_ps` and
+    `config_type` are kept, as text where they name something, the last found from the geometry
+    where the file has none; labels such as `O1` and isotopes become elements. What else a frame
+    carries is refused where it contradicts a neutral, closed-shell frame with labels in these units
+    (charge, spin, unit, a weight of 0), and is otherwise left out, with a message.
+
+    A frame that cannot be used stays in its place, with its fault (:mod:`falsemetal.datasets.faults`), for the
+    curation to reject. Of frames with several heads the layout's are taken. DatasetError if the
+    file cannot be read, is empty or no such file; if no frame has the labels, in which case it
+    tells what there is; or if there are several heads and none is named.
+    """
+    path = Path(path)
+    found = [
+        (f"{path}: frame {index}, line {line}", _attempt(_build, lines))
+        for index, (line, lines) in enumerate(_pieces(path, _lines(path)))
+    ]
+    if not found:
+        raise DatasetError(f"{path}: holds no frame")
+    if all(isinstance(frame, Exception) for _, frame in found):
+        where, error = found[0]
+        raise DatasetError(f"{where}: not readable as extended xyz ({error})")
+    found = _of_head(path, found, layout.head)
+    _require_labels(path, found, layout)
+    unused: Counter[str] = Counter()
+    frames = []
+    for where, frame in found:
+        built = (
+            frame if isinstance(frame, Exception) else _attempt(_labelled, frame, layout, unused)
+        )
+        frames.append(faulty_frame(where, built) if isinstance(built, Exception) else built)
+    if unused:
+        logger.info("%s: not used: %s", path, ", ".join(sorted(unused)))
+    return frames
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        with open_with_compression(str(path), "rb") as file:
+            text = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such file") from None
+    except (OSError, EOFError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error})") from error
+    return [line.rstrip("\r") for line in text.lstrip("\ufeff").split("\n")]
+
+
+def _pieces(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Number of the first line, and lines, of each frame: from one number of atoms to the next."""
+    at = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    if at < len(lines) and not COUNT.fullmatch(lines[at]):
+        hint = "; it looks like RuNNer's: format: runner" if lines[at].split()[0] == "begin" else ""
+        raise DatasetError(
+            f"{path}: line {at + 1}: not readable as extended xyz, a frame of which begins with its "
+            f"number of atoms, this line with {lines[at][:40]!r}{hint}"
+        )
+    while at < len(lines):
+        end = at + 2  # a comment may be a number, too
+        while end < len(lines) and not COUNT.fullmatch(lines[end]):
+            end += 1
+        yield at + 1, list(lines[at:end])
+        at = end
+
+
+def _attempt(build: Callable[..., Atoms], *arguments: Any) -> Atoms | Exception:
+    """Frame, or what was raised; readers of others raise anything."""
+    try:
+        return build(*arguments)
+    except Exception as error:
+        return error
+
+
+def _build(lines: list[str]) -> Atoms:
+    """Frame of a piece by ASE, its labels of atoms made elements."""
+    while not lines[-1].strip():
+        lines.pop()
+    count, comment, *rows = lines if len(lines) > 1 else [*lines, ""]
+    if len(rows) != int(count):
+        raise FrameError("damaged", f"{len(rows)} lines of atoms instead of {int(count)}")
+    if not rows:
+        raise FrameError("no atoms", "it holds no atoms")
+    comment = EMPTY.sub("", STRESS.sub("", comment))
+    properties = str(key_val_str_to_dict(comment).get("Properties", "species:S:1")).split(":")
+    column = 0
+    for name, _, width in zip(properties[::3], properties[1::3], properties[2::3], strict=False):
+        if name == "species":
+            rows = [_with_element(row, column) for row in rows]
+        column += int(width)
+    text = "\n".join([count, comment, *rows])
+    (frame,) = read_xyz(StringIO(f"{text}\n"), index=slice(None))
+    return frame
+
+
+def _with_element(row: str, column: int) -> str:
+    fields = row.split()
+    if column >= len(fields):
+        raise FrameError("damaged", f"the line {row!r} has too few columns")
+    return " ".join([*fields[:column], element_of(fields[column]), *fields[column + 1 :]])
+
+
+Found = list[tuple[str, Atoms | Exception]]
+
+
+def _of_head(path: Path, found: Found, head: str | None) -> Found:
+    """Frames of one head, faulty ones among them: which they are of is not known."""
+    heads = Counter(
+        str(frame.info[HEAD])
+        for _, frame in found
+        if not isinstance(frame, Exception) and HEAD in frame.info
+    )
+    if head is None and len(heads) > 1:
+        raise DatasetError(
+            f"{path}: holds labels of several heads, which do not mix: name one by the key head: "
+            f"{', '.join(sorted(heads))}"
+        )
+    if head is None:
+        return found
+    if head not in heads:
+        there = ", ".join(sorted(heads)) or "no frame names one"
+        raise DatasetError(f"{path}: has no frame of head '{head}'; heads: {there}")
+    return [
+        (where, frame)
+        for where, frame in found
+        if isinstance(frame, Exception) or str(frame.info.get(HEAD)) == head
+    ]
+
+
+def _labels(frame: Atoms, layout: FrameLayout) -> tuple[Any, Any]:
+    # ASE moves the keys that it knows, such as `energy` and `forces`, into a calculator
+    results = frame.calc.results if frame.calc else {}
+    energy = frame.info.get(layout.energy_key, results.get(layout.energy_key))
+    return energy, frame.arrays.get(layout.forces_key, results.get(layout.forces_key))
+
+
+def _require_labels(path: Path, found: Found, layout: FrameLayout) -> None:
+    """Refuse a file in which no frame has one of the labels: they have other names."""
+    sound = [frame for _, frame in found if not isinstance(frame, Exception)]
+    present = [[label is not None for label in _labels(frame, layout)] for frame in sound]
+    absent = [
+        key
+        for key, there in zip(
+            (layout.energy_key, layout.forces_key), zip(*present, strict=True), strict=True
+        )
+        if not any(there)
+    ]
+    if absent:
+        there = dict.fromkeys(key for frame in sound for key in _keys(frame))
+        raise DatasetError(
+            f"{path}: no frame has {' and '.join(absent)} (found: {', '.join(there) or 'nothing'}); "
+            "name its labels by energy_key and forces_key"
+        )
+
+
+def _keys(frame: Atoms) -> list[str]:
+    results = frame.calc.results if frame.calc else {}
+    return [*frame.info, *sorted(set(frame.arrays) - {"numbers", "positions"}), *results]
+
+
+def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
+    _check_metadata(found.info | (found.calc.results if found.calc else {}))
+    energy, forces = _labels(found, layout)
+    frame = Atoms(found.numbers, found.positions, cell=found.cell, pbc=found.pbc)
+    if energy is not None:
+        if isinstance(energy, str | bool):
+            raise FrameError("label", f"{layout.energy_key} is {energy!r}, no number in eV")
+        frame.info[ENERGY] = energy
+    if forces is not None:
+        try:
+            frame.arrays[FORCES] = np.asarray(forces, dtype=float)
+        except ValueError:
+            raise FrameError("label", f"{layout.forces_key} holds text") from None
+        _check_constrained(found, frame.arrays[FORCES])
+    frame.info |= origin(found.info)
+    frame.info.setdefault("config_type", find_config_type(frame))
+    unused.update(set(_keys(found)) - KNOWN - {layout.energy_key, layout.forces_key})
+    return frame
+
+
+def _check_constrained(frame: Atoms, forces: np.ndarray) -> None:
+    """Refuse forces that were set to zero where atoms were held: the energy has others."""
+    held = sorted({int(i) for constraint in frame.constraints for i in constraint.get_indices()})
+    if held and not forces[held].any():
+        raise FrameError(
+            "constraint",
+            f"the forces of its {len(held)} fixed atoms (move_mask) are zero; give the forces "
+            "without constraints",
+        )
+
+
+def _check_metadata(info: Mapping[str, Any]) -> None:
+    for key, value in info.items():
+        name = key.lower().replace("-", "_")
+        if name in CHARGES and _number(value) != 0.0:
+            raise FrameError(
+                "charged", f"{key} is {value}: the dipole of what is charged depends on the origin"
+            )
+        if name in SPINS and _number(value) not in {0.0, 1.0}:
+            raise FrameError("open shell", f"{key} is {value}, where 1 is a closed shell")
+        if name in MOMENTS and not abs(_number(value)) < SMALL_MOMENT:
+            raise FrameError("open shell", f"{key} is {value}")
+        if WEIGHT.fullmatch(name) and _number(value) == 0.0:
+            raise FrameError("label", f"{key} is 0: the label counts for nothing")
+        if UNIT.fullmatch(name) and str(value).strip().lower() not in UNITS:
+            raise FrameError("units", f"{key} is {value}; convert the file to eV and Å")
+
+
+def _number(value: Any) -> float:
+    """Return a number, or NaN for what is none, which no rule allows."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")

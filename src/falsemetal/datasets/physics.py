@@ -1,0 +1,198 @@
+"""Checks of labels by physics: what wrong units, signs and functionals do to bonds and energies.
+
+They judge groups of like frames, of one `config_type` and composition: bonds to hydrogen are
+springs, which forces pull back where they are stretched, with a stiffness that forces and lengths
+tell. That gives the energy of the stretched bonds, and so the scale of the energies' spread.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from matscipy.neighbours import neighbour_list
+
+from falsemetal.arrays import FloatArray, IntArray
+from falsemetal.datasets.io import ENERGY, FORCES
+from falsemetal.datasets.settings import Checks
+
+Fault = tuple[str, str]
+"""Name of a check and the reason, as in :class:`falsemetal.datasets.checks.Rejection`."""
+
+NEAR_RADII = 3.0
+"""Distance in covalent radii up to which a nearest neighbour is looked for."""
+
+BOUND_RADII = 1.3
+"""Distance in covalent radii up to which hydrogen is bound."""
+
+CLEAR_CORRELATION = -0.5
+"""Correlation of forces with stretches from which on bonds are springs, whose stiffness counts."""
+
+LEAST_STRETCH_A = 0.005
+"""Standard deviation of the lengths of bonds that tell anything; at 300 K it is 0.03 Å."""
+
+SMALL_STEP_A = 0.1
+"""Largest displacement of an atom over which the forces' work is the energy's change."""
+
+CLEAR_WORK = 0.8
+"""Correlation of energies' changes with the forces' work from which on their ratio counts."""
+
+MINIMUM_PAIRS = 8
+
+LEAST_FRAMES = 10
+"""Frames of an element from which something can be learned about it."""
+
+
+def bond_fault(frame: Atoms, checks: Checks) -> Fault | None:
+    """Tell that atoms are too near their neighbours, or too far, for the unit to be Å."""
+    radii = covalent_radii[frame.numbers]
+    first, second, distance = neighbour_list("ijd", frame, 2.0 * NEAR_RADII * radii)
+    ratios = np.full(len(frame), NEAR_RADII)
+    np.minimum.at(ratios, first, distance / (radii[first] + radii[second]))
+    ratio = float(np.median(ratios))
+    if checks.minimum_bond_ratio <= ratio <= checks.maximum_bond_ratio:
+        return None
+    return "bond lengths", (
+        f"atoms are {ratio:.2f} times the sum of their covalent radii apart, limits "
+        f"{checks.minimum_bond_ratio:g} and {checks.maximum_bond_ratio:g}; positions not in Å?"
+    )
+
+
+def rare_elements(frames: Sequence[Atoms], checks: Checks) -> dict[str, int]:
+    """Elements that too few frames hold for anything to be learned about them, with how many."""
+    counts = Counter(symbol for frame in frames for symbol in set(frame.symbols))
+    least = min(LEAST_FRAMES, checks.minimum_element_share * len(frames))
+    return {symbol: count for symbol, count in counts.items() if count < least}
+
+
+def energy_of_elements(frames: Sequence[Atoms]) -> FloatArray:
+    """Deviation of each frame's energy per atom in eV from energies of its elements' atoms.
+
+    Those are fitted by least absolute deviations: frames that do not fit do not pull.
+    """
+    elements = sorted({int(z) for frame in frames for z in frame.numbers})
+    shares = np.array([[np.mean(frame.numbers == z) for z in elements] for frame in frames])
+    energies = np.array([frame.info[ENERGY] / len(frame) for frame in frames])
+    weights = np.ones(len(frames))
+    for _ in range(30):
+        root = np.sqrt(weights)
+        fit = np.linalg.lstsq(shares * root[:, None], energies * root, rcond=None)[0]
+        residuals = energies - shares @ fit
+        weights = 1.0 / np.maximum(np.abs(residuals), 1e-6)
+    return np.asarray(residuals)
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Bonds to hydrogen of like frames, each against the mean of its kind.
+
+    Correlation of their lengths with the forces on the hydrogens along them, stiffness, and
+    standard deviation over the frames of the energy of all bonds of a frame as springs.
+    """
+
+    correlation: float
+    stiffness_eV_per_A2: float
+    energy_spread_eV: float
+
+
+def measure_stretches(frames: Sequence[Atoms]) -> Stretches | None:
+    """Measure the bonds to hydrogen; None where there are none, or they are hardly stretched."""
+    bonds = [_bonds(frame) for frame in frames]
+    partners, lengths, forces = (np.concatenate(part) for part in zip(*bonds, strict=True))
+    for partner in np.unique(partners):
+        chosen = partners == partner
+        lengths[chosen] -= lengths[chosen].mean()
+        forces[chosen] -= forces[chosen].mean()
+    if len(lengths) < MINIMUM_PAIRS or np.std(lengths) < LEAST_STRETCH_A or not np.any(forces):
+        return None
+    stiffness = -np.dot(lengths, forces) / np.dot(lengths, lengths)
+    ends = np.cumsum([len(bond[0]) for bond in bonds])[:-1]
+    energies = [0.5 * stiffness * np.sum(part**2) for part in np.split(lengths, ends)]
+    return Stretches(
+        correlation=float(np.corrcoef(lengths, forces)[0, 1]),
+        stiffness_eV_per_A2=float(stiffness),
+        energy_spread_eV=float(np.std(energies)),
+    )
+
+
+def _bonds(frame: Atoms) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Nearest other element of each bound hydrogen, how far, and the force outwards along it."""
+    radii = covalent_radii[frame.numbers]
+    hydrogen, partner, distance, vector = neighbour_list("ijdD", frame, BOUND_RADII * radii)
+    kept = (frame.numbers[hydrogen] == 1) & (frame.numbers[partner] != 1)
+    order = np.flatnonzero(kept)[np.argsort(distance[kept], kind="stable")]
+    _, nearest = np.unique(hydrogen[order], return_index=True)
+    chosen = order[nearest]
+    inwards = vector[chosen] / distance[chosen, None]
+    forces = -np.sum(frame.arrays[FORCES][hydrogen[chosen]] * inwards, axis=1)
+    return frame.numbers[partner[chosen]], distance[chosen], forces
+
+
+def group_faults(frames: Sequence[Atoms], checks: Checks) -> Iterator[Fault]:
+    """Find what physics forbids in frames of one `config_type` and composition, in their order."""
+    work = _work(frames)
+    if work is not None and abs(work - 1.0) > checks.work_tolerance:
+        yield (
+            "energy changes",
+            (
+                f"energies change {work:.3g} times as much as the forces' work between frames that "
+                f"follow each other, limit 1 ± {checks.work_tolerance:g}; energies and forces of one "
+                "calculation, in eV and eV/Å?"
+            ),
+        )
+    found = measure_stretches(frames)
+    if found is None:
+        return
+    if found.correlation > checks.maximum_stretch_correlation:
+        yield (
+            "sign of forces",
+            (
+                f"forces push stretched bonds apart (correlation {found.correlation:.2f}, limit "
+                f"{checks.maximum_stretch_correlation:g}); gradients instead of forces?"
+            ),
+        )
+    if found.correlation > CLEAR_CORRELATION:
+        return
+    stiffness = found.stiffness_eV_per_A2
+    if not checks.minimum_stiffness_eV_per_A2 <= stiffness <= checks.maximum_stiffness_eV_per_A2:
+        yield (
+            "stiffness",
+            (
+                f"bonds to hydrogen have a stiffness of {stiffness:.3g} eV/Å², limits "
+                f"{checks.minimum_stiffness_eV_per_A2:g} and {checks.maximum_stiffness_eV_per_A2:g}; "
+                "forces not in eV/Å?"
+            ),
+        )
+    spread = float(np.std([frame.info[ENERGY] for frame in frames])) / found.energy_spread_eV
+    if not checks.minimum_energy_spread <= spread <= checks.maximum_energy_spread:
+        yield (
+            "energy spread",
+            (
+                f"energies spread {spread:.2g} times as much as the energy of stretched bonds, limits "
+                f"{checks.minimum_energy_spread:g} and {checks.maximum_energy_spread:g}; too little: in "
+                "hartree, or per atom; too much: in kcal/mol, or of several functionals"
+            ),
+        )
+
+
+def _work(frames: Sequence[Atoms]) -> float | None:
+    """Slope of the energy's changes over the forces' work along frames that are near each other.
+
+    None where there are too few, or the two do not go together: more than forces moved them.
+    """
+    changes, works = [], []
+    for one, other in pairwise(frames):
+        step = other.positions - one.positions
+        if np.abs(step).max() > SMALL_STEP_A or not np.allclose(one.cell, other.cell):
+            continue
+        changes.append(other.info[ENERGY] - one.info[ENERGY])
+        works.append(-0.5 * np.sum((one.arrays[FORCES] + other.arrays[FORCES]) * step))
+    if len(works) < MINIMUM_PAIRS or not np.any(works) or not np.any(changes):
+        return None
+    together = np.dot(works, changes) / (np.linalg.norm(works) * np.linalg.norm(changes))
+    if abs(together) < CLEAR_WORK:
+        return None
+    return float(np.dot(works, changes) / np.dot(works, works))

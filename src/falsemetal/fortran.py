@@ -1,0 +1,13 @@
+"""Numbers as Fortran writes them."""
+
+import re
+
+_NO_LETTER = re.compile(r"(?<=[\d.])([+-]\d{3})$")
+
+
+def fortran_float(text: str) -> float:
+    """Read a number with `E` or `D` before its exponent, or none: `1.0D+00`, `0.5-100`.
+
+    ValueError for anything else, such as the asterisks in place of one too wide for its column.
+    """
+    return float(_NO_LETTER.sub(r"E\1", text.upper().replace("D", "E")))
