@@ -4,6 +4,13 @@ import re
 
 _NO_LETTER = re.compile(r"(?<=[\d.])([+-]\d{3})$")
 
+_JOINED = re.compile(r"(?<=\d)(?=[-+]\d*\.\d)")
+
+
+def separate_numbers(line: str) -> str:
+    """Part numbers that fill their columns: `0.1E+01-0.2E+01`."""
+    return _JOINED.sub(" ", line)
+
 
 def fortran_float(text: str) -> float:
     """Read a number with `E` or `D` before its exponent, or none: `1.0D+00`, `0.5-100`.

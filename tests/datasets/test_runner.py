@@ -107,8 +107,8 @@ def test_cells_that_agree(read, stated, unit):
 
 
 BOTH_CELLS = (
-    r"input.data: line 1: line 2: the comment's cell is 4.76260 4.76260 12.58354 90.00000 .* the lattice "
-    r"4.76259 4.76259 10.58354 90.00000 .*correct"
+    r"input.data: line 1: line 2: the comment's cell is 4.76260 4.76260 12.58354 90.00000 .* "
+    r"the lattice 4.76259 4.76259 10.58354 90.00000 .*correct"
 )
 
 

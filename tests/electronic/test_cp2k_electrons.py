@@ -105,8 +105,8 @@ def folders(tmp_path_factory) -> dict[float, Path]:
     for field in (0.0, FIELD_V_PER_A):
         folders[field] = tmp_path_factory.mktemp("cp2k")
         point = SinglePoint(functional="PBE", field_V_per_A=field, cubes=True)
-        [(name, text)] = COARSE.write(water(), water_layers(), ENERGIES, point).items()
-        (folders[field] / name).write_text(text)
+        for name, text in COARSE.write(water(), water_layers(), ENERGIES, point).items():
+            (folders[field] / name).write_text(text)
         COARSE.run(folders[field], n_cores=1, watch=lambda: None)
     return folders
 

@@ -14,7 +14,7 @@ from falsemetal.datasets.physics import (
     Fault,
     bond_fault,
     energy_of_elements,
-    group_faults,
+    group_fault,
     rare_elements,
 )
 from falsemetal.datasets.settings import Checks
@@ -249,13 +249,14 @@ def _energy_misfits(frames: Indexed, checks: Checks) -> dict[int, Fault]:
 
 
 def _group_faults(frames: Indexed, checks: Checks) -> dict[int, Fault]:
-    """Groups of like frames whose energies and forces do not fit each other."""
+    """Find groups of like frames whose energies and forces do not fit each other."""
     faults: dict[int, Fault] = {}
     for group in _like_frames(frames):
         if len(group) < MINIMUM_GROUP:
             continue
-        for fault in group_faults([frame for _, frame in group], checks):
-            faults |= {index: fault for index, _ in group if index not in faults}
+        fault = group_fault([frame for _, frame in group], checks)
+        if fault is not None:
+            faults |= {index: fault for index, _ in group}
     return faults
 
 

@@ -54,10 +54,11 @@ def read_labelled(path: str | Path, layout: FrameLayout) -> list[Atoms]:
     carries is refused where it contradicts a neutral, closed-shell frame with labels in these units
     (charge, spin, unit, a weight of 0), and is otherwise left out, with a message.
 
-    A frame that cannot be used stays in its place, with its fault (:mod:`falsemetal.datasets.faults`), for the
-    curation to reject. Of frames with several heads the layout's are taken. DatasetError if the
-    file cannot be read, is empty or no such file; if no frame has the labels, in which case it
-    tells what there is; or if there are several heads and none is named.
+    A frame that cannot be used stays in its place, with its fault
+    (:mod:`falsemetal.datasets.faults`), for the curation to reject. Of frames with several heads
+    the layout's are taken. DatasetError if the file cannot be read, is empty or no such file; if no
+    frame has the labels, in which case it tells what there is; or if there are several heads and
+    none is named.
     """
     path = Path(path)
     found = [
@@ -95,13 +96,13 @@ def _lines(path: Path) -> list[str]:
 
 
 def _pieces(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Number of the first line, and lines, of each frame: from one number of atoms to the next."""
+    """Yield each frame's first line's number and lines, from one number of atoms to the next."""
     at = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     if at < len(lines) and not COUNT.fullmatch(lines[at]):
         hint = "; it looks like RuNNer's: format: runner" if lines[at].split()[0] == "begin" else ""
         raise DatasetError(
-            f"{path}: line {at + 1}: not readable as extended xyz, a frame of which begins with its "
-            f"number of atoms, this line with {lines[at][:40]!r}{hint}"
+            f"{path}: line {at + 1}: not readable as extended xyz, a frame of which begins with "
+            f"its number of atoms, this line with {lines[at][:40]!r}{hint}"
         )
     while at < len(lines):
         end = at + 2  # a comment may be a number, too
@@ -136,6 +137,7 @@ def _build(lines: list[str]) -> Atoms:
             rows = [_with_element(row, column) for row in rows]
         column += int(width)
     text = "\n".join([count, comment, *rows])
+    frame: Atoms
     (frame,) = read_xyz(StringIO(f"{text}\n"), index=slice(None))
     return frame
 
@@ -195,8 +197,8 @@ def _require_labels(path: Path, found: Found, layout: FrameLayout) -> None:
     if absent:
         there = dict.fromkeys(key for frame in sound for key in _keys(frame))
         raise DatasetError(
-            f"{path}: no frame has {' and '.join(absent)} (found: {', '.join(there) or 'nothing'}); "
-            "name its labels by energy_key and forces_key"
+            f"{path}: no frame has {' and '.join(absent)} (found: {', '.join(there) or 'nothing'})"
+            "; name its labels by energy_key and forces_key"
         )
 
 

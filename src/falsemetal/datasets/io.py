@@ -39,11 +39,10 @@ def read_frames(path: str | Path) -> list[Atoms]:
 
 
 def origin(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What tells where a frame comes from, names as text: ASE reads `300` and `1 2` as numbers."""
-    found = {key: " ".join(_words(info[key])) for key in NAMES if key in info}
-    if "time_ps" in info:
-        found["time_ps"] = float(info["time_ps"])
-    return {key: value for key, value in found.items() if value != ""}
+    """Tell where a frame comes from, names as text: ASE reads `300` and `1 2` as numbers."""
+    names = {key: " ".join(_words(info[key])) for key in NAMES if key in info}
+    found: dict[str, Any] = {key: name for key, name in names.items() if name}
+    return found | ({"time_ps": float(info["time_ps"])} if "time_ps" in info else {})
 
 
 def _words(value: Any) -> Iterator[str]:

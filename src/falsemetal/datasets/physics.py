@@ -6,7 +6,7 @@ tell. That gives the energy of the stretched bonds, and so the scale of the ener
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -131,51 +131,44 @@ def _bonds(frame: Atoms) -> tuple[IntArray, FloatArray, FloatArray]:
     return frame.numbers[partner[chosen]], distance[chosen], forces
 
 
-def group_faults(frames: Sequence[Atoms], checks: Checks) -> Iterator[Fault]:
+def group_fault(frames: Sequence[Atoms], checks: Checks) -> Fault | None:
     """Find what physics forbids in frames of one `config_type` and composition, in their order."""
     work = _work(frames)
     if work is not None and abs(work - 1.0) > checks.work_tolerance:
-        yield (
-            "energy changes",
-            (
-                f"energies change {work:.3g} times as much as the forces' work between frames that "
-                f"follow each other, limit 1 ± {checks.work_tolerance:g}; energies and forces of one "
-                "calculation, in eV and eV/Å?"
-            ),
+        return "energy changes", (
+            f"energies change {work:.3g} times as much as the forces' work between frames that "
+            f"follow each other, limit 1 ± {checks.work_tolerance:g}; energies and forces of one "
+            "calculation, in eV and eV/Å?"
         )
     found = measure_stretches(frames)
-    if found is None:
-        return
+    spread_eV = float(np.std([frame.info[ENERGY] for frame in frames]))
+    return None if found is None else _stretch_fault(found, spread_eV, checks)
+
+
+def _stretch_fault(found: Stretches, spread_eV: float, checks: Checks) -> Fault | None:
     if found.correlation > checks.maximum_stretch_correlation:
-        yield (
-            "sign of forces",
-            (
-                f"forces push stretched bonds apart (correlation {found.correlation:.2f}, limit "
-                f"{checks.maximum_stretch_correlation:g}); gradients instead of forces?"
-            ),
+        return "sign of forces", (
+            f"forces push stretched bonds apart (correlation {found.correlation:.2f}, limit "
+            f"{checks.maximum_stretch_correlation:g}); gradients instead of forces?"
         )
     if found.correlation > CLEAR_CORRELATION:
-        return
+        return None
     stiffness = found.stiffness_eV_per_A2
-    if not checks.minimum_stiffness_eV_per_A2 <= stiffness <= checks.maximum_stiffness_eV_per_A2:
-        yield (
-            "stiffness",
-            (
-                f"bonds to hydrogen have a stiffness of {stiffness:.3g} eV/Å², limits "
-                f"{checks.minimum_stiffness_eV_per_A2:g} and {checks.maximum_stiffness_eV_per_A2:g}; "
-                "forces not in eV/Å?"
-            ),
+    low, high = checks.minimum_stiffness_eV_per_A2, checks.maximum_stiffness_eV_per_A2
+    if not low <= stiffness <= high:
+        return "stiffness", (
+            f"bonds to hydrogen have a stiffness of {stiffness:.3g} eV/Å², limits {low:g} and "
+            f"{high:g}; forces not in eV/Å?"
         )
-    spread = float(np.std([frame.info[ENERGY] for frame in frames])) / found.energy_spread_eV
-    if not checks.minimum_energy_spread <= spread <= checks.maximum_energy_spread:
-        yield (
-            "energy spread",
-            (
-                f"energies spread {spread:.2g} times as much as the energy of stretched bonds, limits "
-                f"{checks.minimum_energy_spread:g} and {checks.maximum_energy_spread:g}; too little: in "
-                "hartree, or per atom; too much: in kcal/mol, or of several functionals"
-            ),
+    spread = spread_eV / found.energy_spread_eV
+    low, high = checks.minimum_energy_spread, checks.maximum_energy_spread
+    if not low <= spread <= high:
+        return "energy spread", (
+            f"energies spread {spread:.2g} times as much as the energy of stretched bonds, limits "
+            f"{low:g} and {high:g}; too little: in hartree, or per atom; too much: in kcal/mol, or "
+            "of several functionals"
         )
+    return None
 
 
 def _work(frames: Sequence[Atoms]) -> float | None:

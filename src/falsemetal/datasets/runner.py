@@ -94,8 +94,8 @@ def _blocks(path: Path) -> Iterator[list[Line]]:
         if not begun:
             hint = "; it may be extended xyz: format: extxyz" if keyword.isdigit() else ""
             raise DatasetError(
-                f"{path}: line {number}: '{keyword}' outside of begin … end, which frames of RuNNer's "
-                f"format stand in; remove the line{hint}"
+                f"{path}: line {number}: '{keyword}' outside of begin … end, in which RuNNer's "
+                f"format has its frames; remove the line{hint}"
             )
         if keyword == "begin" and block:
             yield block

@@ -66,7 +66,7 @@ def read_atom_projected(path: str | Path) -> AtomProjected:
     ResultError if it is missing, cut short or none of FHI-aims'.
     """
     what = f"density of states of {NAME}"
-    reference, table = read_table(Path(path), what, header=REFERENCE, n_columns=2)
+    _, reference, table = read_table(Path(path), what, header=REFERENCE, n_columns=2)
     return AtomProjected(
         reference_eV=float(reference[2]),
         from_vacuum=reference[1] == "vacuum level",

@@ -10,7 +10,14 @@ from pydantic import Field
 from falsemetal.electronic.density_of_states import DensityOfStates
 from falsemetal.electronic.engine import ENGINES, EngineKind, SinglePoint
 from falsemetal.electronic.errors import JobError
-from falsemetal.programs.cp2k import ABORTED, INPUT, LOG, Cp2kError, require_cp2k
+from falsemetal.programs.cp2k import (
+    ABORTED,
+    INPUT,
+    LOG,
+    Cp2kError,
+    nearest_release,
+    require_cp2k,
+)
 from falsemetal.section import PositiveFloat, PositiveInt
 
 if TYPE_CHECKING:
@@ -34,6 +41,10 @@ FUNCTIONALS: Mapping[str, dict[str, Any]] = {
     },
 }
 
+LATER_INPUT = "cp2k-2026.2.inp"
+LATER = (2026, 2)
+"""Release from which on states are projected by `&DOS` instead of `&PDOS`, with no form for all."""
+
 NOT_CONVERGED = "SCF run NOT converged"
 
 
@@ -45,7 +56,8 @@ class Cp2kEngine(EngineKind):
     output: ClassVar[str] = LOG
     patterns: ClassVar[tuple[str, ...]] = (LOG, "*.pdos", "*.cube")
     guide: ClassVar[tuple[str, str, str]] = (
-        "mpirun -np 8 cp2k.psmp -i cp2k.inp > cp2k.log",
+        f"mpirun -np 8 cp2k.psmp -i {INPUT} > {LOG}      # CP2K 9.1 to 2026.1\n"
+        f"    mpirun -np 8 cp2k.psmp -i {LATER_INPUT} > {LOG}   # 2026.2 and later",
         "`cp2k.log` says “SCF run converged” and “PROGRAM ENDED”",
         "`cp2k.log`, all `job-*.pdos` and, where there are any, the cubes",
     )
@@ -96,16 +108,20 @@ class Cp2kEngine(EngineKind):
     def write(
         self, structure: "Atoms", layers: "Layers", states: DensityOfStates, point: SinglePoint
     ) -> dict[str, str]:
-        """Text of `cp2k.inp`."""
-        from falsemetal.electronic.cp2k_input import cp2k_input
+        """Text of `cp2k.inp`, and of the same in the form of later releases."""
+        from falsemetal.electronic.cp2k_input import cp2k_input, with_later_sections
 
-        return {INPUT: cp2k_input(structure, layers, self, point)}
+        text = cp2k_input(structure, layers, self, point)
+        return {INPUT: text, LATER_INPUT: with_later_sections(text)}
 
     def run(self, folder: Path, *, n_cores: int, watch: Callable[[], None]) -> None:
         """Run CP2K; it has not failed where it does not converge or ends by its own decision."""
-        text, log = (folder / INPUT).read_text(), folder / LOG
+        log = folder / LOG
         try:
-            require_cp2k().run(text, folder, n_ranks=n_cores, watch=watch)
+            cp2k = require_cp2k()
+            name = LATER_INPUT if nearest_release(cp2k.version) >= LATER else INPUT
+            text = (folder / name).read_text()
+            cp2k.run(text, folder, n_ranks=n_cores, watch=watch, name=name)
         except Cp2kError as error:
             said = log.read_text(errors="replace") if log.exists() else ""
             # since 2024 CP2K ends with an error where it does not converge

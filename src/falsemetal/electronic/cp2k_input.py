@@ -85,6 +85,16 @@ def cp2k_input(atoms: Atoms, layers: Layers, engine: Cp2kEngine, point: SinglePo
     return text.replace(UNNAMED, f"job-{text_sha256(text)[:8]}")
 
 
+def with_later_sections(text: str) -> str:
+    """Return an input with the sections of CP2K 2026.2.
+
+    There NLUMO would add all empty orbitals to every step of self-consistency: those of ADDED_MOS
+    are projected.
+    """
+    text = re.sub(r"^ *NLUMO .*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"^( *&(?:END )?)PDOS$", r"\1DOS", text, flags=re.MULTILINE)
+
+
 def _scf(atoms: Atoms, engine: Cp2kEngine) -> dict[str, Any]:
     occupied = sum(_valence(number) for number in atoms.numbers.tolist()) // 2
     return {

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from falsemetal.electronic.profiles import Grid
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layers
 from falsemetal.estimators.dipole import lateral_area
-from falsemetal.programs.cp2k import ABORTED, INPUT, LOG, essence
+from falsemetal.fortran import separate_numbers
+from falsemetal.programs.cp2k import ABORTED, INPUT, LOG, essence, last_run, nearest_release
 from falsemetal.units import BOHR, HARTREE
 
 NAME = "CP2K"
@@ -31,16 +33,24 @@ SLAB_DIPOLE = re.compile(
 )
 PDOS_FERMI = re.compile(r"E\(Fermi\) =\s+(\S+) a\.u\.")
 
-COORDINATES_BEGIN = "MODULE QUICKSTEP: ATOMIC COORDINATES IN ANGSTROM"
+COORDINATES_BEGIN = re.compile(r"MODULE QUICKSTEP:\s+ATOMIC COORDINATES IN angstrom", re.IGNORECASE)
+"""Before 2023.1 with two blanks and in lower case."""
 COORDINATES_END = "SCF PARAMETERS"
 COORDINATES = re.compile(
-    r"^\s+\d+\s+\d+\s+([A-Za-z]+)\s+\d+" + 3 * r"\s+(-?\d+\.\d+)", re.MULTILINE
+    r"^\s*\d+\s+\d+\s+([A-Za-z]+)\s+\d+" + 3 * r"\s+(-?\d+\.\d+)", re.MULTILINE
 )
+
+SPINS = ("ALPHA", "BETA")
 
 POSITION_TOLERANCE_A = 1e-4
 
 FIRST_PROJECTION = 3
 """Column of a `.pdos` file after the orbital's number, its energy and its occupation."""
+
+TOTAL = re.compile(r"Occupation\s+Total\s")
+"""Title of a column since 2026.2, with the sum of those that follow."""
+
+K_POINTS = "BRILLOUIN|"
 
 
 @dataclass(frozen=True)
@@ -58,14 +68,15 @@ class Pdos:
 
 def read_pdos(path: str | Path) -> Pdos:
     """Read a `.pdos` file; ResultError if it is missing, cut short or none of CP2K's."""
-    fermi, table = read_table(
+    comments, fermi, table = read_table(
         Path(path), ".pdos file of CP2K", header=PDOS_FERMI, n_columns=FIRST_PROJECTION + 1
     )
+    first = FIRST_PROJECTION + bool(TOTAL.search(comments))
     return Pdos(
         fermi_eV=float(fermi[1]) * HARTREE,
         levels_eV=table[:, 1] * HARTREE,
         occupations=table[:, 2],
-        projections=table[:, FIRST_PROJECTION:].sum(axis=1),
+        projections=table[:, first:].sum(axis=1),
     )
 
 
@@ -75,7 +86,7 @@ def is_converged(log: str | Path) -> bool:
     ResultError if the output is missing, cut short, or not that of a single point of CP2K.
     """
     log = Path(log)
-    text = read_output(log, NAME, mark="CP2K|")
+    text = last_run(read_output(log, NAME, mark="CP2K|"))
     # since 2024 CP2K ends with an error where it did not converge
     if NOT_CONVERGED in text:
         return False
@@ -94,7 +105,7 @@ def read_cp2k(
 ) -> ElectronicStructure:
     """Read a job that converged, as :meth:`falsemetal.electronic.engine.EngineKind.read`."""
     folder = Path(folder)
-    text = read_output(folder / LOG, NAME, mark="CP2K|")
+    text = last_run(read_output(folder / LOG, NAME, mark="CP2K|"))
     _require_same(folder / LOG, text, structure)
     project = _project(folder)
     if project not in PROJECT_NAME.findall(text):
@@ -102,11 +113,10 @@ def read_cp2k(
             f"{folder / LOG}: of another input than {INPUT}, which is of {project}; copy back the "
             "results of this folder"
         )
-    files = [read_pdos(folder / f"{project}-list{n}-1.pdos") for n in range(1, len(layers) + 1)]
+    files, spin_states = _read_levels(folder, project, len(layers), text)
     first = files[0]
     if any(len(file.levels_eV) != len(first.levels_eV) for file in files):
         raise ResultError(f"{folder}: its .pdos files hold different orbitals; run the job again")
-    spin_states = 2.0
     n_occupied = round(first.occupations.sum() / spin_states)
     if not 0 < n_occupied < len(first.levels_eV):
         raise ResultError(
@@ -117,6 +127,8 @@ def read_cp2k(
     levels = first.levels_eV - fermi
     dipole = last_number(SLAB_DIPOLE, text)
     version = VERSION.search(text)
+    if version:
+        nearest_release(version[1])
     energies = states.energies_eV
     projections = np.array([file.projections for file in files])
     area = lateral_area(structure.cell.array)
@@ -135,6 +147,30 @@ def read_cp2k(
     )
 
 
+def _read_levels(folder: Path, project: str, n_lists: int, text: str) -> tuple[list[Pdos], float]:
+    """Files of all lists, two spins joined in order of their energies, and states a level."""
+    if K_POINTS in text:
+        raise ResultError(
+            f"{folder / LOG}: CP2K gives no levels where there are k points; run without &KPOINTS"
+        )
+    lists = range(1, n_lists + 1)
+    if not list(folder.glob(f"{project}-ALPHA_list*.pdos")):
+        return [read_pdos(folder / f"{project}-list{n}-1.pdos") for n in lists], 2.0
+    return [
+        _join(*(read_pdos(folder / f"{project}-{spin}_list{n}-1.pdos") for spin in SPINS))
+        for n in lists
+    ], 1.0
+
+
+def _join(up: Pdos, down: Pdos) -> Pdos:
+    joined = [
+        np.concatenate([getattr(up, key), getattr(down, key)])
+        for key in ("levels_eV", "occupations", "projections")
+    ]
+    order = np.argsort(joined[0], kind="stable")
+    return Pdos(up.fermi_eV, *(values[order] for values in joined))
+
+
 def _project(folder: str | Path) -> str:
     """Name that CP2K gives its files here."""
     path = Path(folder) / INPUT
@@ -145,7 +181,8 @@ def _project(folder: str | Path) -> str:
 
 
 def _require_same(path: Path, text: str, expected: Atoms) -> None:
-    found = COORDINATES.findall(text.partition(COORDINATES_BEGIN)[2].partition(COORDINATES_END)[0])
+    begin = COORDINATES_BEGIN.search(text)
+    found = COORDINATES.findall(text[begin.end() :].partition(COORDINATES_END)[0] if begin else "")
     symbols = [symbol.capitalize() for symbol, *_ in found]
     same = symbols == list(expected.symbols) and np.allclose(
         [[float(value) for value in position] for _, *position in found],
@@ -166,8 +203,7 @@ def read_grid(path: str | Path, *, unit: float) -> Grid:
     """
     path = Path(path)
     try:
-        with path.open() as file:
-            cube = read_cube(file)
+        cube = read_cube(StringIO(separate_numbers(path.read_text())))
     except (OSError, ValueError, IndexError) as error:
         raise ResultError(f"{path}: no readable cube file ({error}); run the job again") from None
     return Grid(

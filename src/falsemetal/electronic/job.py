@@ -81,10 +81,8 @@ def write_job(folder: str | Path, frame: Atoms, spec: WriteJobSpec) -> None:
 
 def _set_aside_results_of_other_inputs(folder: Path, files: Mapping[str, str]) -> None:
     """Move all that was computed with inputs other than these into a folder of its own."""
-    same = all(
-        (folder / name).exists() and (folder / name).read_text() == text
-        for name, text in files.items()
-    )
+    there = {name: text for name, text in files.items() if (folder / name).exists()}
+    same = bool(there) and all((folder / name).read_text() == there[name] for name in there)
     if same or not any((folder / engine.output).exists() for engine in ENGINES.values()):
         return
     aside = next(

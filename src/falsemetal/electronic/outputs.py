@@ -7,6 +7,7 @@ import numpy as np
 
 from falsemetal.arrays import FloatArray
 from falsemetal.electronic.errors import ResultError
+from falsemetal.fortran import fortran_float
 
 
 def read_output(path: Path, program: str, *, mark: str) -> str:
@@ -28,20 +29,21 @@ def require_finished(path: Path, text: str, *, mark: str) -> None:
 
 def read_table(
     path: Path, what: str, *, header: re.Pattern[str], n_columns: int
-) -> tuple[re.Match[str], FloatArray]:
+) -> tuple[str, re.Match[str], FloatArray]:
     """Read a file of columns below comments, refused where it is missing, cut short or another.
 
-    Returns what `header` finds in its comments, and the table, of at least so many columns.
+    Returns its comments, what `header` finds there, and the table, of at least so many columns.
     """
     try:
         lines = path.read_text().splitlines()
-        table = np.loadtxt(lines, ndmin=2)
+        table = np.loadtxt(lines, ndmin=2, converters=fortran_float, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ResultError(f"{path}: no readable {what} ({error}); run the job again") from None
-    found = header.search("\n".join(line for line in lines if line.startswith("#")))
+    comments = "\n".join(line for line in lines if line.startswith("#"))
+    found = header.search(comments)
     if found is None or table.shape[1] < n_columns:
         raise ResultError(f"{path}: not a {what}; it begins with {''.join(lines[:1])!r}")
-    return found, table
+    return comments, found, table
 
 
 def last_number(pattern: re.Pattern[str], text: str) -> float | None:

@@ -11,6 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from falsemetal.programs.process import run_program
+from falsemetal.progress import logger
 
 NAMES = ("cp2k.psmp", "cp2k.popt", "cp2k.ssmp", "cp2k")
 """Names of CP2K's binaries, MPI builds first."""
@@ -24,6 +25,12 @@ DATA_FOLDERS = ("share/cp2k", "share/cp2k/data", "data")
 """Places of CP2K's data below an installation."""
 
 INPUT, LOG = "cp2k.inp", "cp2k.log"
+
+RELEASES = (
+    *((9, 1), (2022, 1), (2022, 2), (2023, 1), (2023, 2), (2024, 1), (2024, 2), (2024, 3)),
+    *((2025, 1), (2025, 2), (2026, 1), (2026, 2)),
+)
+"""Releases whose inputs and outputs are known."""
 
 ABORTED = "[ABORT]"
 """Mark in the output of a run that CP2K aborted itself, and would again."""
@@ -75,21 +82,23 @@ class Cp2k:
         *,
         n_ranks: int = 1,
         watch: Callable[[], None] = lambda: None,
+        name: str = INPUT,
     ) -> Path:
         """Run an input and return the path of CP2K's output, `cp2k.log` in the folder.
 
         To be called in the main thread: a SIGTERM to this process ends CP2K too. The input is
-        written to `cp2k.inp` in the folder, which exists; ranks are of one thread each, and a build
-        without MPI runs as one. `watch` is called about twice a second; what it raises ends CP2K.
+        written to the folder, which exists, under its name; ranks are of one thread each, and a
+        build without MPI runs as one. `watch` is called about twice a second; what it raises ends
+        CP2K.
 
         Cp2kError if CP2K fails, ends early, or the launcher is not that of its MPI;
         InterruptedRunError if this process was told to end.
         """
         directory = Path(directory)
         n_ranks = n_ranks if self.has_mpi else 1
-        (directory / INPUT).write_text(text)
+        (directory / name).write_text(text)
         log = directory / LOG
-        command = [*self._launch(n_ranks), str(self.command), "-i", INPUT]
+        command = [*self._launch(n_ranks), str(self.command), "-i", name]
         status = run_program(command, directory, log, environment=_environment(), watch=watch)
         self._check(status, log, n_ranks)
         return log
@@ -143,6 +152,22 @@ def cp2k_data(name: str) -> Path | None:
         prefixes = command.parents[1], command.resolve().parents[1]
         folders += [prefix / place for prefix in prefixes for place in DATA_FOLDERS]
     return next((folder / name for folder in folders if (folder / name).exists()), None)
+
+
+def last_run(text: str) -> str:
+    """Return what the last of several runs in one log said: CP2K appends to a log that is there."""
+    begins = [text.rfind(mark) for mark in ("PROGRAM STARTED AT", "CP2K| version string:")]
+    return text[max(0, *begins) :]
+
+
+def nearest_release(version: str) -> tuple[int, int]:
+    """Return the known release that a version is read and written as; another is told."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    number = (int(found[1]), int(found[2])) if found else RELEASES[-1]
+    nearest = max((known for known in RELEASES if known <= number), default=RELEASES[0])
+    if nearest != number or found is None:
+        logger.warning("CP2K %s is not known here: taken as %d.%d", version, *nearest)
+    return nearest
 
 
 def _find_command() -> Path | None:
@@ -200,7 +225,7 @@ def _environment() -> dict[str, str]:
 
 def essence(text: str) -> str:
     """Return what CP2K says where it aborts, or else its last lines."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in last_run(text).splitlines() if line.strip()]
     box = next((number for number, line in enumerate(lines) if ABORTED in line), None)
     if box is None:
         return "\n".join(lines[-QUOTED_LINES:])

@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from falsemetal.arrays import FloatArray
+from falsemetal.fortran import fortran_float
 from falsemetal.programs.cp2k import Cp2kError
 from falsemetal.units import ASE_FS, BOHR, HARTREE
 
@@ -85,7 +86,7 @@ def _read_xyz(path: Path, n_atoms: int, unit: float) -> Iterator[tuple[int, floa
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return fortran_float(text)
     except ValueError:  # Fortran's asterisks, where a number is too wide for its column
         return float("nan")
 
