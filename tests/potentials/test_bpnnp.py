@@ -3,16 +3,18 @@
 import itertools
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from checkouts import SHARED, with_shared_data
+from checkouts import FIELD, SHARED, with_field, with_shared_data
 from small_models import energy_and_forces, water_layer
 
 from falsemetal.potentials.bpnnp.committee import BPNNP, load_bpnnp
+from falsemetal.potentials.bpnnp.cp2k import Cp2kCommittee
 from falsemetal.potentials.bpnnp.files import INPUT, SCALING, read_committee
 from falsemetal.potentials.bpnnp.settings import SymmetryFunction
 from falsemetal.potentials.bpnnp.symmetry import Environment
@@ -176,12 +178,22 @@ def test_functions_are_sorted_as_scaling_and_weights_count_them(copy) -> None:
     [
         ("symfunction_short H 2", "symfunction_short H 12", "symfunction_short .* type 2"),
         ("symfunction_short H 3", "symfunction_short H 9", "symfunction_short .* type 3"),
-        (r"cutoff_type +2", "cutoff_type 1", "cutoff_type 1 is not supported"),
+        (r"cutoff_type +2", "cutoff_type 1", r"cutoff_type 1 \(cosine\) is not supported"),
+        (r"cutoff_type +2", "cutoff_type 6", r"cutoff_type 6 \(poly2\) is not supported"),
         (r"global_activation_short +t t l", "global_activation_short p p l", "tanh, then linear"),
         ("atom_energy +O.*", "atom_energy O", "atom_energy needs an element and an energy"),
         ("elements +O H", "elements Oo H", "Oo H cannot be read"),
         ("global_nodes_short +20", "global_nodes_short twenty", "twenty 20 cannot be read"),
-        ("scale_min_short", "conv_energy 27.2\nscale_min_short", "conv_energy is not supported"),
+        ("scale_min_short", "conv_energy 27.2\nscale_min_short", "come together or not at all"),
+        ("scale_min_short", "nnp_generation 4\nscale_min_short", "4G networks are not supported"),
+        ("scale_min_short", "nnp_type 3G\nscale_min_short", "3G networks are not supported"),
+        ("scale_min_short", "nnp_gen\nscale_min_short", "nnp_gen are not supported"),
+        ("scale_min_short", "use_electrostatics\nscale_min_short", "use_electrostatics is not"),
+        (
+            "scale_min_short",
+            "scale_symmetry_functions_sigma\nscale_min_short",
+            "exclude each other",
+        ),
     ],
 )
 def test_what_is_not_supported_is_named_with_its_line(copy, old, new, message) -> None:
@@ -243,6 +255,101 @@ def test_a_file_cut_short_is_named(copy) -> None:
         with pytest.raises(ModelError, match=f"{path}: .*{message}"):
             read_committee(copy)
         path.write_text("\n".join(lines))
+
+
+def change(folder: Path, name: str, edit: Callable[[str], str]) -> None:
+    for path in folder.glob(f"*/{name}"):
+        path.write_text(edit(path.read_text()), newline="")
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        (INPUT, lambda t: t.replace("symfunction_short", "symfunction")),
+        (INPUT, lambda t: f"nnp_generation 2\n{t}"),
+        (INPUT, lambda t: re.sub(r"(cutoff_type +2)", r"\1 0.0", t)),
+        (INPUT, lambda t: t.replace("\n", "\r\n")),
+        (SCALING, lambda t: t.replace("\n", "\r\n")),
+        (INPUT, lambda t: re.sub(r"12\.0000?0*", "1.2D+01", t)),
+        (SCALING, lambda t: re.sub(r"E([-+])", r"D\1", t)),
+        ("weights.*.data", lambda t: re.sub(r"[Ee]([-+])", r"D\1", t)),
+    ],
+)
+def test_the_same_in_other_words(copy, name, edit) -> None:
+    change(copy, name, edit)
+    found, expected = read_committee(copy), read_committee(WEIGHTS)
+    assert found.settings == expected.settings
+    for one, other in zip(found.members, expected.members, strict=True):
+        for element in expected.settings.elements:
+            np.testing.assert_array_equal(one[element].factor, other[element].factor)
+            for a, b in zip(one[element].weights, other[element].weights, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_normalised_energies_are_those_of_plain_networks(copy, committee, water) -> None:
+    """Networks in other units of energy and from another zero, as `nnp-norm` makes them."""
+    mean_Ha, scale = -0.37, 25.0
+
+    def normalise(text: str) -> str:
+        keys = f"mean_energy {mean_Ha}\nconv_energy {scale}\nconv_length 1.7\n"
+        return keys + re.sub(
+            r"(atom_energy +\w+) +(\S+)",
+            lambda found: f"{found[1]} {float(found[2]) - mean_Ha!r}",
+            text,
+        )
+
+    def scale_last(text: str) -> str:
+        lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+        last = max(int(line[3 if line[1] == "b" else 5]) for line in lines)
+        for line in lines:
+            if int(line[3 if line[1] == "b" else 5]) == last:
+                line[0] = repr(float(line[0]) * scale)
+        return "\n".join(" ".join(line) for line in lines)
+
+    change(copy, INPUT, normalise)
+    change(copy, "weights.*.data", scale_last)
+    energy, forces = evaluate(committee, water)
+    found_energy, found_forces = evaluate(load_bpnnp(copy, dtype=torch.float64), water)
+    assert found_energy == pytest.approx(energy, abs=1e-8)
+    np.testing.assert_allclose(found_forces, forces, atol=1e-9)
+    with pytest.raises(ModelError, match=r"normalised energies.*engine: native"):
+        Cp2kCommittee.read(copy)
+
+
+def test_scaling_by_sigma(copy) -> None:
+    change(copy, INPUT, lambda t: re.sub(r"(?m)^scale_symmetry_functions\b", r"\g<0>_sigma", t))
+
+    def with_sigma(*sigma: str) -> Callable[[str], str]:
+        def edit(text: str) -> str:
+            rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
+            return "\n".join(" ".join([*row[:5], *sigma]) for row in rows)
+
+        return edit
+
+    change(copy, SCALING, with_sigma())
+    with pytest.raises(ModelError, match=f"{SCALING}: has no column of sigma"):
+        read_committee(copy)
+    change(copy, SCALING, with_sigma("0.25"))
+    found, expected = read_committee(copy), read_committee(WEIGHTS)
+    for element in expected.settings.elements:
+        network = found.members[0][element]
+        np.testing.assert_allclose(network.factor, 4.0)
+        # the mean is subtracted, as of this committee, whose functions are centred, too
+        np.testing.assert_allclose(network.offset, expected.members[0][element].offset)
+
+
+def test_a_model_of_mace_is_no_committee(tmp_path) -> None:
+    path = tmp_path / "mace.model"
+    path.touch()
+    with pytest.raises(ModelError, match=r"mace.model: a file, .*arch: mace"):
+        read_committee(path)
+
+
+@with_field
+def test_a_4g_network_met_elsewhere() -> None:
+    folder = FIELD / "32-4g-networks/g"
+    with pytest.raises(ModelError, match=r"input.nn, line 1: 4G networks are not supported"):
+        read_committee(folder)
 
 
 def evaluate(potential: BPNNP | ModelCalculator, atoms: Atoms) -> tuple[float, np.ndarray]:

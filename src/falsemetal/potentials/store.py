@@ -114,7 +114,10 @@ def load_model(
     found = description["statistics"]
     statistics = DatasetStatistics(**found | {"elements": tuple(found["elements"])})
     model = build_model(settings, statistics, dtype=dtype)
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    try:
+        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except Exception as error:  # whatever it holds, PyTorch's own advice would be to trust it
+        raise ModelError(f"{weights}: holds no weights of this model; train again") from error
     return model.to(device).requires_grad_(False).eval()
 
 

@@ -13,7 +13,7 @@ from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.potentials.store import ModelError
 from falsemetal.programs.cp2k_frames import PROJECT
 from falsemetal.programs.cp2k_input import format_input, format_numbers, structure_sections
-from falsemetal.units import ATOMIC_VELOCITY
+from falsemetal.units import ATOMIC_VELOCITY, HARTREE
 
 LINK = "nnp"
 """Name under which the committee lies in the folder that CP2K runs in.
@@ -42,6 +42,11 @@ class Cp2kCommittee:
         """
         directory = Path(directory).resolve()
         contents = read_committee(directory)
+        if contents.settings.sigma or contents.settings.energy_unit_eV != HARTREE:
+            raise ModelError(
+                f"{directory}: normalised energies, or functions scaled by sigma, are not tried "
+                "with CP2K; use engine: native"
+            )
         folders = sorted(path for path in directory.glob("nnp-*") if path.is_dir()) or [directory]
         for folder, member in zip(folders, contents.members, strict=True):
             for element, network in member.items():

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from falsemetal.arrays import FloatArray
+from falsemetal.fortran import fortran_float
 from falsemetal.potentials.bpnnp.settings import Settings, read_settings
 from falsemetal.potentials.store import ModelError
-from falsemetal.units import HARTREE
 
 INPUT = "input.nn"
 SCALING = "scaling.data"
@@ -46,6 +46,11 @@ def read_committee(directory: str | Path) -> Committee:
 
     ModelError if a file is missing, says what is not supported, or the members do not fit together.
     """
+    if Path(directory).is_file():
+        raise ModelError(
+            f"{directory}: a file, where a folder of n2p2's with {INPUT} is expected; a model of "
+            "mace-torch is kind: foundation, arch: mace, model: its file"
+        )
     folders = _member_folders(Path(directory))
     first = read_settings(folders[0] / INPUT)
     for folder in folders[1:]:
@@ -108,15 +113,18 @@ def _read_scaling(path: Path, settings: Settings) -> dict[int, tuple[FloatArray,
                 f"{path}: element {index} has {len(rows)} symmetry functions, {INPUT} "
                 f"{n_functions}; take both files from one training"
             )
-        least, largest, mean = rows[:, 2:5].T
-        if not (largest > least).all():
-            constant = ", ".join(f"{number:.0f}" for number in rows[largest <= least, 1])
+        least, largest, mean, sigma = rows[:, 2:6].T
+        width = sigma if settings.sigma else largest - least
+        if np.isnan(width).any():
+            raise ModelError(f"{path}: has no column of sigma, by which {INPUT} scales")
+        if not (width > 0.0).all():
+            constant = ", ".join(f"{number:.0f}" for number in rows[width <= 0.0, 1])
             raise ModelError(
                 f"{path}: of element {index}, symmetry function {constant} never varies and "
                 "cannot be scaled; train without it"
             )
         offset = mean if settings.center else least
-        found[element] = offset, (settings.scale_max - settings.scale_min) / (largest - least)
+        found[element] = offset, (settings.scale_max - settings.scale_min) / width
     return found
 
 
@@ -132,9 +140,9 @@ def _read_weights(
         for line in lines:
             value, kind, _, layer, node, *end = line
             if kind == "a":
-                weights[int(layer)][int(node) - 1, int(end[1]) - 1] = float(value)
+                weights[int(layer)][int(node) - 1, int(end[1]) - 1] = fortran_float(value)
             else:
-                biases[int(layer) - 1][int(node) - 1] = float(value)
+                biases[int(layer) - 1][int(node) - 1] = fortran_float(value)
     except (ValueError, IndexError) as error:
         raise ModelError(
             f"{path}: {' '.join(line)!r} does not fit layers of {widths} nodes, which follow from "
@@ -142,14 +150,14 @@ def _read_weights(
         ) from error
     if any(np.isnan(values).any() for values in (*weights, *biases)):
         raise ModelError(f"{path}: fewer weights than layers of {widths} nodes have")
-    weights[-1] *= HARTREE
-    biases[-1] *= HARTREE
+    weights[-1] *= settings.energy_unit_eV
+    biases[-1] *= settings.energy_unit_eV
     return tuple(weights), tuple(biases)
 
 
 def _lines(path: Path) -> list[list[str]]:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
     fields = (line.split("#")[0].split() for line in lines)
@@ -159,7 +167,7 @@ def _lines(path: Path) -> list[list[str]]:
 def _read_table(path: Path) -> FloatArray:
     try:
         # RuNNer ends the file with the range of energies
-        rows = [line[:5] for line in _lines(path) if len(line) > 2]
-        return np.array([[float(x) for x in row] for row in rows]).reshape(-1, 5)
+        rows = [[*line[:6], "nan"][:6] for line in _lines(path) if len(line) > 2]
+        return np.array([[fortran_float(x) for x in row] for row in rows]).reshape(-1, 6)
     except ValueError as error:
         raise ModelError(f"{path}: not a table of five or six columns ({error})") from error

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ase.data import atomic_numbers
 
+from falsemetal.fortran import fortran_float
 from falsemetal.potentials.store import ModelError
 from falsemetal.units import BOHR, HARTREE
 
@@ -17,10 +18,6 @@ TANH_CUBED = 2
 
 NOT_SUPPORTED = {
     "normalize_nodes": "inputs of nodes are not normalised",
-    "scale_symmetry_functions_sigma": "scaling is by minimum and maximum",
-    "mean_energy": "energies are not normalised",
-    "conv_energy": "energies are not normalised",
-    "conv_length": "lengths are not normalised",
     "element_hidden_layers_short": "all elements have the same layers",
     "element_nodes_short": "all elements have the same layers",
     "element_activation_short": "all elements have the same layers",
@@ -28,12 +25,22 @@ NOT_SUPPORTED = {
     "global_symfunction_short": "symfunction_short for every function",
     "use_electrostatics": "short-ranged energies alone",
     "electrostatic_type": "short-ranged energies alone",
-    "nnp_gen": "short-ranged energies alone",
-    "nnp_type": "short-ranged energies alone",
     "nn_type": "short-ranged energies alone",
     "use_vdw": "short-ranged energies alone",
 }
 """Keys that change the energy in ways unknown here, and what is known instead."""
+
+GENERATION = {"nnp_type", "nnp_generation", "nnp_type_gen", "nnp_gen"}
+ALIASES = {"symfunction": "symfunction_short"}
+NORMALISATION = ("mean_energy", "conv_energy", "conv_length")
+CUTOFF_TYPES = (
+    "hard",
+    "cosine",
+    "tanh³",
+    "tanh³ from 1",
+    "exp",
+    *(f"poly{n}" for n in range(1, 5)),
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,8 @@ class Settings:
     Elements are atomic numbers in ascending order; functions, all of one cutoff, are by that of the
     central atom, in the order of scaling and weights, and atomic energies are zero where the file
     has none. With `center` the mean of a function is subtracted rather than its minimum; the scales
-    are the range that a function is scaled to.
+    are the range that a function is scaled to, or with `sigma` its standard deviation. The last
+    layer gives energies in units of `energy_unit_eV`.
     """
 
     elements: tuple[int, ...]
@@ -76,6 +84,8 @@ class Settings:
     center: bool
     scale_min: float
     scale_max: float
+    sigma: bool = False
+    energy_unit_eV: float = HARTREE
 
 
 def read_settings(path: Path) -> Settings:
@@ -87,12 +97,16 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
             raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
         self.lines: dict[str, list[tuple[int, list[str]]]] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             key, *values = line.replace("!", "#").split("#")[0].split() or [""]
+            key = ALIASES.get(key, key)
+            if key in GENERATION and not (values and values[0].startswith("2")):
+                kind = f"{values[0][0]}G networks" if values else key
+                raise self.error(number, f"{kind} are not supported, but 2G: energies of atoms")
             if key in NOT_SUPPORTED:
                 raise self.error(number, f"{key} is not supported, but {NOT_SUPPORTED[key]}")
             self.lines.setdefault(key, []).append((number, values))
@@ -102,8 +116,13 @@ class _Reader:
 
     def settings(self) -> Settings:
         elements = tuple(sorted(self.parsed("elements", atomic_numbers.__getitem__)))
-        self.one("scale_symmetry_functions")
-        self.only("cutoff_type", str(TANH_CUBED), "2 (tanh³)")
+        sigma = "scale_symmetry_functions_sigma" in self.lines
+        if not sigma:
+            self.one("scale_symmetry_functions")
+        elif "scale_symmetry_functions" in self.lines:
+            number, _ = self.one("scale_symmetry_functions")
+            raise self.error(number, "scaling by range and by sigma exclude each other")
+        self.cutoff()
         nodes = tuple(self.parsed("global_nodes_short", int))
         self.only("global_hidden_layers_short", str(len(nodes)), "as many as global_nodes_short")
         activation = " ".join([*("t" for _ in nodes), "l"])
@@ -112,9 +131,11 @@ class _Reader:
         for number, values in self.lines.get("atom_energy", []):
             try:
                 symbol, value = values[:2]
-                energies[atomic_numbers[symbol]] = float(value) * HARTREE
+                energies[atomic_numbers[symbol]] = fortran_float(value) * HARTREE
             except (ValueError, KeyError) as error:
                 raise self.error(number, "atom_energy needs an element and an energy") from error
+        mean_eV, unit_eV = self.normalisation()
+        energies = {element: energy + mean_eV for element, energy in energies.items()}
         functions, r_cut_A = self.functions(elements)
         return Settings(
             elements=elements,
@@ -122,10 +143,37 @@ class _Reader:
             r_cut_A=r_cut_A,
             atomic_energies_eV=energies,
             hidden_nodes=nodes,
-            center="center_symmetry_functions" in self.lines,
+            center=sigma or "center_symmetry_functions" in self.lines,
             scale_min=self.number("scale_min_short", 0.0),
             scale_max=self.number("scale_max_short", 1.0),
+            sigma=sigma,
+            energy_unit_eV=unit_eV,
         )
+
+    def cutoff(self) -> None:
+        number, values = self.one("cutoff_type")
+        if values[:1] != [str(TANH_CUBED)]:
+            named = {str(kind): name for kind, name in enumerate(CUTOFF_TYPES)}
+            kind = " ".join(values[:1])
+            raise self.error(
+                number,
+                f"cutoff_type {kind} ({named.get(kind, 'unknown')}) is not supported, but "
+                f"{TANH_CUBED} ({CUTOFF_TYPES[TANH_CUBED]})",
+            )
+
+    def normalisation(self) -> tuple[float, float]:
+        """Energy of an atom and unit of the networks' energies, in eV."""
+        there = [key for key in NORMALISATION if key in self.lines]
+        if not there:
+            return 0.0, HARTREE
+        if len(there) < len(NORMALISATION):
+            raise self.error(
+                self.one(there[0])[0], f"{', '.join(NORMALISATION)} come together or not at all"
+            )
+        mean, scale, _ = (self.number(key, 0.0) for key in NORMALISATION)
+        if scale <= 0.0:
+            raise self.error(self.one("conv_energy")[0], "conv_energy must be positive")
+        return mean * HARTREE, HARTREE / scale
 
     def one(self, key: str) -> tuple[int, list[str]]:
         if key not in self.lines:
@@ -147,7 +195,7 @@ class _Reader:
     def number(self, key: str, default: float) -> float:
         if key not in self.lines:
             return default
-        values = self.parsed(key, float)
+        values = self.parsed(key, fortran_float)
         if len(values) != 1:
             raise self.error(self.one(key)[0], f"{key} needs one number")
         return values[0]
@@ -157,6 +205,10 @@ class _Reader:
     ) -> tuple[dict[int, tuple[SymmetryFunction, ...]], float]:
         parsed = list(self.parsed_functions())
         cutoffs = {cutoff for _, cutoff, _ in parsed}
+        if not cutoffs:
+            raise ModelError(
+                f"{self.path}: lacks symfunction_short, without which it is no network"
+            )
         if len(cutoffs) != 1:
             raise ModelError(f"{self.path}: cutoffs {sorted(cutoffs)}; one for all is supported")
         by_centre = {
@@ -184,19 +236,20 @@ def _parse(values: list[str]) -> tuple[int, float, SymmetryFunction]:
     if kind == RADIAL:
         neighbour, eta, shift, cutoff = values[2:]
         function = SymmetryFunction(
-            (atomic_numbers[neighbour],), float(eta) / BOHR**2, float(shift) * BOHR
+            (atomic_numbers[neighbour],), fortran_float(eta) / BOHR**2, fortran_float(shift) * BOHR
         )
-        return centre, float(cutoff), function
+        return centre, fortran_float(cutoff), function
     if kind != ANGULAR:
         raise ValueError(f"type {kind}")
-    *pair, eta, sign, zeta, cutoff = values[2:]
-    if len(pair) != 2 or abs(float(sign)) != 1.0 or not float(zeta).is_integer():
+    *pair, eta, sign_text, zeta_text, cutoff = values[2:]
+    sign, zeta = fortran_float(sign_text), fortran_float(zeta_text)
+    if len(pair) != 2 or abs(sign) != 1.0 or not zeta.is_integer():
         raise ValueError("an angular function of another kind")
     first, second = sorted(atomic_numbers[symbol] for symbol in pair)
     function = SymmetryFunction(
-        (first, second), float(eta) / BOHR**2, sign=round(float(sign)), zeta=int(float(zeta))
+        (first, second), fortran_float(eta) / BOHR**2, sign=round(sign), zeta=int(zeta)
     )
-    return centre, float(cutoff), function
+    return centre, fortran_float(cutoff), function
 
 
 def _order(function: SymmetryFunction) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from falsemetal.potentials.store import ModelError
 
 
 class PretrainedMACE(Model):
-    """A model of mace-torch with this project's interface; of several readouts it uses `head`."""
+    """A model of mace-torch with this project's interface; of several heads it uses one."""
 
     mace: MACEBlock
 
@@ -46,12 +46,16 @@ class PretrainedMACE(Model):
 
 
 def load_pretrained(
-    path: str | Path, *, dtype: torch.dtype, device: torch.device | str = "cpu", head: int = 0
+    path: str | Path,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+    head: str | None = None,
 ) -> PretrainedMACE:
     """Read a `.model` file of mace-torch for evaluation.
 
     Such a file is a pickle, which may run any code: read only what you trust. A file that does not
-    hold such a model raises ModelError.
+    hold such a model, or one of several heads of which none is named, raises ModelError.
     """
     try:
         mace = torch.load(path, map_location="cpu", weights_only=False)
@@ -59,7 +63,29 @@ def load_pretrained(
         *(OSError, RuntimeError, EOFError, pickle.UnpicklingError),
         *(AttributeError, ImportError, KeyError),
     ) as error:
-        raise ModelError(f"{path}: not a model that mace-torch has saved ({error})") from error
+        reason = str(error).split(". ")[0].splitlines()[0] if str(error) else type(error).__name__
+        if zipfile.is_zipfile(path) and any(
+            "/code/" in n for n in zipfile.ZipFile(path).namelist()
+        ):
+            reason = "it is compiled; give the model that it was compiled from"
+        raise ModelError(f"{path}: not a model that mace-torch has saved ({reason})") from error
+    if isinstance(mace, torch.jit.ScriptModule):
+        raise ModelError(f"{path}: compiled, by which its parts are lost; give what it was made of")
+    if isinstance(mace, dict):
+        raise ModelError(
+            f"{path}: a checkpoint of a training, without the model; give the .model file that "
+            "mace_run_train wrote at its end"
+        )
     if not isinstance(mace, models.MACE):
         raise ModelError(f"{path}: holds a {type(mace).__name__}, not a MACE model")
-    return PretrainedMACE(mace, dtype=dtype, head=head).to(device).requires_grad_(False).eval()
+    index = _index_of(head, list(getattr(mace, "heads", None) or ["Default"]), path)
+    return PretrainedMACE(mace, dtype=dtype, head=index).to(device).requires_grad_(False).eval()
+
+
+def _index_of(head: str | None, heads: list[str], path: str | Path) -> int:
+    if head is None and len(heads) == 1:
+        return 0
+    if head not in heads:
+        fault = "has several heads" if head is None else f"has no head '{head}'"
+        raise ModelError(f"{path}: the model {fault}; name one of them: {', '.join(heads)}")
+    return heads.index(head)

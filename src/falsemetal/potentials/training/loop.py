@@ -180,7 +180,8 @@ class _Session:
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except Exception as error:  # any damage means the same: start anew
-            logger.info("%s: unreadable (%s); training starts anew", path, error)
+            reason = type(error).__name__  # PyTorch's own words advise to trust the file
+            logger.info("%s: unreadable (%s); training starts anew", path, reason)
             return
         if state["fingerprint"] != self.fingerprint:
             logger.info("%s: left by a training with other settings or data", path)
