@@ -64,10 +64,6 @@ def load_pretrained(
         *(AttributeError, ImportError, KeyError),
     ) as error:
         reason = str(error).split(". ")[0].splitlines()[0] if str(error) else type(error).__name__
-        if zipfile.is_zipfile(path) and any(
-            "/code/" in n for n in zipfile.ZipFile(path).namelist()
-        ):
-            reason = "it is compiled; give the model that it was compiled from"
         raise ModelError(f"{path}: not a model that mace-torch has saved ({reason})") from error
     if isinstance(mace, torch.jit.ScriptModule):
         raise ModelError(f"{path}: compiled, by which its parts are lost; give what it was made of")
