@@ -1,11 +1,17 @@
 """Checksums of files and of what they hold."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+def expand(path: str | Path) -> Path:
+    """Path with `~` for the user's home, and as it is where there is no such home."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own raises there)
 
 
 def file_sha256(path: str | Path) -> str:

@@ -4,6 +4,9 @@ import re
 
 _NO_LETTER = re.compile(r"(?<=[\d.])([+-]\d{3})$")
 
+NUMBER = r"[-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?"
+"""Pattern of a number in a text."""
+
 _JOINED = re.compile(r"(?<=\d)(?=[-+]\d*\.\d)")
 
 

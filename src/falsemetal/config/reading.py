@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from falsemetal.files import expand
+
 ODD_SPACE = re.compile(r"[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]")
 # of YAML 1.2; YAML 1.1, which PyYAML reads, takes 1e-4 and 1.0e4 for text
 FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
@@ -88,9 +90,9 @@ def merge(lower: Any, upper: Any) -> Any:
 
 def _read_text(path: Path, read: set[Path]) -> str:
     try:
-        file = path.expanduser().resolve()
+        file = expand(path).resolve()
         raw = file.read_bytes()
-    except (FileNotFoundError, RuntimeError):  # the latter: no such user's ~
+    except FileNotFoundError:
         raise ReadingError(f"{path}: no such file; {EXAMPLES}") from None
     except OSError as error:  # a folder, no permission
         raise ReadingError(f"{path}: {error.strerror}; name a YAML file you may read") from None

@@ -31,6 +31,9 @@ MINIMUM_SIGMA_EV = 1e-4
 
 MAD_TO_SIGMA = 1.4826
 
+MINIMUM_HEIGHT_A, FAR_A = 1.0, 1e6
+"""Height of a cell below which, and place of an atom beyond which, a frame is no liquid's."""
+
 Indexed = list[tuple[int, Atoms]]
 
 
@@ -128,6 +131,14 @@ def _boundary_fault(frame: Atoms, _: Checks) -> Fault | None:
         return "not periodic", f"pbc {pbc}: only bulk (TTT) and films (TTF) can be treated"
     if frame.cell.rank < 3:
         return "not periodic", f"pbc {pbc} without the vectors of a cell"
+    lengths_A = frame.cell.lengths()
+    height_A = frame.cell.volume / np.prod(lengths_A) * lengths_A.min()
+    farthest_A = max(np.abs(frame.positions).max(), lengths_A.max())
+    if height_A < MINIMUM_HEIGHT_A or farthest_A > FAR_A:
+        return "cell", (
+            f"a cell {height_A:.3g} Å high and atoms or vectors up to {farthest_A:.3g} Å, limits "
+            f"{MINIMUM_HEIGHT_A:g} and {FAR_A:g}"
+        )
     if boundary is Boundary.FILM and np.abs(frame.cell.array[[0, 1, 2, 2], [2, 2, 0, 1]]).any():
         return "film not along z", "a film lies in x and y, and its third cell vector along z"
     return None

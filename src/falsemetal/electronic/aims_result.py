@@ -14,16 +14,19 @@ from falsemetal.electronic.errors import ResultError
 from falsemetal.electronic.outputs import last_number, read_output, read_table, require_finished
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layers
+from falsemetal.fortran import NUMBER
 from falsemetal.units import EPSILON_0
 
 FINISHED = "Have a nice day."
 CONVERGED = "Self-consistency cycle converged."
 NAME = "FHI-aims"
 VERSION = re.compile(r"FHI-aims version\s*:\s*(\S+)")
-GRADIENT = re.compile(r"Dipole correction gradient\s*:\s*(\S+) eV/Angstrom")
-HOMO = re.compile(r"Highest occupied state \(VBM\) at\s+(\S+) eV")
-LUMO = re.compile(r"Lowest unoccupied state \(CBM\) at\s+(\S+) eV")
-REFERENCE = re.compile(r"energy reference for this output is the (.+?)(?:, mu)?\s*=\s+(\S+) eV")
+GRADIENT = re.compile(rf"Dipole correction gradient\s*:\s*({NUMBER}) eV/Angstrom")
+HOMO = re.compile(rf"Highest occupied state \(VBM\) at\s+({NUMBER}) eV")
+LUMO = re.compile(rf"Lowest unoccupied state \(CBM\) at\s+({NUMBER}) eV")
+REFERENCE = re.compile(
+    rf"energy reference for this output is the (.+?)(?:, mu)?\s*=\s+({NUMBER}) eV"
+)
 
 
 def dipole_per_area(gradient_eV_per_A: float, height_A: float) -> float:

@@ -19,7 +19,7 @@ from falsemetal.electronic.profiles import Grid
 from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.structure import Layers
 from falsemetal.estimators.dipole import lateral_area
-from falsemetal.fortran import separate_numbers
+from falsemetal.fortran import NUMBER, fortran_float, separate_numbers
 from falsemetal.programs.cp2k import ABORTED, INPUT, LOG, essence, last_run, nearest_release
 from falsemetal.units import BOHR, HARTREE
 
@@ -29,9 +29,9 @@ CONVERGED = re.compile(r"SCF run converged in\s+(\d+) steps")
 PROJECT_NAME = re.compile(r"GLOBAL\| Project name\s+(\S+)")
 VERSION = re.compile(r"CP2K\| version string:\s+CP2K version (\S+)")
 SLAB_DIPOLE = re.compile(
-    r"Total dipole moment perpendicular to\s+the slab \[electrons-Angstroem\]:\s+(\S+)"
+    rf"Total dipole moment perpendicular to\s+the slab \[electrons-Angstroem\]:\s+({NUMBER})\s"
 )
-PDOS_FERMI = re.compile(r"E\(Fermi\) =\s+(\S+) a\.u\.")
+PDOS_FERMI = re.compile(rf"E\(Fermi\) =\s+({NUMBER}) a\.u\.")
 
 COORDINATES_BEGIN = re.compile(r"MODULE QUICKSTEP:\s+ATOMIC COORDINATES IN angstrom", re.IGNORECASE)
 """Before 2023.1 with two blanks and in lower case."""
@@ -73,7 +73,7 @@ def read_pdos(path: str | Path) -> Pdos:
     )
     first = FIRST_PROJECTION + bool(TOTAL.search(comments))
     return Pdos(
-        fermi_eV=float(fermi[1]) * HARTREE,
+        fermi_eV=fortran_float(fermi[1]) * HARTREE,
         levels_eV=table[:, 1] * HARTREE,
         occupations=table[:, 2],
         projections=table[:, first:].sum(axis=1),

@@ -37,6 +37,8 @@ def read_table(
     try:
         lines = path.read_text().splitlines()
         table = np.loadtxt(lines, ndmin=2, converters=fortran_float, encoding="utf-8")
+        if not np.isfinite(table).all():
+            raise ValueError("a number is not finite")
     except (OSError, ValueError) as error:
         raise ResultError(f"{path}: no readable {what} ({error}); run the job again") from None
     comments = "\n".join(line for line in lines if line.startswith("#"))
@@ -49,4 +51,4 @@ def read_table(
 def last_number(pattern: re.Pattern[str], text: str) -> float | None:
     """Return the number that a pattern finds last, or None."""
     found = pattern.findall(text)
-    return float(found[-1]) if found else None
+    return fortran_float(found[-1]) if found else None

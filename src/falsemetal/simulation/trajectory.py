@@ -25,11 +25,14 @@ class Trajectory:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
+            self._read()
+        except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise OSError(
-                f"{self.path}: not a readable HDF5 file ({error}); delete it and run again"
+                f"{self.path}: not a readable trajectory ({error}); delete it and run again"
             ) from error
+
+    def _read(self) -> None:
+        self._file = h5py.File(self.path, "r")
         particles = self._file[PARTICLES]
         self.numbers = particles["species"][:]
         self.region = np.char.decode(particles[REGION][:], "utf-8")

@@ -71,8 +71,8 @@ def load_sources(path: str | Path) -> dict[str, Source]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file; run from the project's checkout") from None
-    except yaml.YAMLError as error:
-        raise SourceError(f"{path}: not valid YAML: {error}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise SourceError(f"{path}: not valid YAML in UTF-8: {error}") from None
     try:
         return TypeAdapter(dict[Name, Source]).validate_python(raw)
     except ValidationError as error:

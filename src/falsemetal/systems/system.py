@@ -51,7 +51,7 @@ class System:
         try:
             (atoms,) = ase.io.iread(path, index=":", format="extxyz")
             region, fixed = atoms.arrays.pop(REGION), atoms.arrays.pop(FIXED)
-        except (KeyError, StopIteration, OSError, ValueError, IndexError) as error:
+        except Exception as error:  # ASE's reader raises anything
             raise ValueError(
                 f"{path}: not a start of this program ({error!r}); delete it and run again"
             ) from error
