@@ -9,9 +9,6 @@ from falsemetal.config import ConfigError, load_config
 min_version("9.0")
 
 
-report: "workflow/report/workflow.rst"
-
-
 # read by the package, which knows lines and keys, and not as a `configfile:`
 FILES = workflow.configfiles or [f"{workflow.basedir}/config/demo.yaml"]
 try:
@@ -21,6 +18,13 @@ try:
     )
 except ConfigError as error:
     raise WorkflowError(str(error))
+
+
+# with verdicts, once the report's own job has written it
+INTRODUCTION = os.path.abspath(f"results/{CONFIG.name}/report.rst")
+
+
+report: INTRODUCTION if os.path.exists(INTRODUCTION) else "workflow/report/workflow.rst"
 
 
 pathvars:
@@ -58,4 +62,9 @@ onsuccess:
 
 
 onerror:
-    salvage(PLAN, RESULTS, workflow.dag_settings.targets)
+    salvage(
+        PLAN,
+        RESULTS,
+        workflow.dag_settings.targets,
+        workflow=Path(workflow.main_snakefile),
+    )

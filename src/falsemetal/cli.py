@@ -249,16 +249,18 @@ def check(
     Exit codes: 0 long-ranged, 10 short-ranged, 11 long-ranged but wrong, 12 undecided, 2 wrong
     usage or a calculator that fails.
     """
+    from falsemetal.files import expand
     from falsemetal.potentials.foreign.worker import RecipeError
     from falsemetal.verdict.errors import CheckError
 
     _log_to_terminal(quiet=quiet)
+    output, paths = expand(output), [expand(path) for path in trajectory or []]
     try:
         settings: dict[str, Any] = {
-            "probes": probe,
+            "probes": None if probe is None else [str(expand(name)) for name in probe],
             "charge_e": charge,
             "electronic_charge_e": electronic_charge,
-            "liquid": None if liquid is None else _read_liquid(liquid),
+            "liquid": None if liquid is None else _read_liquid(expand(liquid)),
             "thicknesses_A": thickness,
             "form": None if form is Form.AUTO else form.value,
         }
@@ -285,11 +287,11 @@ def check(
                 temperature_K=temperature,
                 n_cells=cells,
                 md_ps=md,
-                trajectories=trajectory or [],
+                trajectories=paths,
                 trajectory_options={
                     "interval_ps": interval,
                     "discard_ps": discard,
-                    "topology": topology,
+                    "topology": None if topology is None else expand(topology),
                     "types": None if types is None else types.split(","),
                 },
                 **{key: value for key, value in settings.items() if value is not None},

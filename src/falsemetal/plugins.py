@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
+from falsemetal.files import expand
 from falsemetal.section import rebuild_sections
 
 
@@ -33,7 +34,7 @@ def _load(plugin: str) -> ModuleType:
     try:
         if not plugin.endswith(".py"):
             return importlib.import_module(plugin)
-        path = Path(plugin).expanduser().resolve()
+        path = expand(plugin).resolve()
         if path.stem in sys.modules:
             _check_same(getattr(sys.modules[path.stem], "__file__", None), path)
             return sys.modules[path.stem]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from falsemetal.config import Config
@@ -55,9 +56,20 @@ def announce(plan: Plan, results: Path) -> None:
     made = [path for path in (*sorted(shown), results / "report.html") if path.exists()]
     if made:
         print("\nMade so far:", *made, sep="\n  ", file=sys.stderr)
+    for name, verdict in verdicts(results).items():
+        print(f"  {name}: {verdict}", file=sys.stderr)
 
 
-def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
+def verdicts(results: Path) -> dict[str, str]:
+    """Verdicts of the checks that are there, by potential."""
+    found = {}
+    for path in sorted(results.glob("checks/*/verdict.csv")):
+        row = pd.read_csv(path).iloc[0]
+        found[path.parent.name] = f"{row['verdict']} (λ = {row['lambda']:.2f})"
+    return found
+
+
+def salvage(plan: Plan, results: Path, targets: Iterable[str] = (), *, workflow: Path) -> None:
     """Make products from the tables that are there, and tell what failed.
 
     Those of the targets that were asked for; all, if none is a product. A product made here is made
@@ -73,8 +85,9 @@ def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
     for name in [name for name in wanted if name in named] or wanted:
         _make_from_the_rest(plan, name, results, failures)
     try:
-        write_report(plan.config, results / "report.html", _made(plan, results))
-    except (OSError, subprocess.CalledProcessError) as error:
+        if made := _made(plan, results):
+            write_report(plan.config, results / "report.html", made, workflow=workflow)
+    except OSError as error:
         print(f"no report: {error}", file=sys.stderr)
     announce(plan, results)
     print("\nFailed:", file=sys.stderr)
@@ -87,16 +100,24 @@ def salvage(plan: Plan, results: Path, targets: Iterable[str] = ()) -> None:
         print(f"  left out: {name}: {reason}", file=sys.stderr)
 
 
-def write_report(config: Config, html: Path, targets: Sequence[str]) -> None:
-    """Let Snakemake write its HTML report of some targets, and the configuration beside it."""
+def write_report(config: Config, html: Path, targets: Sequence[str], *, workflow: Path) -> None:
+    """Let Snakemake write its HTML report of some targets, and the configuration beside it.
+
+    OSError with Snakemake's last word where it cannot.
+    """
     configuration = html.with_name("config.yaml")
     content = config.model_dump(mode="json", exclude_defaults=True)
     configuration.write_text(yaml.safe_dump(content, sort_keys=False))
+    lines = [f"- {name}: **{verdict}**" for name, verdict in verdicts(html.parent).items()]
+    text = (workflow.parent / "workflow/report/workflow.rst").read_text(encoding="utf-8")
+    html.with_name("report.rst").write_text("\n".join([*lines, "", text]), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "1"]
+    command += ["--snakefile", str(workflow)]
     command += ["--report", str(html), *targets, "--configfile", str(configuration)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    logger.info("%s", result.stderr.strip())
-    result.check_returncode()
+    if result.returncode:
+        logger.info("%s", result.stderr.strip())
+        raise OSError((result.stderr.strip().splitlines() or ["it ended without a word"])[-1])
 
 
 def _make_from_the_rest(plan: Plan, name: str, results: Path, failures: Iterable[Failure]) -> None:

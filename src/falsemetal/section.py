@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
 def _refuse_truth(value: Any) -> Any:
@@ -60,11 +60,12 @@ class Section(BaseModel):
 
 
 def rebuild_sections() -> None:
-    """Let all sections know of kinds that were registered after their first use."""
+    """Let sections that have been used know of kinds that were registered since."""
     waiting: list[type[Section]] = [Section]
     while waiting:
         section = waiting.pop()
-        section.model_rebuild(force=True)
+        if section.__pydantic_complete__:
+            section.model_rebuild(force=True)
         waiting += section.__subclasses__()
 
 

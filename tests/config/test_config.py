@@ -133,6 +133,15 @@ def test_each_fault_is_one_line_that_names_file_and_key(raw, key, value, message
         ("potentials.sr-mace.r_cut_A", 40.0),
         ("potentials.sr-mace.label", "SPC/E"),
         ("potentials.sr-mace.label", r"$\frac{$"),
+        ("potentials.sr-mace.label", "_hidden"),
+        ("potentials.sr-mace.label", "spc/e "),
+        ("potentials.sr-mace.label", "two\nlines"),
+        ("potentials.sr-mace.label", "x" * 500),
+        ("datasets.spce.sampling.bulk.n_frames", 10**9),
+        ("datasets.spce.sampling.bulk.interval_ps", 1e-9),
+        ("datasets.spce.sampling.bulk.pressure_bar", -1e9),
+        ("datasets.spce.checks", {"minimum_distance_A": {"Xx-O": 1.0}}),
+        ("datasets.spce.checks", {"minimum_distance_A": {}}),
         ("potentials.spce.charge_e", True),
         ("potentials.spce.charge_e", 400.0),
         ("potentials.spce.runs.slabs.duration_ps", math.inf),
@@ -153,6 +162,35 @@ def test_what_is_absurd_is_refused(raw, key, value) -> None:
     change(raw, key, value)
     with pytest.raises(ConfigError, match=re.escape(key.rsplit(".", 2)[0])):
         parse_config(raw, source="my.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("name", "my run", "name: write letters, digits, '.', '_' and '-'"),
+        ("name", 5, "name: should be text; put it in quotes"),
+        ("name", "x" * 300, "name: .*at most 100"),
+        ("potentials.spce.label", 5, "label: should be text; put it in quotes"),
+        ("potentials.spce.dataset", "nowhere", "there is no dataset 'nowhere'; name one of: spce"),
+    ],
+)
+def test_faults_say_what_to_write(raw, key, value, message) -> None:
+    change(raw, key, value)
+    with pytest.raises(ConfigError, match=message):
+        parse_config(raw, source="my.yaml")
+
+
+def test_the_least_duration_is_one_that_is_taken(raw) -> None:
+    change(raw, "dynamics.discard_ps", 1234.5632)
+    change(raw, "potentials.spce.runs.slabs.duration_ps", 1.0)
+    with pytest.raises(ConfigError, match=r"give .* or more") as told:
+        parse_config(raw, source="my.yaml")
+    least = float(re.search(r"give (\S+) or more", str(told.value))[1])
+    change(raw, "potentials.spce.runs.slabs.duration_ps", least)
+    try:
+        parse_config(raw, source="my.yaml")
+    except ConfigError as error:
+        assert "potentials.spce.runs.slabs" not in str(error)
 
 
 def test_labels_may_hold_mathtext_and_a_lone_dollar(raw) -> None:

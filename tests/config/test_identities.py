@@ -25,6 +25,8 @@ OTHERS: dict[str, Any] = {
     "datasets.spce.sampling.bulk.molality_mol_per_kg": None,
     "datasets.spce.sampling.slab.molality_mol_per_kg": None,
     "datasets.*.split.maximum_frames": 5,
+    "datasets.*.checks.isolated_atoms": "atomic_energies",
+    "datasets.*.head": "pbe",
     "datasets.dft.source": "revpbe0-d3-water-generation-1",
     "datasets.dft.path": "elsewhere.data",
     "datasets.dft.format": None,

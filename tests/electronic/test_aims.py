@@ -170,10 +170,14 @@ def test_what_cannot_be_written_is_told(water, species) -> None:
         write(water, species)
 
 
-def test_a_home_folder_is_found_and_a_command_changes_no_result(species, monkeypatch) -> None:
+def test_a_home_folder_is_found_and_a_command_changes_no_result(
+    species, water, monkeypatch
+) -> None:
     monkeypatch.setenv("HOME", str(species.parent))
     at_home = AimsEngine(kind="fhi-aims", species_directory="~/intermediate", command="sh {cores}")
-    assert at_home.species_directory == str(species)
+    assert at_home.species_directory == "~/intermediate"  # wherever that is
+    texts = at_home.write(water, [], DensityOfStates(), SinglePoint(functional="PBE"))
+    assert "species        H" in "".join(texts.values())
     assert at_home.find_fault() is None
     without = at_home.model_copy(update={"command": None})
     assert "electronic.engine.command: required" in without.find_fault()

@@ -260,5 +260,5 @@ def test_a_full_disk_ends_the_run_and_spoils_nothing(tmp_path) -> None:
 
 def test_a_foreign_file_is_named(tmp_path) -> None:
     (tmp_path / "run.h5").write_bytes(b"not HDF5")
-    with pytest.raises(OSError, match=r"run\.h5: not a readable HDF5 file"):
+    with pytest.raises(OSError, match=r"run\.h5: not a readable trajectory .*run.earlier.h5"):
         Trajectory(tmp_path / "run.h5")

@@ -12,10 +12,11 @@ class Soft(Calculator):
     """Pairs within 3 Å: short-ranged, cheap and smooth."""
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012
+    sigma = 1.2
 
     def calculate(self, atoms=None, properties=None, system_changes=None) -> None:
         super().calculate(atoms, properties, system_changes)
-        inner = LennardJones(sigma=1.2, epsilon=0.01, rc=3.0, smooth=True)
+        inner = LennardJones(sigma=self.sigma, epsilon=0.01, rc=3.0, smooth=True)
         copy = atoms.copy()
         copy.calc = inner
         self.results = {"energy": copy.get_potential_energy(), "forces": copy.get_forces()}

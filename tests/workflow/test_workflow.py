@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -311,6 +312,23 @@ def test_a_folder_that_is_moved_makes_nothing_again(smoke, checkout) -> None:
     finally:
         moved.rename(checkout)
     assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_it_runs_from_another_folder(smoke, checkout, tmp_path) -> None:
+    """Results go to the folder in which it is started; sources and report's code are found."""
+    shutil.copytree(checkout / "results", tmp_path / "results")
+    command = ("--snakefile", str(checkout / "Snakefile"), "--configfile")
+    run = snakemake(tmp_path, *command, str(checkout / "config/smoke.yaml"), "--cores", "1")
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "results/smoke/report.html").exists()
+
+
+def test_the_last_screen_and_the_report_tell_the_verdicts(smoke, checkout) -> None:
+    verdicts = (checkout / "results/smoke/report.rst").read_text().splitlines()[:2]
+    assert verdicts[0].startswith("- spce: **long-ranged (λ = 1.00)**")
+    assert verdicts[1].startswith("- spce-truncated: **short-ranged")
+    assert "long-ranged (λ = 1.00)" in (checkout / "results/smoke/report.html").read_text()
+    assert "spce-truncated: short-ranged" in smoke[1]
 
 
 def test_one_figure_needs_only_its_own_jobs(checkout) -> None:

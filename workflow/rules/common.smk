@@ -3,8 +3,9 @@ import re
 import sys
 from pathlib import Path
 
-from falsemetal.config.checks import claim, find_missing_files, unowned
+from falsemetal.config.checks import claim, find_missing_files, unowned, unsuitable
 from falsemetal.config.plan import plan_here
+from falsemetal.files import expand
 from falsemetal.outlook import Outlook
 from falsemetal.salvage import announce, salvage
 from falsemetal.sourcecode import code_of
@@ -17,7 +18,12 @@ PLAN, LEFT_OUT = plan_here(CONFIG)
 FAULT_OF_ENGINE = PLAN.electronic.engine.find_fault() if PLAN.frame_sets else None
 
 if workflow.is_main_process:
-    if fault := unowned(RESULTS, SOURCE) or find_missing_files(CONFIG, SOURCE, "data"):
+    data = os.path.relpath(f"{workflow.basedir}/data")
+    if fault := (
+        unsuitable(sys.executable)
+        or unowned(RESULTS, SOURCE)
+        or find_missing_files(CONFIG, SOURCE, data)
+    ):
         raise WorkflowError(fault)
     for notice in LEFT_OUT:
         print(notice, file=sys.stderr)
@@ -63,7 +69,7 @@ def local_paths(section):
     """
     if getattr(section, "path", None) is None:
         return []
-    path = Path(section.path).expanduser()
+    path = expand(section.path)
     found = path.rglob("*") if path.is_dir() else [path]
     return sorted(str(file) for file in found if file.is_file())
 

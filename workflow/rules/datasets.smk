@@ -36,7 +36,10 @@ rule read_labelled:
 
 
 rule curate:
-    """Check labelled frames, split them by time, write the dataset card."""
+    """Check labelled frames, split them by time, write the dataset card.
+
+    Beside it rejected.csv tells what was left out, also where the job fails: it is no output.
+    """
     input:
         lambda w: PLAN.labelled_frames(w.dataset),
     output:
@@ -44,7 +47,6 @@ rule curate:
         validation="<results>/datasets/{dataset}/validation.extxyz",
         test="<results>/datasets/{dataset}/test.extxyz",
         card="<results>/datasets/{dataset}/card.json",
-        # and rejected.csv, which stays where the job fails
     log:
         "<logs>/curate/{dataset}.log",
     conda:

@@ -10,4 +10,7 @@ from falsemetal.progress import log_to
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     spec = snakemake.params.spec.unpack(ReadSpec)
-    write_frames(snakemake.output[0], read_labelled_frames(spec, Path("data")))
+    write_frames(
+        snakemake.output[0],
+        read_labelled_frames(spec, Path(snakemake.scriptdir).parents[1] / "data"),
+    )

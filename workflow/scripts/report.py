@@ -11,4 +11,9 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     load_plugins(snakemake.params.config.plugins)
     config = Config.model_validate_json(snakemake.params.config.content)
-    write_report(config, Path(snakemake.output.html), snakemake.params.targets)
+    write_report(
+        config,
+        Path(snakemake.output.html),
+        snakemake.params.targets,
+        workflow=Path(snakemake.scriptdir).parents[1] / "Snakefile",
+    )

@@ -94,6 +94,12 @@ def _describe(fault: Mapping[str, Any], raw: Any, where: Callable[[Key], str]) -
             message = "unknown key; remove it or correct its spelling (config/schema.json)"
         case "missing":
             message = "required key is missing"
+        case "string_pattern_mismatch" if "A-Za-z0-9" in message:
+            message = "write letters, digits, '.', '_' and '-', a letter or digit first"
+        case "string_type":
+            message = "should be text; put it in quotes"
+        case "model_type" | "dict_type" if fault["input"] is None:
+            message = "is empty; remove it or give its keys"
         case "union_tag_not_found":
             message = "required key kind is missing"
         case "union_tag_invalid":

@@ -16,10 +16,12 @@ if __name__ == "__main__":
         sys.exit()
     # no abbreviations: Snakemake's --config is an option of its own
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
-    parser.add_argument("--configfile", "--configfiles", nargs="+", default=[])
+    parser.add_argument("--configfile", "--configfiles", nargs="*")
     files = parser.parse_known_args()[0].configfile
+    if files == []:
+        sys.exit("--configfile: names no file; give one: make demo CONFIG=config/demo.yaml")
     try:
-        read_configuration(files)
+        read_configuration(files or [])
     except ReadingError as error:
         lost = [file for file in files[1:] if not Path(file).suffix and not Path(file).exists()]
         hint = f"\nif {lost[0]} is a target, name it before --configfile" if lost else ""

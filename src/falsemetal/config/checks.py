@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from falsemetal.config.model import Config
+from falsemetal.files import expand
 from falsemetal.section import Section
 from falsemetal.sources.catalogue import load_sources
 from falsemetal.sources.errors import SourceError
@@ -13,9 +14,25 @@ OWNER = ".configuration"
 
 
 def claim(results: Path, source: str) -> None:
-    """Note which configuration the results are of."""
-    results.mkdir(parents=True, exist_ok=True)
-    (results / OWNER).write_text(source + "\n")
+    """Note which configuration the results are of; OSError where they cannot be written."""
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        (results / OWNER).write_text(source + "\n")
+    except OSError as error:
+        raise OSError(
+            f"{results}: cannot be written ({error.strerror}); make it writable, or take another "
+            "folder: snakemake --directory"
+        ) from error
+
+
+def unsuitable(interpreter: str) -> str | None:
+    """Tell that Snakemake cannot start its scripts by an interpreter, or None."""
+    if not any(map(str.isspace, interpreter)):
+        return None
+    return (
+        f"{interpreter}: Snakemake cannot start scripts by a path with a blank; make the "
+        "environment in a folder without one, and run by it: BIN=/other/venv/bin tools/run …"
+    )
 
 
 def unowned(results: Path, source: str) -> str | None:
@@ -44,7 +61,7 @@ def _missing_files(config: Config, catalogue: Path) -> Iterator[str]:
     sections |= {f"potentials.{name}": kind for name, kind in config.potentials.items()}
     for key, section in sections.items():
         source, path = getattr(section, "source", None), getattr(section, "path", None)
-        if path is not None and not Path(path).expanduser().exists():
+        if path is not None and not expand(path).exists():
             yield f"{key}.path: {path}: no such file or folder; correct it"
         if path is None and source is not None:
             try:

@@ -66,7 +66,7 @@ class Config(Section):
             raise ValueError(
                 f"training: required, as {trained[0]} is trained; give at least training.epochs"
             )
-        labels = Counter(potential.label or name for name, potential in self.potentials.items())
+        labels = Counter((p.label or name).casefold() for name, p in self.potentials.items())
         for label, count in labels.items():
             if count > 1:
                 raise ValueError(
@@ -120,7 +120,7 @@ class Config(Section):
         if shortest < least * (1.0 - 1e-9):
             raise ValueError(
                 f"{key}.duration_ps: {shortest:g} ps leaves fewer than {MINIMUM_FRAMES} frames "
-                f"after dynamics.discard_ps; give {float(f'{least + 5e-5:.4f}'):g} or more"
+                f"after dynamics.discard_ps; give {float(f'{least + 5e-5:.4f}')!r} or more"
             )
 
     def durations_ps(self, potential: str, campaign: str) -> dict[float, float]:

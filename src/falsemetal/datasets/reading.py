@@ -9,6 +9,7 @@ from falsemetal.datasets.extxyz import read_labelled
 from falsemetal.datasets.faults import FAULT
 from falsemetal.datasets.runner import read_runner
 from falsemetal.datasets.settings import ReadSpec
+from falsemetal.files import expand
 from falsemetal.sources.catalogue import FrameLayout, Source, find_source
 
 
@@ -37,7 +38,7 @@ def read_file(path: str | Path, file_format: str, layout: FrameLayout) -> list[A
     tells what they leave open, and `~` is the user's home. DatasetError if the format has no
     frames, or the file is not as it should be.
     """
-    path = Path(path).expanduser()
+    path = expand(path)
     match file_format:
         case "runner":
             return read_runner(path, step_fs=layout.step_fs)

@@ -33,13 +33,15 @@ class SamplingRun(Section):
     n_molecules: PositiveInt = Field(le=1_000_000, description="Number of water molecules")
     molality_mol_per_kg: PositiveFloat | None = Field(None, le=50.0, description="NaCl; brine only")
     temperature_K: Temperature = 300.0
-    pressure_bar: Number = Field(1.0, description="NPT kinds only")
+    pressure_bar: Number = Field(1.0, ge=-1e4, le=1e5, description="NPT kinds only")
     cross_section_A: Length = Field(12.42, description="Lateral cell length of a slab")
     vacuum_A: Length = Field(25.0, ge=MINIMUM_VACUUM_A, description="Vacuum added to a slab")
-    replicas: PositiveInt = Field(1, description="Independent trajectories")
-    equilibration_ps: NonNegativeFloat = 5.0
-    n_frames: PositiveInt = Field(description="Labelled frames of each trajectory")
-    interval_ps: PositiveFloat = Field(0.5, description="Time between labelled frames")
+    replicas: PositiveInt = Field(1, le=1000, description="Independent trajectories")
+    equilibration_ps: NonNegativeFloat = Field(5.0, le=1e6)
+    n_frames: PositiveInt = Field(le=1_000_000, description="Labelled frames of each trajectory")
+    interval_ps: PositiveFloat = Field(
+        0.5, ge=1e-3, le=1e4, description="Time between labelled frames"
+    )
 
     @model_validator(mode="after")
     def _molality_is_of_brine(self) -> Self:

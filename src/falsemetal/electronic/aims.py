@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from falsemetal.electronic.density_of_states import DensityOfStates
 from falsemetal.electronic.engine import ENGINES, EngineKind, SinglePoint
 from falsemetal.electronic.errors import JobError
+from falsemetal.files import expand
 from falsemetal.programs.process import run_program
 from falsemetal.section import ASIDE, PositiveFloat, PositiveInt
 
@@ -25,13 +26,13 @@ CONTROL, GEOMETRY, OUTPUT = "control.in", "geometry.in", "aims.out"
 
 
 def _existing_folder(path: str) -> str:
-    folder = Path(path).expanduser()
+    folder = expand(path)
     if not folder.is_dir():
         raise ValueError(
             f"{path}: no folder; give species_defaults/…/intermediate of your copy, which may not "
             "be passed on"
         )
-    return str(folder)
+    return path
 
 
 @ENGINES.register("fhi-aims")
@@ -66,9 +67,17 @@ class AimsEngine(EngineKind):
         """Tell that there is no command, or none on PATH; else None."""
         if self.command is None:
             return "electronic.engine.command: required to run FHI-aims here; give it"
-        program = shlex.split(self.command)[0]
+        try:
+            program = self._words(1)[0]
+        except ValueError as error:
+            return f"electronic.engine.command: {error}; close the quotes"
         found = shutil.which(program)
         return None if found else f"electronic.engine.command: {program} is not on PATH"
+
+    def _words(self, n_cores: int) -> list[str]:
+        """Split the command into words, or raise ValueError where a quote is open."""
+        words = shlex.split((self.command or "").replace("{cores}", str(n_cores)))
+        return [str(expand(word)) for word in words]
 
     def write(
         self, structure: "Atoms", layers: "Layers", states: DensityOfStates, point: SinglePoint
@@ -82,11 +91,10 @@ class AimsEngine(EngineKind):
         """Run FHI-aims by the command."""
         if fault := self.find_fault():
             raise JobError(fault)
-        assert self.command is not None  # as find_fault has seen
-        command, log = self.command.format(cores=n_cores), folder / OUTPUT
-        status = run_program(shlex.split(command), folder, log, watch=watch)
+        command, log = self._words(n_cores), folder / OUTPUT
+        status = run_program(command, folder, log, watch=watch)
         if status != 0:
-            raise JobError(f"{command}: ended with status {status}; {log} tells why")
+            raise JobError(f"{self.command}: ended with status {status}; {log} tells why")
 
     def is_converged(self, output: Path) -> bool:
         """Tell whether a finished run reached self-consistency."""

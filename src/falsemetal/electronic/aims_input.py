@@ -13,6 +13,7 @@ from falsemetal.electronic.aims import CONTROL, GEOMETRY, AimsEngine
 from falsemetal.electronic.density_of_states import DensityOfStates
 from falsemetal.electronic.engine import SinglePoint
 from falsemetal.electronic.errors import JobError
+from falsemetal.files import expand
 
 FIELD = "homogeneous_field"
 
@@ -84,7 +85,7 @@ def _cube_grid(atoms: Atoms) -> str:
 
 
 def _species_directory(atoms: Atoms, engine: AimsEngine) -> Path:
-    folder = Path(engine.species_directory)
+    folder = expand(engine.species_directory)
     for number, symbol in sorted({*zip(atoms.numbers.tolist(), atoms.symbols, strict=True)}):
         if not (folder / f"{number:02d}_{symbol}_default").is_file():
             raise JobError(

@@ -32,6 +32,11 @@ MODEL_SECONDS = 1.2e-4
 
 
 def _check_label(label: str) -> str:
+    label = label.strip()
+    if not label.isprintable() or label.startswith("_"):
+        raise ValueError(
+            f"{label!r}: a legend shows no label that begins with _ or is more than one line"
+        )
     if "$" in label:
         from matplotlib.cbook import is_math_text
         from matplotlib.mathtext import MathTextParser
@@ -47,7 +52,7 @@ def _check_label(label: str) -> str:
     return label
 
 
-Label = Annotated[str, Field(min_length=1), AfterValidator(_check_label)]
+Label = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_check_label)]
 
 
 class ChargeModel(Section):
@@ -166,7 +171,7 @@ class PotentialKind(Section):
     def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
         """Key and message of what does not fit the datasets, or None."""
         if self.dataset is not None and self.dataset not in datasets:
-            known = ", ".join(datasets)
+            known = ", ".join(datasets) or "none yet: add it to datasets"
             return "dataset", f"there is no dataset '{self.dataset}'; name one of: {known}"
         return None
 

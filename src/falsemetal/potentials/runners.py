@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue
 
+from falsemetal.files import expand
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.section import ASIDE, Section
 from falsemetal.simulation.settings import Conditions
@@ -175,10 +176,15 @@ class ForeignRunner(AseRunner):
     python: Annotated[str | None, ASIDE] = None
     d3: str | None = None
 
+    def identity(self, *, extent: bool = True) -> dict[str, Any]:
+        """Tell what a result depends on: files by name and checksum, wherever they are."""
+        found = super().identity(extent=extent)
+        return found | {"arguments": _without_folders(found["arguments"])}
+
     def find_fault(self) -> str | None:
         """Tell that its package or its interpreter is not here, or None."""
         if self.python is not None:
-            found = shutil.which(Path(self.python).expanduser())
+            found = shutil.which(expand(self.python))
             return None if found else f"{self.named}: python: there is no program {self.python}"
         if "file" in self.arguments:
             return None
@@ -187,6 +193,13 @@ class ForeignRunner(AseRunner):
             return None
         install = self.arguments.get("install") or package
         return f"{self.named} needs {package}: pip install {install}"
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_folders(item) for key, item in value.items()}
+    is_file = isinstance(value, str) and Path(value).is_absolute() and Path(value).is_file()
+    return Path(value).name if is_file else value
 
 
 class Cp2kRunner(Runner):

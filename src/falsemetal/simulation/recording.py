@@ -147,8 +147,9 @@ class TrajectoryWriter:
         except (OSError, RuntimeError) as error:
             draft.unlink(missing_ok=True)
             kept = f"step {self.checkpoint.step}" if self.checkpoint else "its beginning"
+            reason = " ".join(str(error).split())  # HDF5's has several lines
             raise OSError(
-                f"{self.path}: could not be written ({error}); make room and run again: the run "
+                f"{self.path}: could not be written ({reason}); make room and run again: the run "
                 f"continues from {kept}"
             ) from error
         draft.replace(target or source)
@@ -169,13 +170,13 @@ class TrajectoryWriter:
                     first_step = int(steps[0]) if len(steps) else checkpoints[-1].step
             except (OSError, KeyError) as error:
                 self._lock.release()
-                remedy = (
-                    "move the file away to continue without it"
-                    if path == self.part and self.earlier.exists()
-                    else f"move it and {self.part.name} away to start the run anew"
-                )
+                others = " and ".join(file.name for file in saved if file != path)
+                remedy = f"move it{f' and {others}' if others else ''} away to start the run anew"
+                if path == self.part and others:
+                    remedy = "move the file away to continue without it"
+                reason = " ".join(str(error).split())
                 raise OSError(
-                    f"{path}: the unfinished run cannot be read ({error}); {remedy}"
+                    f"{path}: the unfinished run cannot be read ({reason}); {remedy}"
                 ) from error
             if found != json.loads(json.dumps(self._parameters)):
                 for file in saved:

@@ -27,8 +27,10 @@ class Trajectory:
         try:
             self._read()
         except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
             raise OSError(
-                f"{self.path}: not a readable trajectory ({error}); delete it and run again"
+                f"{self.path}: not a readable trajectory ({reason}); delete it, with "
+                f"{self.path.stem}.earlier.h5 beside it if that is there, and run again"
             ) from error
 
     def _read(self) -> None:

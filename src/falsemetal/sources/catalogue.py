@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from falsemetal.files import file_sha256
+from falsemetal.files import expand, file_sha256
 from falsemetal.locks import lock
 from falsemetal.progress import logger
 from falsemetal.section import Name, PositiveFloat, PositiveInt, Section
@@ -173,7 +173,7 @@ def find_local(source: Source, path: str | Path) -> list[Path]:
     They need not be the published ones to the last byte: checksums that differ are logged. Raises
     :class:`SourceError` if one is missing.
     """
-    path = Path(path).expanduser()
+    path = expand(path)
     if path.is_file() and len(source.files) == 1:
         paths = [path]
     else:

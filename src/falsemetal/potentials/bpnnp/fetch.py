@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from falsemetal.files import expand
 from falsemetal.potentials.bpnnp.files import committee_files
 from falsemetal.potentials.bpnnp.store import COMMITTEE, committee_sha256
 from falsemetal.potentials.kinds.bpnnp import BPNNPKind
@@ -33,7 +34,7 @@ def fetch_committee(kind: BPNNPKind, folder: Path, data: Path) -> dict[str, Any]
 def _find_files(kind: BPNNPKind, data: Path) -> tuple[str, dict[str, Path]]:
     """Origin and files: the user's own, CP2K's where they are whole, or the published ones."""
     if kind.path is not None:
-        return kind.path, committee_files(Path(kind.path).expanduser())
+        return kind.path, committee_files(expand(kind.path))
     if local := cp2k_data(f"NNP/{kind.source}"):
         try:
             return f"CP2K's data: {local}", committee_files(local)

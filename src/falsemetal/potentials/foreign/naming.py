@@ -13,6 +13,7 @@ from typing import Any
 
 from ase.calculators.abc import GetPropertiesMixin
 
+from falsemetal.files import expand
 from falsemetal.potentials.foreign.architectures import ALIASES, ARCHITECTURES, recipe_of
 from falsemetal.potentials.foreign.remote import RemoteCalculator
 from falsemetal.potentials.foreign.worker import RecipeError, make_calculator
@@ -62,7 +63,7 @@ def find_named(
     """Find out what a name stands for; RecipeError for one that stands for nothing."""
     arguments = dict(kwargs or {})
     first, _, rest = name.partition(":")
-    path = Path(name).expanduser()
+    path = expand(name)
     if first in ARCHITECTURES or first in ALIASES:
         try:
             recipe = recipe_of(
@@ -78,7 +79,7 @@ def find_named(
                 f"{name} takes no --{option}: give it by --kwargs, as the function calls it"
             )
     if first == "lammps" and rest:
-        block = Path(rest).expanduser()
+        block = expand(rest)
         if not block.is_file():
             raise RecipeError(f"{block}: there is no such file; give LAMMPS commands by it")
         factory = "falsemetal.potentials.foreign.lammps_block:lammps_block"
@@ -88,7 +89,7 @@ def find_named(
         return _folder(name, path, arguments, device, dtype)
     file, _, attribute = name.rpartition(".py:") if ".py:" in name else (name, "", "")
     if name.endswith(".py") or attribute:
-        script = Path(f"{file}.py" if attribute else file).expanduser()
+        script = expand(f"{file}.py" if attribute else file)
         if not script.is_file():
             raise RecipeError(f"{script}: there is no such file")
         recipe = {
@@ -186,5 +187,5 @@ def charges_of(block: Path) -> dict[str, float]:
 
 
 def _files(model: str) -> tuple[Path, ...]:
-    path = Path(model).expanduser()
+    path = expand(model)
     return (path,) if model and path.is_file() else ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from falsemetal.arrays import FloatArray
+from falsemetal.files import expand
 from falsemetal.potentials.foreign import worker
 from falsemetal.potentials.foreign.worker import FAILED, RecipeError
 from falsemetal.potentials.single_points import EnergyAndForces
@@ -56,7 +57,7 @@ class RemoteCalculator(EnergyAndForces):
 
     def __init__(self, recipe: Mapping[str, Any], python: str | Path) -> None:
         super().__init__()
-        self.recipe, self.python = dict(recipe), Path(python).expanduser()
+        self.recipe, self.python = dict(recipe), expand(python)
         self.versions: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
-from falsemetal.files import file_sha256
+from falsemetal.files import expand, file_sha256
 from falsemetal.potentials.foreign.architectures import ALIASES, ARCHITECTURES, recipe_of
 from falsemetal.potentials.kind import POTENTIALS, Labels, PotentialKind
 from falsemetal.potentials.runners import ForeignRunner
@@ -120,13 +120,13 @@ class AseKind(ForeignKind):
     def recipe(self) -> dict[str, Any]:
         """How its calculator is made."""
         if self.module.endswith(".py"):
-            path = str(Path(self.module).expanduser().resolve())
+            path = str(expand(self.module).resolve())
             return {"file": path, "factory": self.factory, "kwargs": dict(self.kwargs)}
         return {"factory": f"{self.module}:{self.factory}", "kwargs": dict(self.kwargs)}
 
     def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
         """Key and message of a file that is not there, or None."""
-        if self.module.endswith(".py") and not Path(self.module).expanduser().is_file():
+        if self.module.endswith(".py") and not expand(self.module).is_file():
             return "module", f"there is no file '{self.module}'"
         return super().find_fault(datasets)
 
