@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -11,12 +12,13 @@ from small_models import SETTINGS, small_model, water_layer
 from falsemetal.potentials.evaluation import error_table
 from falsemetal.potentials.graph import build_graph
 from falsemetal.potentials.mace.model import predict
-from falsemetal.potentials.store import build_model
+from falsemetal.potentials.store import ModelError, build_model
 from falsemetal.potentials.training.batches import (
     dataset_statistics,
     fit_atomic_energies,
     label_graphs,
 )
+from falsemetal.potentials.training.jobs import train_into
 from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import TrainSpec
@@ -105,6 +107,51 @@ def test_checkpoint_of_other_data_is_not_continued(frames, tmp_path) -> None:
     assert len(history) == TRAINING.epochs
     (tmp_path / "checkpoint.pt").write_bytes(b"half a file")
     assert len(run("mace-1", frames, tmp_path / "checkpoint.pt")[1]) == TRAINING.epochs
+
+
+def test_isolated_atoms_give_the_atomic_energies(frames, tmp_path) -> None:
+    """An element without an isolated atom is fitted, so that the energies are still met."""
+    alone = Atoms("H", info={"REF_energy": -13.6})
+    alone.arrays["REF_forces"] = np.zeros((1, 3))
+    spec = TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS["mace-1"],
+        training=SHORT,
+        seed=2,
+        label="mace-1",
+    )
+    plain, with_atom = (
+        train(
+            spec, atoms + frames[:6], frames[6:], checkpoint=tmp_path / name, report=lambda *_: None
+        )[0]
+        for name, atoms in (("plain.pt", []), ("with.pt", [alone]))
+    )
+    assert plain.elements == with_atom.elements == (1, 8)
+    hydrogen, oxygen = with_atom.atomic_energies_eV.tolist()
+    assert hydrogen == -13.6
+    molecule = [
+        2.0 * model.atomic_energies_eV[0] + model.atomic_energies_eV[1]
+        for model in (plain, with_atom)
+    ]
+    assert float(molecule[0]) == pytest.approx(float(molecule[1]), abs=1e-6)
+    assert oxygen != pytest.approx(float(plain.atomic_energies_eV[1]), abs=1.0)
+
+
+def test_a_training_set_that_lacks_what_its_runs_hold_is_refused(frames, tmp_path) -> None:
+    argon = [frame.copy() for frame in frames]
+    for frame in argon:
+        frame.numbers[:] = 18
+    spec = TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS["mace-1"],
+        training=SHORT,
+        seed=2,
+        label="training x",
+        runs_hold=("O", "H"),
+    )
+    with pytest.raises(ModelError, match=r"training x: no frame .* holds O, H, .*frames: Ar"):
+        train_into(tmp_path, spec, argon[:6], argon[6:], threads=1, stamp={})
+    assert not list(tmp_path.iterdir())
 
 
 CHANGES = {

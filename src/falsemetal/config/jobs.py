@@ -134,7 +134,7 @@ class Jobs:
 
     def train(self, potential: str) -> TrainSpec:
         """Train a model."""
-        settings = self.config.potentials[potential]
+        settings, liquid = self.config.potentials[potential], self.config.liquid
         seed = getattr(settings, "seed", None)
         return TrainSpec(
             origin=self.origin,
@@ -143,6 +143,7 @@ class Jobs:
             seed=self.config.seed if seed is None else seed,
             label=f"training {potential}",
             charge_e=self.charges(potential).own_e,
+            runs_hold=(*liquid.centres, *liquid.satellites) if settings.runs else (),
         )
 
     def fetch(self, potential: str) -> FetchSpec:

@@ -21,7 +21,9 @@ def find_config_type(frame: Atoms) -> str:
     crystal or an interface of both. For this purpose atoms are wrapped where the frame is periodic.
     """
     n_open = sum(not periodic for periodic in frame.pbc)
-    if frame.pbc.any() and frame.cell.rank == 3:
+    # LAPACK may never return from what is not finite
+    finite = all(np.isfinite(array).all() for array in (frame.cell.array, frame.positions))
+    if finite and frame.pbc.any() and frame.cell.rank == 3:
         heights_A = 1.0 / np.linalg.norm(frame.cell.reciprocal()[frame.pbc], axis=1)
         along = np.sort(frame.get_scaled_positions()[:, frame.pbc], axis=0)
         gaps = np.diff(along, axis=0, append=along[:1] + 1.0).max(axis=0)

@@ -170,11 +170,11 @@ def _held(
     liquid: Molecule,
     interval_ps: float | None,
 ) -> HeldFrames:
-    first = frames[0]
     if len(frames) < LEAST_FRAMES:
         raise CheckError(
             f"{path}: holds {len(frames)} frames; give at least {LEAST_FRAMES} of one run"
         )
+    first = frames[0]
     for index, frame in enumerate(frames):
         if len(frame) != len(first) or (frame.numbers != first.numbers).any():
             raise CheckError(f"{path}: frame {index} holds other atoms than the first one")

@@ -11,7 +11,7 @@ from ase import Atoms
 from falsemetal.locks import lock
 from falsemetal.potentials.evaluation import error_table
 from falsemetal.potentials.loading import load_potential
-from falsemetal.potentials.store import save_model, torch_device
+from falsemetal.potentials.store import ModelError, save_model, torch_device
 from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
 from falsemetal.progress import Progress
@@ -29,8 +29,14 @@ def train_into(
     """Train a model, or continue its training, and keep it with its history.
 
     The checkpoint is in the model's folder, too; the provenance (`stamp`) is kept in its
-    description.
+    description. ModelError if the frames to train on lack an element of the model's runs.
     """
+    found = {symbol for frame in train_frames for symbol in frame.symbols}
+    if missing := [symbol for symbol in spec.runs_hold if symbol not in found]:
+        raise ModelError(
+            f"{spec.label}: no frame to train on holds {', '.join(missing)}, which its runs do "
+            f"(frames: {', '.join(sorted(found))}); train on another dataset, or remove its runs"
+        )
     torch.set_num_threads(threads)
     checkpoint = folder / "checkpoint.pt"
     held = lock(checkpoint)

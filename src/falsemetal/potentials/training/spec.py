@@ -15,7 +15,8 @@ class TrainSpec(Spec):
     """A potential to train, of a kind that is trained.
 
     The seed is of the initial weights and of the order of the frames; the label names the progress;
-    `charge_e`, of the liquid's centre in the labels, is told in the model's description.
+    `charge_e`, of the liquid's centre in the labels, is told in the model's description; elements
+    of the systems that it is to be run in must be in its frames.
     """
 
     potential: Annotated[TrainedKind, POTENTIALS]
@@ -23,6 +24,7 @@ class TrainSpec(Spec):
     seed: NonNegativeInt
     label: Annotated[str, ASIDE]
     charge_e: Annotated[float | None, ASIDE] = None
+    runs_hold: Annotated[tuple[str, ...], ASIDE] = ()
 
     @model_validator(mode="after")
     def _is_trained(self) -> Self:
