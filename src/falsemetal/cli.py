@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shlex
 import sys
 import warnings
@@ -59,6 +60,7 @@ POTENTIAL, PHYSICS, TEST, RUNS, OUTPUT = (
 @app.callback()
 def main() -> None:
     """Check potentials for false metallization."""
+    os.environ.setdefault("HOME", "/tmp")
 
 
 @app.command()

@@ -138,6 +138,21 @@ class Headed(LennardJones):
     available_heads = ("omat", "spice")
 
 
+def test_a_file_that_is_moved_is_the_same_potential(tmp_path, monkeypatch) -> None:
+    """Its name and contents count, not the folder."""
+    identities = []
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        Path("mine.py").write_text("calculator = None\n")
+        kind = AseKind(kind="ase", module="mine.py", kwargs={"charges": {"O": -0.8}})
+        identities.append(kind.runner({}, Dynamics()).identity())
+    assert identities[0] == identities[1]
+    assert identities[0]["arguments"]["file"] == "mine.py"
+    Path("mine.py").write_text("calculator = 1\n")
+    assert kind.runner({}, Dynamics()).identity() != identities[1]
+
+
 def test_one_of_several_heads_must_be_named() -> None:
     recipe = {"factory": f"{__name__}:Headed", "heads": "available_heads"}
     with pytest.raises(RecipeError, match="several heads; name one by --head: omat, spice"):

@@ -123,6 +123,18 @@ def test_names_of_files_shadow_no_models(folder: Path, tmp_path, monkeypatch) ->
     assert run(*SPCE, "-q", "-o", folder).exit_code == 0
 
 
+def test_a_home_is_found_in_every_path(tmp_path, monkeypatch) -> None:
+    """A shell leaves `--output=~/out` as it is."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ended = run(*SPCE, "--output=~/out", "--probe=~/none.xyz")
+    assert ended.exit_code == 2
+    assert f"{tmp_path}/none.xyz" in ended.stderr
+    assert not Path("~").exists()
+    ended = run("-c", "~nobody-of-this-name/x.py", "-o", tmp_path / "out")
+    assert ended.exit_code == 2
+    assert "~nobody-of-this-name/x.py: there is no such file" in ended.stderr
+
+
 def test_reports_that_cannot_be_written_are_told_before_anything_is_computed(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     ended = run(*SPCE, "-o", tmp_path / "file")
