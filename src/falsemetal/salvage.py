@@ -65,7 +65,7 @@ def verdicts(results: Path) -> dict[str, str]:
     found = {}
     for path in sorted(results.glob("checks/*/verdict.csv")):
         row = pd.read_csv(path).iloc[0]
-        found[path.parent.name] = f"{row['verdict']} (λ = {row['lambda']:.2f})"
+        found[path.parent.name] = f"{row['verdict']} (λ = {round(row['lambda'], 2) + 0.0:.2f})"
     return found
 
 

@@ -11,6 +11,6 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     spec = snakemake.params.spec.unpack(FetchSpec)
     folder = Path(snakemake.output.description).parent
-    data = Path(snakemake.scriptdir).parents[1] / "data"
+    data = Path(snakemake.scriptdir).resolve().parents[1] / "data"
     contents = spec.potential.fetch(folder, data)
     describe(folder, spec.potential, contents | {"provenance": stamp(spec.origin)})

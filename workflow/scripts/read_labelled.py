@@ -12,5 +12,5 @@ if __name__ == "__main__":
     spec = snakemake.params.spec.unpack(ReadSpec)
     write_frames(
         snakemake.output[0],
-        read_labelled_frames(spec, Path(snakemake.scriptdir).parents[1] / "data"),
+        read_labelled_frames(spec, Path(snakemake.scriptdir).resolve().parents[1] / "data"),
     )

@@ -15,5 +15,5 @@ if __name__ == "__main__":
         config,
         Path(snakemake.output.html),
         snakemake.params.targets,
-        workflow=Path(snakemake.scriptdir).parents[1] / "Snakefile",
+        workflow=Path(snakemake.scriptdir).resolve().parents[1] / "Snakefile",
     )
