@@ -3,6 +3,7 @@
 import gzip
 import io
 import itertools
+import re
 
 import ase.io
 import numpy as np
@@ -51,6 +52,17 @@ def tagged(text):
     return lambda frame: frame.replace(" pbc=", f" {text} pbc=", 1)
 
 
+def per_atom(column, value):
+    """Append a column to a frame."""
+
+    def change(frame):
+        count, comment, *rows = frame.splitlines()
+        comment = comment.replace("REF_forces:R:3", f"REF_forces:R:3:{column}")
+        return "\n".join([count, comment, *(f"{row} {value}" for row in rows)]) + "\n"
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "check", "reason"),
     [
@@ -67,6 +79,14 @@ def tagged(text):
         (lambda t: t.replace("REF_energy=-", "REF_energy=minus"), "label", "is 'minus.*no number"),
         (lambda t: t.replace("REF_energy", "E0"), "missing label", "no REF_energy"),
         (lambda t: t.replace("REF_forces:R", "REF_forces:S"), None, None),
+        (lambda t: re.sub(r"REF_energy=(\S+)", r"REF_energy=\1D+00", t), None, None),
+        (tagged("total_charge=nan"), "charged", "only neutral frames can be used"),
+        (tagged("Weight=0"), "label", "counts for nothing"),
+        (lambda t: t.replace("species:S", "element:S"), "unknown element", "no column species"),
+        (lambda t: t.replace('pbc="T T T"', 'PBC="1 1 0"'), None, None),
+        (lambda t: t.replace('pbc="T T T"', 'Pbc="0 0 0"'), "not periodic", "pbc FFF"),
+        (per_atom("force_units:S:1", "hartree/bohr"), "units", "force_units is hartree/bohr"),
+        (per_atom("magmoms:R:1", "1.0"), "open shell", "magmoms is"),
         (lambda t: t.replace("\nO ", "\nQq ", 1), "unknown element", "'Qq' is no element"),
         (lambda t: t.replace("\nH ", "\nHw ", 1), "unknown element", "'Hw' is no element; write H"),
         (lambda t: t.replace("\nO ", "\n ", 1), "unknown element", "is no element"),
@@ -101,6 +121,11 @@ def test_one_frame_is_rejected_and_the_others_are_kept(read, change, check, reas
         tagged("config_energy_weight=2.0 dipole='0 0 1' stress='1 2 3 4 5 6'"),
         tagged('trajectory="" note={}'),
         tagged("head=default"),
+        lambda t: t.replace("Lattice", "lattice").replace("Properties", "properties"),
+        lambda t: t.replace("config_type", "Config_type"),
+        tagged("charge=1e-9"),
+        per_atom("magmom:R:1", "0.0"),
+        per_atom("force_units:S:1", "eV/Angstrom"),
         lambda t: t.replace("\nO ", "\nO1 ").replace("\nH ", "\nH_2 "),
         lambda t: t.replace("\nH ", "\nD "),
         lambda t: t.replace("\nO ", "\no "),
@@ -249,7 +274,7 @@ def test_files_met_elsewhere(name):
     keys = {"energy_key": "energy", "forces_key": "force"} if "unit-tags" in name else {}
     file_format = "runner" if path.suffix == ".data" else "extxyz"
     frames = read_file(path, file_format, FrameLayout(**keys))
-    accepted, rejections = check_frames(frames, Checks(maximum_net_force_eV_per_A=1.0))
+    accepted, rejections = check_frames(frames, Checks(maximum_net_force_eV_per_A=0.5))
     counts = {}
     for rejection in rejections:
         counts[rejection.check] = counts.get(rejection.check, 0) + 1

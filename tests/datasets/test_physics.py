@@ -87,7 +87,7 @@ def argon(frame):
 @pytest.mark.parametrize(
     ("lie", "check", "reason"),
     [
-        (in_bohr, "bond lengths", "1.89 times .* not in Å"),
+        (in_bohr, "bond lengths", "1.89 times .* in another unit"),
         (as_if_bohr, "bond lengths", "0.53 times"),
         (argon, "bond lengths", "covalent radii"),
         (energy_in_hartree, "energy spread", "in hartree"),
@@ -136,7 +136,7 @@ def test_a_few_frames_of_another_functional_or_unit():
 def test_two_functionals_in_equal_parts():
     frames = springy_water(80)
     for frame in frames[::2]:
-        frame.info["REF_energy"] += 16 * 0.9
+        frame.info["REF_energy"] += 16 * 1.4
     accepted, rejections = check_frames(frames, Checks())
     assert len(accepted) <= 40
     assert {r.check for r in rejections} <= {"energy misfit", "energy spread"}
@@ -189,7 +189,7 @@ def test_pairs_are_named_in_any_order(key, fault):
         Checks(minimum_distance_A={})
 
 
-ROOM = Checks(maximum_net_force_eV_per_A=1.0)
+ROOM = Checks(maximum_net_force_eV_per_A=0.2)
 
 
 @with_shared_data

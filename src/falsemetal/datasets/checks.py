@@ -160,7 +160,7 @@ def _distance_fault(frame: Atoms, checks: Checks) -> Fault | None:
     i, j = first[worst], second[worst]
     return "close atoms", (
         f"{_pair(frame.symbols[i], frame.symbols[j])} distance {distances[worst]:.3f} Å "
-        f"(atoms {i} and {j}) below {limits[worst]:g} Å"
+        f"(atoms {i} and {j}) below {limits[worst]:g} Å (checks.minimum_distance_A)"
     )
 
 
@@ -179,16 +179,17 @@ def _force_fault(frame: Atoms, checks: Checks) -> Fault | None:
     rms = float(np.sqrt(np.mean(forces**2)))
     if rms < checks.minimum_force_rms_eV_per_A:
         return "small forces", (
-            f"force rms {rms:.3g} eV/Å below {checks.minimum_force_rms_eV_per_A:g}; wrong units"
+            f"force rms {rms:.3g} eV/Å below {checks.minimum_force_rms_eV_per_A:g}; wrong units, "
+            "or relaxed"
         )
     if rms > checks.maximum_force_rms_eV_per_A:
         return "large forces", (
             f"force rms {rms:.3g} eV/Å above {checks.maximum_force_rms_eV_per_A:g}; wrong units"
         )
-    net = float(np.abs(forces.sum(axis=0)).max())
-    if net > checks.maximum_net_force_eV_per_A:
+    net, limit = float(np.abs(forces.sum(axis=0)).max()), checks.maximum_net_force_eV_per_A
+    if net > limit * np.sqrt(len(frame)):
         return "net force", (
-            f"net force {net:.3g} eV/Å above {checks.maximum_net_force_eV_per_A:g}; "
+            f"net force {net:.3g} eV/Å above {limit:g} times the root of {len(frame)} atoms; "
             "incomplete or inconsistent labels"
         )
     return None
@@ -252,7 +253,7 @@ def _energy_misfits(frames: Indexed, checks: Checks) -> dict[int, Fault]:
         index: (
             "energy misfit",
             f"energy per atom {deviation:+.3g} eV from energies of its elements that fit the other "
-            f"frames, limit {limit:g}; of another functional, or unit?",
+            f"frames, limit {limit:g}; of another functional or unit, or of a phase of its own?",
         )
         for (index, _), deviation in zip(frames, deviations, strict=True)
         if abs(deviation) > limit

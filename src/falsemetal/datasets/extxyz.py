@@ -16,6 +16,7 @@ from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.faults import FrameError, element_of, faulty_frame
 from falsemetal.datasets.io import ENERGY, FORCES, origin
+from falsemetal.fortran import fortran_float
 from falsemetal.progress import logger
 from falsemetal.sources.catalogue import FrameLayout
 
@@ -24,6 +25,11 @@ COUNT = re.compile(r"\s*\d+\s*")
 EMPTY = re.compile(r"""(?<!\S)[\w-]+=(""|''|\{\}|\[\])(?!\S)""")
 """A key without a value, after which ASE no longer knows keys from values."""
 
+SPELLED = re.compile(
+    r"(?<!\S)(pbc|lattice|properties|config_type|trajectory|time_ps)(?==)", re.IGNORECASE
+)
+"""Keys that other programs write in other letters, which ASE would take for unknown ones."""
+
 STRESS = re.compile(r"""(?<!\S)(stress|virial)=("[^"]*"|'[^']*'|\{[^}]*\}|\[[^]]*\]|\S+)""")
 """Not used here, and ASE takes it in no other form than nine numbers."""
 
@@ -31,18 +37,18 @@ HEAD = "head"
 
 KNOWN = {"config_type", "trajectory", "time_ps", HEAD}
 
+SMALL_CHARGE_E, SMALL_MOMENT = 1e-3, 0.5
+
 CHARGES = {"charge", "total_charge", "net_charge", "tot_charge", "system_charge"}
 SPINS = {"spin", "total_spin", "multiplicity", "spin_multiplicity"}
-MOMENTS = {"magmom", "total_magmom", "tot_magnetization", "total_magnetization"}
-WEIGHT = re.compile(r"(config|ref)_((energy|forces?)_)?weight")
+MOMENTS = {"magmom", "magmoms", "total_magmom", "tot_magnetization", "total_magnetization"}
+WEIGHT = re.compile(r"((config|ref)_)?((energy|forces?)_)?weight")
 UNIT = re.compile(r"(ref_)?(energy|forces?|length|lengths|positions?|lattice)?_?units?")
 UNITS = {
     *("ev", "electronvolt", "metal", "ev/ang", "ev/angstrom", "ev/a", "ev/å", "ev*ang^-1"),
     *("ang", "angstrom", "angstroms", "a", "å"),
 }
 """Names of the units that labels must have; `metal` is LAMMPS' name for all of them."""
-
-SMALL_MOMENT = 0.5
 
 
 def read_labelled(path: str | Path, layout: FrameLayout) -> list[Atoms]:
@@ -63,7 +69,7 @@ def read_labelled(path: str | Path, layout: FrameLayout) -> list[Atoms]:
     path = Path(path)
     found = [
         (f"{path}: frame {index}, line {line}", _attempt(_build, lines))
-        for index, (line, lines) in enumerate(_pieces(path, _lines(path)))
+        for index, (line, lines) in enumerate(_pieces(path, read_lines(path)))
     ]
     if not found:
         raise DatasetError(f"{path}: holds no frame")
@@ -84,7 +90,8 @@ def read_labelled(path: str | Path, layout: FrameLayout) -> list[Atoms]:
     return frames
 
 
-def _lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text, which may be compressed; DatasetError if it cannot be read."""
     try:
         with open_with_compression(str(path), "rb") as file:
             text = file.read().decode("utf-8", errors="replace")
@@ -120,6 +127,9 @@ def _attempt(build: Callable[..., Atoms], *arguments: Any) -> Atoms | Exception:
         return error
 
 
+_SPELLINGS = {"lattice": "Lattice", "properties": "Properties"}
+
+
 def _build(lines: list[str]) -> Atoms:
     """Frame of a piece by ASE, its labels of atoms made elements."""
     while not lines[-1].strip():
@@ -130,6 +140,7 @@ def _build(lines: list[str]) -> Atoms:
     if not rows:
         raise FrameError("no atoms", "it holds no atoms")
     comment = EMPTY.sub("", STRESS.sub("", comment))
+    comment = SPELLED.sub(lambda found: _SPELLINGS.get(found[0].lower(), found[0].lower()), comment)
     properties = str(key_val_str_to_dict(comment).get("Properties", "species:S:1")).split(":")
     column = 0
     for name, _, width in zip(properties[::3], properties[1::3], properties[2::3], strict=False):
@@ -139,6 +150,8 @@ def _build(lines: list[str]) -> Atoms:
     text = "\n".join([count, comment, *rows])
     frame: Atoms
     (frame,) = read_xyz(StringIO(f"{text}\n"), index=slice(None))
+    if not frame.numbers.all():
+        raise FrameError("unknown element", f"no column species or Z in Properties={properties}")
     return frame
 
 
@@ -208,13 +221,16 @@ def _keys(frame: Atoms) -> list[str]:
 
 
 def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
-    _check_metadata(found.info | (found.calc.results if found.calc else {}))
+    results = found.calc.results if found.calc else {}
+    _check_metadata(dict(found.arrays) | results | found.info)
     energy, forces = _labels(found, layout)
     frame = Atoms(found.numbers, found.positions, cell=found.cell, pbc=found.pbc)
     if energy is not None:
-        if isinstance(energy, str | bool):
-            raise FrameError("label", f"{layout.energy_key} is {energy!r}, no number in eV")
-        frame.info[ENERGY] = energy
+        try:
+            frame.info[ENERGY] = fortran_float(energy) if isinstance(energy, str) else energy
+        except ValueError:
+            message = f"{layout.energy_key} is {energy!r}, no number in eV"
+            raise FrameError("label", message) from None
     if forces is not None:
         try:
             frame.arrays[FORCES] = np.asarray(forces, dtype=float)
@@ -241,23 +257,27 @@ def _check_constrained(frame: Atoms, forces: np.ndarray) -> None:
 def _check_metadata(info: Mapping[str, Any]) -> None:
     for key, value in info.items():
         name = key.lower().replace("-", "_")
-        if name in CHARGES and _number(value) != 0.0:
+        if name in CHARGES and not abs(_largest(value)) <= SMALL_CHARGE_E:
             raise FrameError(
-                "charged", f"{key} is {value}: the dipole of what is charged depends on the origin"
+                "charged",
+                f"{key} is {value}; only neutral frames can be used, as the dipole of what is "
+                "charged depends on the origin",
             )
-        if name in SPINS and _number(value) not in {0.0, 1.0}:
+        if name in SPINS and _largest(value) not in {0.0, 1.0}:
             raise FrameError("open shell", f"{key} is {value}, where 1 is a closed shell")
-        if name in MOMENTS and not abs(_number(value)) < SMALL_MOMENT:
+        if name in MOMENTS and not _largest(value) < SMALL_MOMENT:
             raise FrameError("open shell", f"{key} is {value}")
-        if WEIGHT.fullmatch(name) and _number(value) == 0.0:
+        if WEIGHT.fullmatch(name) and _largest(value) == 0.0:
             raise FrameError("label", f"{key} is 0: the label counts for nothing")
-        if UNIT.fullmatch(name) and str(value).strip().lower() not in UNITS:
-            raise FrameError("units", f"{key} is {value}; convert the file to eV and Å")
+        if UNIT.fullmatch(name):
+            for unit in sorted(set(np.ravel(value).astype(str))):
+                if unit.strip().lower() not in UNITS:
+                    raise FrameError("units", f"{key} is {unit}; convert the file to eV and Å")
 
 
-def _number(value: Any) -> float:
-    """Return a number, or NaN for what is none, which no rule allows."""
+def _largest(value: Any) -> float:
+    """Return the largest size of one number or many; NaN, which nothing allows, for no number."""
     try:
-        return float(value)
+        return float(np.abs(np.asarray(value, dtype=float)).max())
     except (TypeError, ValueError):
         return float("nan")

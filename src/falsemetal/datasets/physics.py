@@ -22,11 +22,11 @@ from falsemetal.datasets.settings import Checks
 Fault = tuple[str, str]
 """Name of a check and the reason, as in :class:`falsemetal.datasets.checks.Rejection`."""
 
-NEAR_RADII = 3.0
-"""Distance in covalent radii up to which a nearest neighbour is looked for."""
+NEAR_RADII = 2.0
+"""Distance in sums of covalent radii up to which a nearest neighbour is looked for."""
 
 BOUND_RADII = 1.3
-"""Distance in covalent radii up to which hydrogen is bound."""
+"""Distance in sums of covalent radii up to which hydrogen is bound."""
 
 CLEAR_CORRELATION = -0.5
 """Correlation of forces with stretches from which on bonds are springs, whose stiffness counts."""
@@ -49,7 +49,7 @@ LEAST_FRAMES = 10
 def bond_fault(frame: Atoms, checks: Checks) -> Fault | None:
     """Tell that atoms are too near their neighbours, or too far, for the unit to be Å."""
     radii = covalent_radii[frame.numbers]
-    first, second, distance = neighbour_list("ijd", frame, 2.0 * NEAR_RADII * radii)
+    first, second, distance = neighbour_list("ijd", frame, NEAR_RADII * radii)
     ratios = np.full(len(frame), NEAR_RADII)
     np.minimum.at(ratios, first, distance / (radii[first] + radii[second]))
     ratio = float(np.median(ratios))
@@ -57,7 +57,7 @@ def bond_fault(frame: Atoms, checks: Checks) -> Fault | None:
         return None
     return "bond lengths", (
         f"atoms are {ratio:.2f} times the sum of their covalent radii apart, limits "
-        f"{checks.minimum_bond_ratio:g} and {checks.maximum_bond_ratio:g}; positions not in Å?"
+        f"{checks.minimum_bond_ratio:g} and {checks.maximum_bond_ratio:g}; in another unit?"
     )
 
 

@@ -10,6 +10,7 @@ from ase.geometry import cellpar_to_cell
 
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.extxyz import read_lines
 from falsemetal.datasets.faults import FAULT, FrameError, element_of, faulty_frame
 from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.fortran import fortran_float
@@ -77,15 +78,9 @@ def read_runner(path: str | Path, *, step_fs: float | None = None) -> list[Atoms
 
 def _blocks(path: Path) -> Iterator[list[Line]]:
     """Lines of each frame, from `begin` to `end`, or to where another begins."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DatasetError(f"{path}: not readable as RuNNer's text format ({error})") from None
     block: list[Line] = []
     begun = False
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(read_lines(path), 1):
         keyword, *fields = line.split() or [""]
         if not keyword or keyword[0] in "#!":
             continue

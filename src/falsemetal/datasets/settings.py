@@ -92,7 +92,9 @@ class Checks(Section):
     maximum_force_rms_eV_per_A: PositiveFloat = Field(
         5.0, description="Larger forces speak of wrong units: in kcal/mol/Å water has 16"
     )
-    maximum_net_force_eV_per_A: PositiveFloat = Field(0.05, description="Per frame, by component")
+    maximum_net_force_eV_per_A: PositiveFloat = Field(
+        0.05, description="By component, over the root of the number of atoms"
+    )
     energy_outlier_sigmas: PositiveFloat = Field(
         8.0, description="Allowed deviation of the energy per atom, in robust standard deviations"
     )
@@ -120,7 +122,9 @@ class Checks(Section):
         "their stretched bonds, which the forces tell, 3 to 6; smaller: in hartree or per atom",
     )
     maximum_energy_spread: PositiveFloat = Field(
-        20.0, description="Larger: in kcal/mol or kJ/mol, or of several functionals"
+        60.0,
+        description="Larger: in kcal/mol or kJ/mol, or of several functionals; frames of one "
+        "composition in cells of several densities have up to 60",
     )
     work_tolerance: PositiveFloat = Field(
         0.5,
@@ -197,8 +201,9 @@ class LabelledDataset(LabelledFrames):
 
     kind: Literal["labelled"]
     checks: Checks = Field(
-        Checks(maximum_net_force_eV_per_A=1.0),
-        description="By default with room for the net force of a density functional on a grid",
+        Checks(maximum_net_force_eV_per_A=0.2),
+        description="By default with room for the net force of a density functional on a grid, "
+        "0.05 eV/Å times the root of the number of atoms",
     )
     split: Split = Split()
 
