@@ -4,15 +4,17 @@ import re
 
 _NO_LETTER = re.compile(r"(?<=[\d.])([+-]\d{3})$")
 
-NUMBER = r"[-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?"
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?"
 """Pattern of a number in a text."""
 
 _JOINED = re.compile(r"(?<=\d)(?=[-+]\d*\.\d)")
 
+_EXPONENT = re.compile(r"(?<=\d)(?=[-+]\d{3}(?:\s|$))", re.MULTILINE)
+
 
 def separate_numbers(line: str) -> str:
-    """Part numbers that fill their columns: `0.1E+01-0.2E+01`."""
-    return _JOINED.sub(" ", line)
+    """Part numbers that fill their columns, `0.1E+01-0.2E+01`, and give exponents their letter."""
+    return _EXPONENT.sub("E", _JOINED.sub(" ", line))
 
 
 def fortran_float(text: str) -> float:

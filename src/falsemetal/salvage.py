@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +65,9 @@ def verdicts(results: Path) -> dict[str, str]:
     """Verdicts of the checks that are there, by potential."""
     found = {}
     for path in sorted(results.glob("checks/*/verdict.csv")):
-        row = pd.read_csv(path).iloc[0]
-        found[path.parent.name] = f"{row['verdict']} (λ = {round(row['lambda'], 2) + 0.0:.2f})"
+        with suppress(OSError, ValueError, LookupError):  # a file that is damaged tells nothing
+            row = pd.read_csv(path).iloc[0]
+            found[path.parent.name] = f"{row['verdict']} (λ = {round(row['lambda'], 2) + 0.0:.2f})"
     return found
 
 

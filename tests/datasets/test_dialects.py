@@ -15,6 +15,7 @@ from checkouts import FIELD, with_field
 from falsemetal.datasets.checks import check_frames
 from falsemetal.datasets.curate import curate
 from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.faults import element_of
 from falsemetal.datasets.io import read_frames, write_frames
 from falsemetal.datasets.reading import read_file
 from falsemetal.datasets.settings import Checks, CurateSpec, Split
@@ -118,6 +119,7 @@ def test_one_frame_is_rejected_and_the_others_are_kept(read, change, check, reas
     [
         tagged("total_charge=0 total_spin=1 multiplicity=1 magmom=0.0"),
         tagged("units=metal energy_unit=eV force-unit=eV/Angstrom"),
+        tagged('units="eV; eV/Ang" length_unit="Angstrom"'),
         tagged("config_energy_weight=2.0 dipole='0 0 1' stress='1 2 3 4 5 6'"),
         tagged('trajectory="" note={}'),
         tagged("head=default"),
@@ -187,20 +189,66 @@ def test_several_heads(read):
         read(change, everywhere=True, layout=FrameLayout(head="pbe0"))
 
 
+def test_frames_without_a_head_are_those_of_the_default(read):
+    named = iter([True] + [False] * N_FRAMES)
+
+    def change(text):
+        return tagged("head=pbe")(text) if next(named) else text
+
+    with pytest.raises(DatasetError, match=r"several heads.* head: Default, pbe"):
+        read(change, everywhere=True)
+
+
+def test_moments_of_metals_are_their_own(read):
+    def with_metal(frame):
+        frame.numbers[0] = 28
+
+    _, _, frames = read(tagged("magmom=12.0 multiplicity=3"), prepare=with_metal)
+    assert not any("fault" in frame.info for frame in frames)
+
+
+@pytest.mark.parametrize("label", ["HO", "CO1"])
+def test_a_label_of_two_elements_is_asked_about(label):
+    with pytest.raises(ValueError, match=f"'{label}' may be .* write the element"):
+        element_of(label)
+    assert [element_of(name) for name in ("Ho", "NA", "CL", "Si", "CU")] == [
+        *("Ho", "Na", "Cl", "Si", "Cu")
+    ]
+
+
+def test_a_film_may_be_off_by_rounding(make_frames):
+    frames = make_frames(8)
+    for frame in frames:
+        frame.pbc = (True, True, False)
+        frame.cell[2, 0] = 1.8e-15
+    assert check_frames(frames, Checks())[1] == []
+    frames[0].cell[2, 0] = 0.5
+    assert [r.check for r in check_frames(frames, Checks())[1]] == ["film not along z"]
+
+
 def test_a_file_of_another_format(tmp_path, make_frames):
     (tmp_path / "a.data").write_text("begin\nend\n")
     with pytest.raises(DatasetError, match=r"a.data: line 1: .*'begin'; .*format: runner"):
         read_file(tmp_path / "a.data", "extxyz", FrameLayout())
     (tmp_path / "b.gz").write_bytes(gzip.compress(b"3 atoms\n")[:-6])
-    with pytest.raises(DatasetError, match=r"b.gz: cannot be read"):
-        read_file(tmp_path / "b.gz", "extxyz", FrameLayout())
+    damaged = bytearray(gzip.compress(b"3 atoms\n" * 100))
+    damaged[12] ^= 255
+    for content in (gzip.compress(b"3 atoms\n")[:-6], bytes(damaged)):
+        (tmp_path / "b.gz").write_bytes(content)
+        with pytest.raises(DatasetError, match=r"b.gz: cannot be read"):
+            read_file(tmp_path / "b.gz", "extxyz", FrameLayout())
 
 
 ISOLATED_ATOMS = [Atoms("H", info={"REF_energy": -13.6}), Atoms("O", info={"REF_energy": -430.0})]
 
 
 def test_isolated_atoms_become_atomic_energies_where_asked(make_frames, tmp_path):
-    frames = ISOLATED_ATOMS + make_frames(40)
+    boxed = [atom.copy() for atom in ISOLATED_ATOMS]
+    for atom in boxed:  # as a periodic code has them
+        atom.cell, atom.pbc = [12.0, 12.0, 12.0], True
+        atom.arrays["REF_forces"] = np.zeros((1, 3))
+    assert [r.check for r in check_frames(boxed, Checks())[1]] == 2 * ["isolated atom"]
+    frames = [ISOLATED_ATOMS[0], boxed[1], *make_frames(40)]
     accepted, rejections = check_frames(frames, Checks())
     assert [(r.frame, r.check) for r in rejections] == [(0, "isolated atom"), (1, "isolated atom")]
     assert len(accepted) == 40

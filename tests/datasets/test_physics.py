@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from ase.build import add_adsorbate, fcc111
 from checkouts import SHARED, with_shared_data
 
 from falsemetal.datasets.checks import check_frames
 from falsemetal.datasets.extxyz import read_labelled
 from falsemetal.datasets.physics import measure_stretches
 from falsemetal.datasets.runner import read_runner
-from falsemetal.datasets.settings import Checks
+from falsemetal.datasets.settings import Checks, LabelledDataset
 from falsemetal.sources.catalogue import FrameLayout
 from falsemetal.systems import cubic_cell, water_box
 from falsemetal.units import BOHR, HARTREE
@@ -116,8 +117,9 @@ def test_sound_water_passes_and_is_measured():
     found = measure_stretches(frames)
     assert found.correlation < -0.95
     assert found.stiffness_eV_per_A2 == pytest.approx(STIFFNESS, rel=0.02)
-    # of n springs with energies of kT/2 · χ²: √(n/2)·k·σ²
-    assert found.energy_spread_eV == pytest.approx(STIFFNESS * 0.03**2 * np.sqrt(16), rel=0.3)
+    # of n = 32 springs with energies of kT/2 · χ²: √(n/2)·k·σ²; of 144 degrees of freedom √(144/n)
+    expected = STIFFNESS * 0.03**2 * np.sqrt(32 / 2) * np.sqrt(144 / 32)
+    assert found.energy_spread_eV == pytest.approx(expected, rel=0.3)
 
 
 def test_a_few_frames_of_another_functional_or_unit():
@@ -148,6 +150,37 @@ def test_a_foreign_atom_in_one_frame():
     _, ((rejection),) = check_frames(frames, Checks())
     assert (rejection.frame, rejection.check) == (7, "rare element")
     assert "Cu is in 1 of 120 frames" in rejection.reason
+
+
+def test_hydrogen_that_hops_on_a_metal_is_no_spring():
+    rng = np.random.default_rng(1)
+    frames = []
+    for index in range(20):
+        slab = fcc111("Pt", (3, 3, 3), vacuum=8.0, periodic=True)
+        slab.pbc = (True, True, False)
+        add_adsorbate(slab, "H", 0.9, "fcc")
+        stretch = rng.normal(scale=0.1)
+        slab.positions[-1, 2] += stretch
+        slab.positions += rng.normal(scale=0.02, size=slab.positions.shape)
+        forces = rng.normal(scale=0.2, size=(len(slab), 3))
+        forces[-1, 2] -= 2.0 * stretch
+        slab.info = {
+            "REF_energy": -100.0 + 0.3 * rng.normal(),
+            "config_type": "slab",
+            "trajectory": index,
+        }
+        slab.arrays["REF_forces"] = forces - forces.mean(axis=0)
+        frames.append(slab)
+    assert measure_stretches(frames) is None
+    assert check_frames(frames, Checks())[1] == []
+
+
+def test_a_key_of_the_checks_leaves_the_others_of_labelled_data():
+    layout = {"kind": "labelled", "path": "a.xyz", "format": "extxyz"}
+    plain = LabelledDataset(**layout)
+    other = LabelledDataset(**layout, checks={"isolated_atoms": "atomic_energies"})
+    assert other.checks == plain.checks.model_copy(update={"isolated_atoms": "atomic_energies"})
+    assert other.checks.maximum_net_force_eV_per_A > Checks().maximum_net_force_eV_per_A
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,12 @@ def test_two_spins_are_joined(job, version):
     np.testing.assert_allclose(found.density, expected.density)
 
 
+def test_a_dipole_that_is_no_number_is_told(job):
+    folder, _ = job("2023.1", CONVERGED + DIPOLE.replace("-0.3976301434", "*************") + ENDED)
+    with pytest.raises(ResultError, match=r"cp2k.log: \*+ in the place of a number"):
+        read(folder)
+
+
 def test_k_points_are_told(job):
     folder, _ = job("2023.1", CONVERGED + ENDED)
     grid = " BRILLOUIN| K-Point grid                                             2    2    2\n"
@@ -228,6 +234,7 @@ def test_numbers_of_fortran(job, tmp_path):
     with pytest.raises(ValueError, match="could not convert"):
         fortran_float("*****")
     assert separate_numbers("-0.1E+001-0.5E+000 0.2E-004") == "-0.1E+001 -0.5E+000 0.2E-004"
+    assert separate_numbers(" 0.12345-100-0.5E+00") == " 0.12345E-100 -0.5E+00"
     folder, project = job("9.1", CONVERGED + ENDED)
     path = folder / f"{project}-list1-1.pdos"
     expected = read_pdos(path).levels_eV

@@ -96,10 +96,10 @@ def _describe(fault: Mapping[str, Any], raw: Any, where: Callable[[Key], str]) -
             message = "required key is missing"
         case "string_pattern_mismatch" if "A-Za-z0-9" in message:
             message = "write letters, digits, '.', '_' and '-', a letter or digit first"
-        case "string_type":
+        case "string_type" | "model_type" | "dict_type" if fault["input"] is None:
+            message = "is empty; remove it or fill it in"
+        case "string_type" if not isinstance(fault["input"], list | dict):
             message = "should be text; put it in quotes"
-        case "model_type" | "dict_type" if fault["input"] is None:
-            message = "is empty; remove it or give its keys"
         case "union_tag_not_found":
             message = "required key kind is missing"
         case "union_tag_invalid":

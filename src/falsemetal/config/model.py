@@ -66,7 +66,7 @@ class Config(Section):
             raise ValueError(
                 f"training: required, as {trained[0]} is trained; give at least training.epochs"
             )
-        labels = Counter((p.label or name).casefold() for name, p in self.potentials.items())
+        labels = Counter(p.label or name for name, p in self.potentials.items())
         for label, count in labels.items():
             if count > 1:
                 raise ValueError(

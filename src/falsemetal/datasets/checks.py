@@ -31,6 +31,9 @@ MINIMUM_SIGMA_EV = 1e-4
 
 MAD_TO_SIGMA = 1.4826
 
+FREE_A = 6.0
+"""Width of a cell from which an atom in it is free."""
+
 MINIMUM_HEIGHT_A, FAR_A = 1.0, 1e6
 """Height of a cell below which, and place of an atom beyond which, a frame is no liquid's."""
 
@@ -85,8 +88,8 @@ def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], 
 
 
 def is_isolated(frame: Atoms) -> bool:
-    """Tell a free atom, whose energy is that of its element alone."""
-    return len(frame) == 1 and not frame.pbc.any()
+    """Tell a free atom, alone in space or in a cell so wide that it does not meet its images."""
+    return len(frame) == 1 and (not frame.pbc.any() or frame.cell.lengths().min() > FREE_A)
 
 
 def _reading_fault(frame: Atoms, _: Checks) -> Fault | None:
@@ -139,7 +142,8 @@ def _boundary_fault(frame: Atoms, _: Checks) -> Fault | None:
             f"a cell {height_A:.3g} Å high and atoms or vectors up to {farthest_A:.3g} Å, limits "
             f"{MINIMUM_HEIGHT_A:g} and {FAR_A:g}"
         )
-    if boundary is Boundary.FILM and np.abs(frame.cell.array[[0, 1, 2, 2], [2, 2, 0, 1]]).any():
+    tilt_A = np.abs(frame.cell.array[[0, 1, 2, 2], [2, 2, 0, 1]]).max()
+    if boundary is Boundary.FILM and tilt_A > 1e-6 * lengths_A.max():
         return "film not along z", "a film lies in x and y, and its third cell vector along z"
     return None
 
@@ -210,7 +214,8 @@ def _rare_elements(frames: Indexed, checks: Checks) -> dict[int, Fault]:
         for symbol in sorted(set(frame.symbols) & set(rare)):
             faults[index] = (
                 "rare element",
-                f"{symbol} is in {rare[symbol]} of {len(frames)} frames: too few to learn from",
+                f"{symbol} is in {rare[symbol]} of {len(frames)} frames: too few to learn from "
+                f"(checks.minimum_element_share {checks.minimum_element_share:g})",
             )
     return faults
 
@@ -253,7 +258,8 @@ def _energy_misfits(frames: Indexed, checks: Checks) -> dict[int, Fault]:
         index: (
             "energy misfit",
             f"energy per atom {deviation:+.3g} eV from energies of its elements that fit the other "
-            f"frames, limit {limit:g}; of another functional or unit, or of a phase of its own?",
+            f"frames, limit {limit:g} (checks.energy_fit_eV_per_atom); of another functional or "
+            "unit, or of a phase of its own?",
         )
         for (index, _), deviation in zip(frames, deviations, strict=True)
         if abs(deviation) > limit

@@ -65,6 +65,7 @@ def _one_of_each(atoms: Sequence[Atoms], name: str) -> list[Atoms]:
     """Isolated atoms with forces, which are zero; DatasetError if an element is there twice."""
     for frame in atoms:
         frame.arrays[FORCES] = np.zeros((1, 3))
+        frame.cell, frame.pbc = None, False
         frame.info["config_type"] = "isolated_atom"
     twice = [s for s, n in Counter(str(frame.symbols) for frame in atoms).items() if n > 1]
     if twice:

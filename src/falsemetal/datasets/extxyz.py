@@ -1,6 +1,8 @@
 """Frames in extended xyz that others have labelled, with the metadata that they carry."""
 
+import lzma
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
@@ -14,7 +16,7 @@ from ase.io.formats import open_with_compression
 
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
-from falsemetal.datasets.faults import FrameError, element_of, faulty_frame
+from falsemetal.datasets.faults import NONMETALS, FrameError, element_of, faulty_frame
 from falsemetal.datasets.io import ENERGY, FORCES, origin
 from falsemetal.fortran import fortran_float
 from falsemetal.progress import logger
@@ -33,7 +35,7 @@ SPELLED = re.compile(
 STRESS = re.compile(r"""(?<!\S)(stress|virial)=("[^"]*"|'[^']*'|\{[^}]*\}|\[[^]]*\]|\S+)""")
 """Not used here, and ASE takes it in no other form than nine numbers."""
 
-HEAD = "head"
+HEAD, DEFAULT_HEAD = "head", "Default"
 
 KNOWN = {"config_type", "trajectory", "time_ps", HEAD}
 
@@ -44,6 +46,7 @@ SPINS = {"spin", "total_spin", "multiplicity", "spin_multiplicity"}
 MOMENTS = {"magmom", "magmoms", "total_magmom", "tot_magnetization", "total_magnetization"}
 WEIGHT = re.compile(r"((config|ref)_)?((energy|forces?)_)?weight")
 UNIT = re.compile(r"(ref_)?(energy|forces?|length|lengths|positions?|lattice)?_?units?")
+SPACES = re.compile(r"[\s,;]+")
 UNITS = {
     *("ev", "electronvolt", "metal", "ev/ang", "ev/angstrom", "ev/a", "ev/å", "ev*ang^-1"),
     *("ang", "angstrom", "angstroms", "a", "å"),
@@ -97,7 +100,7 @@ def read_lines(path: Path) -> list[str]:
             text = file.read().decode("utf-8", errors="replace")
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such file") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DatasetError(f"{path}: cannot be read ({error})") from error
     return [line.rstrip("\r") for line in text.lstrip("\ufeff").split("\n")]
 
@@ -167,11 +170,11 @@ Found = list[tuple[str, Atoms | Exception]]
 
 def _of_head(path: Path, found: Found, head: str | None) -> Found:
     """Frames of one head, faulty ones among them: which they are of is not known."""
-    heads = Counter(
-        str(frame.info[HEAD])
-        for _, frame in found
-        if not isinstance(frame, Exception) and HEAD in frame.info
-    )
+    sound = [frame for _, frame in found if not isinstance(frame, Exception)]
+    if any(HEAD in frame.info for frame in sound):
+        for frame in sound:
+            frame.info.setdefault(HEAD, DEFAULT_HEAD)
+    heads = Counter(str(frame.info[HEAD]) for frame in sound if HEAD in frame.info)
     if head is None and len(heads) > 1:
         raise DatasetError(
             f"{path}: holds labels of several heads, which do not mix: name one by the key head: "
@@ -222,7 +225,8 @@ def _keys(frame: Atoms) -> list[str]:
 
 def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
     results = found.calc.results if found.calc else {}
-    _check_metadata(dict(found.arrays) | results | found.info)
+    metals = set(found.symbols) - NONMETALS
+    _check_metadata(dict(found.arrays) | results | found.info, magnetic=bool(metals))
     energy, forces = _labels(found, layout)
     frame = Atoms(found.numbers, found.positions, cell=found.cell, pbc=found.pbc)
     if energy is not None:
@@ -254,7 +258,8 @@ def _check_constrained(frame: Atoms, forces: np.ndarray) -> None:
         )
 
 
-def _check_metadata(info: Mapping[str, Any]) -> None:
+def _check_metadata(info: Mapping[str, Any], *, magnetic: bool) -> None:
+    """Refuse what contradicts neutral frames in eV and Å, without spin where no metal has one."""
     for key, value in info.items():
         name = key.lower().replace("-", "_")
         if name in CHARGES and not abs(_largest(value)) <= SMALL_CHARGE_E:
@@ -263,15 +268,15 @@ def _check_metadata(info: Mapping[str, Any]) -> None:
                 f"{key} is {value}; only neutral frames can be used, as the dipole of what is "
                 "charged depends on the origin",
             )
-        if name in SPINS and _largest(value) not in {0.0, 1.0}:
+        if name in SPINS and not magnetic and _largest(value) not in {0.0, 1.0}:
             raise FrameError("open shell", f"{key} is {value}, where 1 is a closed shell")
-        if name in MOMENTS and not _largest(value) < SMALL_MOMENT:
+        if name in MOMENTS and not magnetic and not _largest(value) < SMALL_MOMENT:
             raise FrameError("open shell", f"{key} is {value}")
         if WEIGHT.fullmatch(name) and _largest(value) == 0.0:
             raise FrameError("label", f"{key} is 0: the label counts for nothing")
         if UNIT.fullmatch(name):
-            for unit in sorted(set(np.ravel(value).astype(str))):
-                if unit.strip().lower() not in UNITS:
+            for unit in sorted({u for text in np.ravel(value) for u in SPACES.split(str(text))}):
+                if unit and unit.lower() not in UNITS:
                     raise FrameError("units", f"{key} is {unit}; convert the file to eV and Å")
 
 

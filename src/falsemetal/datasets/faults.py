@@ -8,6 +8,11 @@ from ase.data import atomic_numbers
 FAULT, REASON = "fault", "fault_reason"
 """In `info` of a frame that is to be rejected: a short name to count by, and why."""
 
+NONMETALS = {
+    *("H", "He", "B", "C", "N", "O", "F", "Ne", "Si", "P", "S", "Cl", "Ar"),
+    *("Se", "Br", "Kr", "I", "Xe"),
+}
+
 ISOTOPES = {"D": "H", "T": "H"}
 """Energies and forces do not depend on the mass."""
 
@@ -35,6 +40,10 @@ def element_of(label: str) -> str:
     letters = re.match(r"[A-Za-z]*", label)
     assert letters is not None
     symbol = letters[0].capitalize()
+    if letters[0].isupper() and len(symbol) == 2 and set(letters[0]) <= set("HCNOFPS"):
+        raise FrameError(
+            "unknown element", f"'{label}' may be {symbol[0]} or {symbol}; write the element"
+        )
     symbol = ISOTOPES.get(symbol, symbol)
     if symbol != "X" and symbol in atomic_numbers:
         return symbol

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
+from ase.data import atomic_numbers, covalent_radii
 from matscipy.neighbours import neighbour_list
 
 from falsemetal.arrays import FloatArray, IntArray
@@ -30,6 +30,12 @@ BOUND_RADII = 1.3
 
 CLEAR_CORRELATION = -0.5
 """Correlation of forces with stretches from which on bonds are springs, whose stiffness counts."""
+
+STIFF = [atomic_numbers[symbol] for symbol in ("C", "N", "O", "F", "Si", "P", "S", "Cl")]
+"""Partners whose bonds to hydrogen are springs; on a metal it hops."""
+
+CHANCE_SIGMAS = 3.0
+"""Standard deviations of a correlation by chance, 1/√n of n bonds each."""
 
 LEAST_STRETCH_A = 0.005
 """Standard deviation of the lengths of bonds that tell anything; at 300 K it is 0.03 Å."""
@@ -57,7 +63,8 @@ def bond_fault(frame: Atoms, checks: Checks) -> Fault | None:
         return None
     return "bond lengths", (
         f"atoms are {ratio:.2f} times the sum of their covalent radii apart, limits "
-        f"{checks.minimum_bond_ratio:g} and {checks.maximum_bond_ratio:g}; in another unit?"
+        f"{checks.minimum_bond_ratio:g} and {checks.maximum_bond_ratio:g} "
+        "(checks.minimum_bond_ratio, maximum_bond_ratio); in another unit?"
     )
 
 
@@ -89,10 +96,12 @@ def energy_of_elements(frames: Sequence[Atoms]) -> FloatArray:
 class Stretches:
     """Bonds to hydrogen of like frames, each against the mean of its kind.
 
-    Correlation of their lengths with the forces on the hydrogens along them, stiffness, and
-    standard deviation over the frames of the energy of all bonds of a frame as springs.
+    Their number, correlation of their lengths with the forces on the hydrogens along them,
+    stiffness, and standard deviation over the frames of a frame's energy that they tell: that of
+    its bonds as springs, times the root of all degrees of freedom over the bonds.
     """
 
+    n_bonds: int
     correlation: float
     stiffness_eV_per_A2: float
     energy_spread_eV: float
@@ -111,10 +120,12 @@ def measure_stretches(frames: Sequence[Atoms]) -> Stretches | None:
     stiffness = -np.dot(lengths, forces) / np.dot(lengths, lengths)
     ends = np.cumsum([len(bond[0]) for bond in bonds])[:-1]
     energies = [0.5 * stiffness * np.sum(part**2) for part in np.split(lengths, ends)]
+    freedom = sum(3 * len(frame) for frame in frames) / len(lengths)
     return Stretches(
+        n_bonds=len(lengths),
         correlation=float(np.corrcoef(lengths, forces)[0, 1]),
         stiffness_eV_per_A2=float(stiffness),
-        energy_spread_eV=float(np.std(energies)),
+        energy_spread_eV=float(np.std(energies) * np.sqrt(freedom)),
     )
 
 
@@ -122,7 +133,7 @@ def _bonds(frame: Atoms) -> tuple[IntArray, FloatArray, FloatArray]:
     """Nearest other element of each bound hydrogen, how far, and the force outwards along it."""
     radii = covalent_radii[frame.numbers]
     hydrogen, partner, distance, vector = neighbour_list("ijdD", frame, BOUND_RADII * radii)
-    kept = (frame.numbers[hydrogen] == 1) & (frame.numbers[partner] != 1)
+    kept = (frame.numbers[hydrogen] == 1) & np.isin(frame.numbers[partner], STIFF)
     order = np.flatnonzero(kept)[np.argsort(distance[kept], kind="stable")]
     _, nearest = np.unique(hydrogen[order], return_index=True)
     chosen = order[nearest]
@@ -137,8 +148,8 @@ def group_fault(frames: Sequence[Atoms], checks: Checks) -> Fault | None:
     if work is not None and abs(work - 1.0) > checks.work_tolerance:
         return "energy changes", (
             f"energies change {work:.3g} times as much as the forces' work between frames that "
-            f"follow each other, limit 1 ± {checks.work_tolerance:g}; energies and forces of one "
-            "calculation, in eV and eV/Å?"
+            f"follow each other, limit 1 ± {checks.work_tolerance:g} (checks.work_tolerance); "
+            "energies and forces of one calculation, in eV and eV/Å?"
         )
     found = measure_stretches(frames)
     spread_eV = float(np.std([frame.info[ENERGY] for frame in frames]))
@@ -146,10 +157,12 @@ def group_fault(frames: Sequence[Atoms], checks: Checks) -> Fault | None:
 
 
 def _stretch_fault(found: Stretches, spread_eV: float, checks: Checks) -> Fault | None:
-    if found.correlation > checks.maximum_stretch_correlation:
+    chance = CHANCE_SIGMAS / np.sqrt(found.n_bonds)
+    if found.correlation > max(checks.maximum_stretch_correlation, chance):
         return "sign of forces", (
             f"forces push stretched bonds apart (correlation {found.correlation:.2f}, limit "
-            f"{checks.maximum_stretch_correlation:g}); gradients instead of forces?"
+            f"{checks.maximum_stretch_correlation:g}, checks.maximum_stretch_correlation); "
+            "gradients instead of forces?"
         )
     if found.correlation > CLEAR_CORRELATION:
         return None
@@ -158,15 +171,15 @@ def _stretch_fault(found: Stretches, spread_eV: float, checks: Checks) -> Fault 
     if not low <= stiffness <= high:
         return "stiffness", (
             f"bonds to hydrogen have a stiffness of {stiffness:.3g} eV/Å², limits {low:g} and "
-            f"{high:g}; forces not in eV/Å?"
+            f"{high:g} (checks.minimum_stiffness_eV_per_A2, maximum_…); forces not in eV/Å?"
         )
     spread = spread_eV / found.energy_spread_eV
     low, high = checks.minimum_energy_spread, checks.maximum_energy_spread
     if not low <= spread <= high:
         return "energy spread", (
-            f"energies spread {spread:.2g} times as much as the energy of stretched bonds, limits "
-            f"{low:g} and {high:g}; too little: in hartree, or per atom; too much: in kcal/mol, or "
-            "of several functionals"
+            f"energies spread {spread:.2g} times as much as stretched bonds tell, limits {low:g} "
+            f"and {high:g} (checks.minimum_energy_spread, maximum_energy_spread); too little: in "
+            "hartree, or per atom; too much: in kcal/mol, or of several functionals"
         )
     return None
 

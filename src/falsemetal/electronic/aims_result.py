@@ -21,9 +21,9 @@ FINISHED = "Have a nice day."
 CONVERGED = "Self-consistency cycle converged."
 NAME = "FHI-aims"
 VERSION = re.compile(r"FHI-aims version\s*:\s*(\S+)")
-GRADIENT = re.compile(rf"Dipole correction gradient\s*:\s*({NUMBER}) eV/Angstrom")
-HOMO = re.compile(rf"Highest occupied state \(VBM\) at\s+({NUMBER}) eV")
-LUMO = re.compile(rf"Lowest unoccupied state \(CBM\) at\s+({NUMBER}) eV")
+GRADIENT = re.compile(r"Dipole correction gradient\s*:\s*(\S+) eV/Angstrom")
+HOMO = re.compile(r"Highest occupied state \(VBM\) at\s+(\S+) eV")
+LUMO = re.compile(r"Lowest unoccupied state \(CBM\) at\s+(\S+) eV")
 REFERENCE = re.compile(
     rf"energy reference for this output is the (.+?)(?:, mu)?\s*=\s+({NUMBER}) eV"
 )
@@ -92,7 +92,7 @@ def read_aims(folder: str | Path, structure: Atoms, layers: Layers) -> Electroni
     ]
     homo, lumo = (_level(pattern, text, folder / OUTPUT) for pattern in (HOMO, LUMO))
     fermi = 0.5 * (homo + lumo)
-    gradient = last_number(GRADIENT, text)
+    gradient = last_number(GRADIENT, text, folder / OUTPUT)
     version = VERSION.search(text)
     height = float(structure.cell.lengths()[2])
     return ElectronicStructure(
@@ -120,7 +120,7 @@ def _both_spins(folder: Path, atom: str) -> AtomProjected:
 
 
 def _level(pattern: re.Pattern[str], text: str, path: Path) -> float:
-    level = last_number(pattern, text)
+    level = last_number(pattern, text, path)
     if level is None:
         raise ResultError(f"{path}: holds no line like “{pattern.pattern}”; run the job again")
     return level

@@ -29,7 +29,7 @@ CONVERGED = re.compile(r"SCF run converged in\s+(\d+) steps")
 PROJECT_NAME = re.compile(r"GLOBAL\| Project name\s+(\S+)")
 VERSION = re.compile(r"CP2K\| version string:\s+CP2K version (\S+)")
 SLAB_DIPOLE = re.compile(
-    rf"Total dipole moment perpendicular to\s+the slab \[electrons-Angstroem\]:\s+({NUMBER})\s"
+    r"Total dipole moment perpendicular to\s+the slab \[electrons-Angstroem\]:\s+(\S+)"
 )
 PDOS_FERMI = re.compile(rf"E\(Fermi\) =\s+({NUMBER}) a\.u\.")
 
@@ -125,7 +125,7 @@ def read_cp2k(
         )
     fermi = float(first.levels_eV[n_occupied - 1 : n_occupied + 1].mean())
     levels = first.levels_eV - fermi
-    dipole = last_number(SLAB_DIPOLE, text)
+    dipole = last_number(SLAB_DIPOLE, text, folder / LOG)
     version = VERSION.search(text)
     if version:
         nearest_release(version[1])

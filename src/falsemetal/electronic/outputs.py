@@ -48,7 +48,10 @@ def read_table(
     return comments, found, table
 
 
-def last_number(pattern: re.Pattern[str], text: str) -> float | None:
-    """Return the number that a pattern finds last, or None."""
+def last_number(pattern: re.Pattern[str], text: str, path: Path) -> float | None:
+    """Return the number that a pattern finds last, or None; ResultError for asterisks."""
     found = pattern.findall(text)
-    return fortran_float(found[-1]) if found else None
+    try:
+        return fortran_float(found[-1]) if found else None
+    except ValueError:
+        raise ResultError(f"{path}: {found[-1]} in the place of a number; run again") from None

@@ -33,9 +33,9 @@ MODEL_SECONDS = 1.2e-4
 
 def _check_label(label: str) -> str:
     label = label.strip()
-    if not label.isprintable() or label.startswith("_"):
+    if not label or label.startswith("_") or "\n" in label:
         raise ValueError(
-            f"{label!r}: a legend shows no label that begins with _ or is more than one line"
+            f"{label!r}: a legend shows no label that is empty, begins with _, or has two lines"
         )
     if "$" in label:
         from matplotlib.cbook import is_math_text

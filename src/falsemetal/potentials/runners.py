@@ -160,8 +160,8 @@ class ForeignRunner(AseRunner):
         What its user calls it.
     arguments
         The recipe, as of :func:`falsemetal.potentials.foreign.worker.make_calculator`.
-    sha256
-        Of the files that it names.
+    files, sha256
+        That the recipe names, and their checksums.
     python
         Interpreter in which it is made, if not this one.
     d3
@@ -172,6 +172,7 @@ class ForeignRunner(AseRunner):
 
     program: Literal["foreign"] = "foreign"  # type: ignore[assignment]
     named: Annotated[str, ASIDE]
+    files: Annotated[list[str], ASIDE] = Field([])
     sha256: list[str] = Field([])
     python: Annotated[str | None, ASIDE] = None
     d3: str | None = None
@@ -179,7 +180,7 @@ class ForeignRunner(AseRunner):
     def identity(self, *, extent: bool = True) -> dict[str, Any]:
         """Tell what a result depends on: files by name and checksum, wherever they are."""
         found = super().identity(extent=extent)
-        return found | {"arguments": _without_folders(found["arguments"])}
+        return found | {"arguments": _without_folders(found["arguments"], self.files)}
 
     def find_fault(self) -> str | None:
         """Tell that its package or its interpreter is not here, or None."""
@@ -195,11 +196,12 @@ class ForeignRunner(AseRunner):
         return f"{self.named} needs {package}: pip install {install}"
 
 
-def _without_folders(value: Any) -> Any:
+def _without_folders(value: Any, files: list[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _without_folders(item) for key, item in value.items()}
-    is_file = isinstance(value, str) and Path(value).is_absolute() and Path(value).is_file()
-    return Path(value).name if is_file else value
+        return {key: _without_folders(item, files) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(item, files) for item in value]
+    return Path(value).name if value in files else value
 
 
 class Cp2kRunner(Runner):

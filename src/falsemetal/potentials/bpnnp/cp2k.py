@@ -13,7 +13,7 @@ from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.potentials.store import ModelError
 from falsemetal.programs.cp2k_frames import PROJECT
 from falsemetal.programs.cp2k_input import format_input, format_numbers, structure_sections
-from falsemetal.units import ATOMIC_VELOCITY, HARTREE
+from falsemetal.units import ATOMIC_VELOCITY
 
 LINK = "nnp"
 """Name under which the committee lies in the folder that CP2K runs in.
@@ -42,7 +42,7 @@ class Cp2kCommittee:
         """
         directory = Path(directory).resolve()
         contents = read_committee(directory)
-        if contents.settings.sigma or contents.settings.energy_unit_eV != HARTREE:
+        if contents.settings.sigma or contents.settings.normalised:
             raise ModelError(
                 f"{directory}: normalised energies, or functions scaled by sigma, are not tried "
                 "with CP2K; use engine: native"

@@ -86,6 +86,7 @@ class Settings:
     scale_max: float
     sigma: bool = False
     energy_unit_eV: float = HARTREE
+    normalised: bool = False
 
 
 def read_settings(path: Path) -> Settings:
@@ -148,6 +149,7 @@ class _Reader:
             scale_max=self.number("scale_max_short", 1.0),
             sigma=sigma,
             energy_unit_eV=unit_eV,
+            normalised=NORMALISATION[0] in self.lines,
         )
 
     def cutoff(self) -> None:

@@ -1,6 +1,6 @@
 """Potentials of other packages, through ASE."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -50,11 +50,13 @@ class ForeignKind(PotentialKind):
     def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> ForeignRunner:
         """ASE with the calculator; files by which it is made count by what they hold."""
         recipe = self.recipe()
+        files = list(_files(recipe))
         return ForeignRunner(
             named=self.named,
             factory="falsemetal.potentials.foreign.running:calculator_of_recipe",
             arguments=recipe,
-            sha256=[file_sha256(path) for path in _files(recipe)],
+            files=files,
+            sha256=[file_sha256(path) for path in files],
             python=self.python,
             d3=self.d3,
             friction_per_fs=dynamics.friction_per_fs,
@@ -131,8 +133,10 @@ class AseKind(ForeignKind):
         return super().find_fault(datasets)
 
 
-def _files(recipe: Mapping[str, Any]) -> list[Path]:
-    """Files that a recipe names: a script, a model."""
-    values = [recipe.get("file"), *recipe["kwargs"].values()]
-    values += recipe.get("loader_kwargs", {}).values()
-    return [Path(v) for v in values if isinstance(v, str) and "/" in v and Path(v).is_file()]
+def _files(value: Any) -> Iterator[str]:
+    """Files that a recipe names anywhere: a script, a model."""
+    if isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _files(item)
+    elif isinstance(value, str) and "/" in value and Path(value).is_file():
+        yield value
