@@ -34,8 +34,8 @@ MAD_TO_SIGMA = 1.4826
 FREE_A = 6.0
 """Width of a cell from which an atom in it is free."""
 
-MINIMUM_HEIGHT_A, FAR_A = 1.0, 1e6
-"""Height of a cell below which, and place of an atom beyond which, a frame is no liquid's."""
+MINIMUM_HEIGHT_A, FAR_A, SPACE_A3 = 1.0, 1e5, 1e5
+"""Height of a cell below which, and place of an atom and space beyond which, it is no liquid's."""
 
 Indexed = list[tuple[int, Atoms]]
 
@@ -136,11 +136,11 @@ def _boundary_fault(frame: Atoms, _: Checks) -> Fault | None:
         return "not periodic", f"pbc {pbc} without the vectors of a cell"
     lengths_A = frame.cell.lengths()
     height_A = frame.cell.volume / np.prod(lengths_A) * lengths_A.min()
-    farthest_A = max(np.abs(frame.positions).max(), lengths_A.max())
-    if height_A < MINIMUM_HEIGHT_A or farthest_A > FAR_A:
+    farthest_A, per_atom_A3 = np.abs(frame.positions).max(), frame.cell.volume / len(frame)
+    if height_A < MINIMUM_HEIGHT_A or farthest_A > FAR_A or per_atom_A3 > SPACE_A3:
         return "cell", (
-            f"a cell {height_A:.3g} Å high and atoms or vectors up to {farthest_A:.3g} Å, limits "
-            f"{MINIMUM_HEIGHT_A:g} and {FAR_A:g}"
+            f"a cell {height_A:.3g} Å high, atoms up to {farthest_A:.3g} Å and {per_atom_A3:.3g} Å³ "
+            f"for each, limits {MINIMUM_HEIGHT_A:g}, {FAR_A:g} and {SPACE_A3:g}"
         )
     tilt_A = np.abs(frame.cell.array[[0, 1, 2, 2], [2, 2, 0, 1]]).max()
     if boundary is Boundary.FILM and tilt_A > 1e-6 * lengths_A.max():
