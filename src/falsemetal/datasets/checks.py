@@ -139,8 +139,8 @@ def _boundary_fault(frame: Atoms, _: Checks) -> Fault | None:
     farthest_A, per_atom_A3 = np.abs(frame.positions).max(), frame.cell.volume / len(frame)
     if height_A < MINIMUM_HEIGHT_A or farthest_A > FAR_A or per_atom_A3 > SPACE_A3:
         return "cell", (
-            f"a cell {height_A:.3g} Å high, atoms up to {farthest_A:.3g} Å, {per_atom_A3:.3g} Å³ for "
-            f"each, limits {MINIMUM_HEIGHT_A:g}, {FAR_A:g} and {SPACE_A3:g}"
+            f"a cell {height_A:.3g} Å high, atoms up to {farthest_A:.3g} Å, for each "
+            f"{per_atom_A3:.3g} Å³, limits {MINIMUM_HEIGHT_A:g}, {FAR_A:g} and {SPACE_A3:g}"
         )
     tilt_A = np.abs(frame.cell.array[[0, 1, 2, 2], [2, 2, 0, 1]]).max()
     if boundary is Boundary.FILM and tilt_A > 1e-6 * lengths_A.max():

@@ -134,7 +134,8 @@ def describe_model(directory: str | Path) -> dict[str, Any]:
         description: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not the description of a model ({error})") from error
-    missing = {"settings", "weights_sha256"} - set(description)
+    known = set(description) if isinstance(description, dict) else set()
+    missing = {"settings", "weights_sha256"} - known
     if missing:
         raise ModelError(
             f"{path}: not the description of a model of this program: it lacks "
