@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 RADIAL, ANGULAR = 2, 3
 TANH_CUBED = 2
+MAX_NODES = 10_000
 
 NOT_SUPPORTED = {
     "normalize_nodes": "inputs of nodes are not normalised",
@@ -124,7 +125,7 @@ class _Reader:
             number, _ = self.one("scale_symmetry_functions")
             raise self.error(number, "scaling by range and by sigma exclude each other")
         self.cutoff()
-        nodes = tuple(self.parsed("global_nodes_short", int))
+        nodes = tuple(self.parsed("global_nodes_short", _width))
         self.only("global_hidden_layers_short", str(len(nodes)), "as many as global_nodes_short")
         activation = " ".join([*("t" for _ in nodes), "l"])
         self.only("global_activation_short", activation, f"{activation} (tanh, then linear)")
@@ -231,6 +232,13 @@ class _Reader:
                     "2, element, η, shift, cutoff) and type 3 (element, 3, two elements, η, "
                     "λ = ±1, whole ζ, cutoff)",
                 ) from error
+
+
+def _width(text: str) -> int:
+    """Nodes of a layer; ValueError for what no network has."""
+    if not 0 < int(text) <= MAX_NODES:
+        raise ValueError(f"{text} nodes")
+    return int(text)
 
 
 def _parse(values: list[str]) -> tuple[int, float, SymmetryFunction]:
