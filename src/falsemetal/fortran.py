@@ -1,5 +1,6 @@
 """Numbers as Fortran writes them."""
 
+import math
 import re
 
 _NO_LETTER = re.compile(r"(?<=[\d.])([+-]\d{3})$")
@@ -20,6 +21,10 @@ def separate_numbers(line: str) -> str:
 def fortran_float(text: str) -> float:
     """Read a number with `E` or `D` before its exponent, or none: `1.0D+00`, `0.5-100`.
 
-    ValueError for anything else, such as the asterisks in place of one too wide for its column.
+    ValueError for anything else, such as the asterisks in place of one too wide for its column, and
+    for what is not finite.
     """
-    return float(_NO_LETTER.sub(r"E\1", text.upper().replace("D", "E")))
+    number = float(_NO_LETTER.sub(r"E\1", text.upper().replace("D", "E")))
+    if not math.isfinite(number):
+        raise ValueError(f"'{text}' is not finite")
+    return number

@@ -167,7 +167,7 @@ def _lines(path: Path) -> list[list[str]]:
 def _read_table(path: Path) -> FloatArray:
     try:
         # RuNNer ends the file with the range of energies
-        rows = [[*line[:6], "nan"][:6] for line in _lines(path) if len(line) > 2]
-        return np.array([[fortran_float(x) for x in row] for row in rows]).reshape(-1, 6)
+        rows = [[fortran_float(x) for x in line[:6]] for line in _lines(path) if len(line) > 2]
+        return np.array([[*row, np.nan][:6] for row in rows]).reshape(-1, 6)
     except ValueError as error:
         raise ModelError(f"{path}: not a table of five or six columns ({error})") from error
