@@ -330,7 +330,8 @@ def test_the_last_screen_and_the_report_tell_the_verdicts(smoke, checkout) -> No
     verdicts = (checkout / "results/smoke/report.rst").read_text().splitlines()[:4]
     assert "- spce: **long-ranged (λ = 1.00)**" in verdicts
     assert "- spce-truncated: **short-ranged (λ = 0.00)**" in verdicts
-    assert "long-ranged (λ = 1.00)" in (checkout / "results/smoke/report.html").read_text()
+    html = (checkout / "results/smoke/report.html").read_text()
+    assert r"spce: <strong>long-ranged (\u03bb = 1.00)</strong>" in html
     assert "spce-truncated: short-ranged" in smoke[1]
 
 
