@@ -112,6 +112,10 @@ def _label_fault(frame: Atoms, _: Checks) -> Fault | None:
     if energy is None or forces is None:
         absent = ENERGY if energy is None else FORCES
         return "missing label", f"no {absent}"
+    try:
+        np.asarray(energy, dtype=float), np.asarray(forces, dtype=float)
+    except (TypeError, ValueError):
+        return "label", "energy or forces are no numbers"
     if np.shape(energy) != () or forces.shape != (len(frame), 3):
         return "label shape", (
             f"energy of shape {np.shape(energy)} and forces of shape {forces.shape} "

@@ -33,8 +33,11 @@ def read_frames(path: str | Path) -> list[Atoms]:
     """
     path = Path(path)
     frames = _read(path)
-    for frame in frames:
-        frame.info |= origin(frame.info)
+    for index, frame in enumerate(frames):
+        try:
+            frame.info |= origin(frame.info)
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{path}: frame {index}: time_ps is no number ({error})") from error
     return frames
 
 

@@ -42,7 +42,7 @@ COORDINATES = re.compile(
 
 SPINS = ("ALPHA", "BETA")
 
-POSITION_TOLERANCE_A = 1e-4
+POSITION_TOLERANCE_A, FAR_A = 1e-4, 1e6
 
 FIRST_PROJECTION = 3
 """Column of a `.pdos` file after the orbital's number, its energy and its occupation."""
@@ -204,11 +204,16 @@ def read_grid(path: str | Path, *, unit: float) -> Grid:
     path = Path(path)
     try:
         cube = read_cube(StringIO(separate_numbers(path.read_text())))
-    except (OSError, ValueError, IndexError) as error:
+        lengths = cube["atoms"].cell.lengths()
+        if not np.isfinite(cube["data"]).all() or not (
+            0.0 < lengths.min() <= lengths.max() < FAR_A
+        ):
+            raise ValueError("a number is not finite, or the cell is none")
+    except Exception as error:  # ASE's reader raises anything
         raise ResultError(f"{path}: no readable cube file ({error}); run the job again") from None
     return Grid(
         values=cube["data"] * unit,
-        lengths_A=cube["atoms"].cell.lengths(),
+        lengths_A=lengths,
         origin_A=np.asarray(cube["origin"], dtype=float),
     )
 
