@@ -51,6 +51,17 @@ class KilledError(Exception):
     """Stands for a kill."""
 
 
+def specification(name: str, training: Training, **more) -> TrainSpec:
+    return TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS[name],
+        training=training,
+        seed=2,
+        label=name,
+        **more,
+    )
+
+
 def run(
     name: str,
     frames: list[Atoms],
@@ -65,13 +76,7 @@ def run(
         if epoch == stop_after:
             raise KilledError
 
-    spec = TrainSpec(
-        origin=Origin(name="a", sha256="", seed=2),
-        potential=SETTINGS[name],
-        training=training,
-        seed=2,
-        label=name,
-    )
+    spec = specification(name, training)
     return train(spec, frames[:6], frames[6:], checkpoint=checkpoint, report=report)
 
 
@@ -113,13 +118,7 @@ def test_isolated_atoms_give_the_atomic_energies(frames, tmp_path) -> None:
     """An element without an isolated atom is fitted, so that the energies are still met."""
     alone = Atoms("H", info={"REF_energy": -13.6})
     alone.arrays["REF_forces"] = np.zeros((1, 3))
-    spec = TrainSpec(
-        origin=Origin(name="a", sha256="", seed=2),
-        potential=SETTINGS["mace-1"],
-        training=SHORT,
-        seed=2,
-        label="mace-1",
-    )
+    spec = specification("mace-1", SHORT)
     plain, with_atom = (
         train(
             spec, atoms + frames[:6], frames[6:], checkpoint=tmp_path / name, report=lambda *_: None
@@ -141,15 +140,8 @@ def test_a_training_set_that_lacks_what_its_runs_hold_is_refused(frames, tmp_pat
     argon = [frame.copy() for frame in frames]
     for frame in argon:
         frame.numbers[:] = 18
-    spec = TrainSpec(
-        origin=Origin(name="a", sha256="", seed=2),
-        potential=SETTINGS["mace-1"],
-        training=SHORT,
-        seed=2,
-        label="training x",
-        runs_hold=("O", "H"),
-    )
-    with pytest.raises(ModelError, match=r"training x: no frame .* holds O, H, .*frames: Ar"):
+    spec = specification("mace-1", SHORT, runs_hold=("O", "H"))
+    with pytest.raises(ModelError, match=r"mace-1: no frame .* holds O, H, .*frames: Ar"):
         train_into(tmp_path, spec, argon[:6], argon[6:], threads=1, stamp={})
     assert not list(tmp_path.iterdir())
 

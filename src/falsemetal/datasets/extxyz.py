@@ -192,9 +192,13 @@ def _of_head(path: Path, found: Found, head: str | None) -> Found:
     ]
 
 
+def _results(frame: Atoms) -> dict[str, Any]:
+    """Return what ASE has moved into a calculator: keys that it knows, such as `energy`."""
+    return frame.calc.results if frame.calc else {}
+
+
 def _labels(frame: Atoms, layout: FrameLayout) -> tuple[Any, Any]:
-    # ASE moves the keys that it knows, such as `energy` and `forces`, into a calculator
-    results = frame.calc.results if frame.calc else {}
+    results = _results(frame)
     energy = frame.info.get(layout.energy_key, results.get(layout.energy_key))
     return energy, frame.arrays.get(layout.forces_key, results.get(layout.forces_key))
 
@@ -219,14 +223,13 @@ def _require_labels(path: Path, found: Found, layout: FrameLayout) -> None:
 
 
 def _keys(frame: Atoms) -> list[str]:
-    results = frame.calc.results if frame.calc else {}
-    return [*frame.info, *sorted(set(frame.arrays) - {"numbers", "positions"}), *results]
+    arrays = sorted(set(frame.arrays) - {"numbers", "positions"})
+    return [*frame.info, *arrays, *_results(frame)]
 
 
 def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
-    results = found.calc.results if found.calc else {}
     metals = set(found.symbols) - NONMETALS
-    _check_metadata(dict(found.arrays) | results | found.info, magnetic=bool(metals))
+    _check_metadata(dict(found.arrays) | _results(found) | found.info, magnetic=bool(metals))
     energy, forces = _labels(found, layout)
     frame = Atoms(found.numbers, found.positions, cell=found.cell, pbc=found.pbc)
     if energy is not None:

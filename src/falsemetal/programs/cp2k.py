@@ -16,9 +16,6 @@ from falsemetal.progress import logger
 NAMES = ("cp2k.psmp", "cp2k.popt", "cp2k.ssmp", "cp2k")
 """Names of CP2K's binaries, MPI builds first."""
 
-MINIMUM_VERSION = (9, 1)
-"""First release whose manual has the method NNP."""
-
 INSTALL = "install it (Debian: apt-get install cp2k; conda-forge: cp2k) or load its module"
 
 DATA_FOLDERS = ("share/cp2k", "share/cp2k/data", "data")
@@ -31,6 +28,9 @@ RELEASES = (
     *((2025, 1), (2025, 2), (2026, 1), (2026, 2)),
 )
 """Releases whose inputs and outputs are known."""
+
+MINIMUM_VERSION = RELEASES[0]
+"""First release whose manual has the method NNP."""
 
 ABORTED = "[ABORT]"
 """Mark in the output of a run that CP2K aborted itself, and would again."""
