@@ -79,17 +79,3 @@ def test_the_mesh_is_a_force_field_of_its_own_energy(shape) -> None:
     shift = torch.zeros((), dtype=torch.float64, requires_grad=True)
     slope = gradients(energy(shift), [shift])[0]
     assert slope.item() == pytest.approx(difference.item(), abs=1e-7)
-
-
-def test_as_one_operation_under_a_compiler() -> None:
-    term = MultipoleElectrostatics(1.0, 1, self_interaction=True)
-    charges, moments, positions = system("slab", dipoles=True)
-    cell = torch.tensor(CELLS["slab"], dtype=torch.float64)
-    positions.requires_grad_(True)
-
-    def energy(positions: Tensor) -> Tensor:
-        return coulomb_energy(term, charges, moments, 1.0 * positions, cell, slab=True)
-
-    results = [f(positions) for f in (energy, torch.compile(energy, backend="aot_eager"))]
-    assert torch.allclose(*results, rtol=1e-12)
-    assert torch.allclose(*(gradients(of, [positions])[0] for of in results), rtol=1e-12)

@@ -19,9 +19,9 @@ from falsemetal.potentials.bpnnp.files import INPUT, SCALING, read_committee
 from falsemetal.potentials.bpnnp.settings import SymmetryFunction
 from falsemetal.potentials.bpnnp.symmetry import Environment
 from falsemetal.potentials.calculator import ModelCalculator
-from falsemetal.potentials.fast.blocks import EdgeBlocks
+from falsemetal.potentials.fast.kernels import write_kernels
 from falsemetal.potentials.fast.neighbours import find_neighbours
-from falsemetal.potentials.fast.symmetry import AngularFunctions
+from falsemetal.potentials.fast.symmetry import SymmetryFunctions
 from falsemetal.potentials.graph import build_graph
 from falsemetal.potentials.store import ModelError
 
@@ -108,11 +108,11 @@ def test_steep_and_flat_angular_functions_in_single_precision(water, neighbours)
     (expected,) = torch.autograd.grad((plain @ weights).sum(), graph.positions)
 
     positions = torch.tensor(atoms.positions, requires_grad=True)
-    rows = find_neighbours(atoms.positions, atoms.cell.array, atoms.pbc, r_cut_A + 0.3)
-    counts = [int((atoms.numbers == z).sum()) for z in (1, 8)]
-    _, of_oxygen = EdgeBlocks(r_cut_A, torch.float32)(positions, rows, counts)
-    blocks = [of_oxygen[(1, 8).index(element)] for element in sorted(set(neighbours))]
-    found = AngularFunctions(functions, r_cut_A)(blocks)
+    edges = find_neighbours(atoms.positions, atoms.cell.array, atoms.pbc, r_cut_A + 0.3)
+    kernel = SymmetryFunctions(functions, [1, 8], r_cut_A, torch.float32)
+    write_kernels(kernel)
+    kinds = torch.tensor(atoms.numbers == 8).long()
+    found = kernel(positions, edges, kinds, slice(int((kinds == 0).sum()), len(atoms)))
     (gradient,) = torch.autograd.grad((found @ weights.float()).sum(), positions)
     torch.testing.assert_close(found.double(), plain, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-4)

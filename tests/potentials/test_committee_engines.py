@@ -12,7 +12,6 @@ from falsemetal.datasets.runner import read_runner
 from falsemetal.potentials.bpnnp.committee import BPNNP, load_bpnnp, predict_members
 from falsemetal.potentials.calculator import ModelCalculator
 from falsemetal.potentials.evaluation import error_table
-from falsemetal.potentials.fast.compilation import compiler_found
 from falsemetal.potentials.graph import build_graph
 
 WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
@@ -45,22 +44,11 @@ def test_cp2k_gives_the_same_energies_and_forces(predicted, frames) -> None:
         np.testing.assert_allclose(forces, of_cp2k[1], atol=1e-5)
 
 
-def test_the_fast_form_gives_the_same(committee, predicted, frames) -> None:
-    calculator = ModelCalculator(committee)
-    for (energy, forces), atoms in zip(predicted, frames, strict=True):
-        atoms.calc = calculator
-        assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-7)
-        np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-7)
-
-
-@pytest.mark.skipif(not compiler_found("cpu"), reason="no C++ compiler")
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float32, 5e-4), (torch.float64, 1e-7)], ids=["single", "double"]
 )
-def test_so_does_the_compiled_form_for_blocks_of_any_shape(
-    predicted, frames, dtype, tolerance
-) -> None:
-    calculator = ModelCalculator(load_bpnnp(WEIGHTS, dtype=dtype), compiled=True)
+def test_the_fast_form_gives_the_same(predicted, frames, dtype, tolerance) -> None:
+    calculator = ModelCalculator(load_bpnnp(WEIGHTS, dtype=dtype))
     for (energy, forces), frame in zip(predicted, frames, strict=True):
         atoms = frame.copy()
         atoms.calc = calculator

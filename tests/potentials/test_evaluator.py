@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 from small_models import SETTINGS, STATISTICS, small_model, water_layer
-from torch._dynamo.utils import counters
 
 from falsemetal.potentials.calculator import ModelCalculator
-from falsemetal.potentials.fast import evaluator, rows
+from falsemetal.potentials.fast import convolution, kernels
 from falsemetal.potentials.graph import build_graph
 from falsemetal.potentials.kinds import MACEKind, SplitChargeKind
 from falsemetal.potentials.mace.model import ShortRangedMACE, predict
@@ -49,40 +48,81 @@ def compare(
 
 
 @pytest.mark.parametrize("slab", [True, False])
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_energies_and_forces_are_those_of_the_plain_model(name, dtype, slab) -> None:
+def test_energies_and_forces_are_those_of_the_plain_model(name, dtype, compiled, slab) -> None:
     model = polar(small_model(name, dtype))
-    compare(model, ModelCalculator(model), slab=slab)
+    compare(model, ModelCalculator(model, compiled=compiled), slab=slab)
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("kind", [MACEKind, SplitChargeKind])
-def test_an_architecture_with_every_kind_of_path(kind) -> None:
+def test_an_architecture_with_every_kind_of_path(kind, compiled) -> None:
     name = "mace" if kind is MACEKind else "split_charge"
     settings = kind(kind=name, **LARGE)
     model = build_model(settings, STATISTICS, dtype=torch.float64, seed=4).requires_grad_(False)
-    compare(polar(model), ModelCalculator(model), slab=True)
+    compare(polar(model), ModelCalculator(model, compiled=compiled), slab=True)
 
 
-def test_compiled() -> None:
+def test_kernels_are_of_a_shape_and_serve_other_weights_and_systems(monkeypatch) -> None:
     model = polar(small_model("split-1", torch.float32))
-    calculator = ModelCalculator(model, compiled=True)
-    assert calculator.compiled, "the tests need a C++ compiler"
-    counters.clear()
-    compare(model, calculator, slab=True)
-    assert counters["stats"]["unique_graphs"] == 1
+    compare(model, ModelCalculator(model), slab=True)
 
-    atoms, before = calculator.atoms.copy(), calculator.neighbours
-    forces = calculator.get_forces(atoms)
-    calculator.neighbours = NeighbourState(before.origin, before.slots + 8)
-    np.testing.assert_allclose(calculator.get_forces(atoms), forces, atol=1e-5)
-    assert calculator.neighbours.slots == before.slots + 8
-    assert counters["stats"]["unique_graphs"] == 1, "longer rows need nothing new"
+    def refuse(*_, **__):
+        raise AssertionError("compiled again")
 
-    counters.clear()
-    compare(model, calculator, slab=True, n_molecules=20)
-    compare(model, calculator, slab=False, n_molecules=16)
-    assert not counters["aot_autograd"]["autograd_cache_miss"], "nor do other sizes and bulk"
+    monkeypatch.setattr(kernels.subprocess, "run", refuse)
+    kernels._build.cache_clear()  # another process finds them on disk
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.mul_(1.05)
+    compare(model, ModelCalculator(model), slab=True, n_molecules=20)
+    compare(model, ModelCalculator(model), slab=False, n_molecules=16)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [([], "no C++ compiler"), (["false"], "false fails"), (["false", "g++"], None)],
+    ids=["none", "broken", "another"],
+)
+def test_without_a_compiler_that_works_the_plain_form_runs_and_says_so(
+    monkeypatch, caplog, found, said
+) -> None:
+    monkeypatch.setenv("CXX", "false")
+    monkeypatch.setattr(kernels.shutil, "which", lambda name: name if name in found else None)
+    kernels.find_compiler.cache_clear()
+    model = polar(small_model("split-1"))
+    with caplog.at_level("INFO", logger="falsemetal"):
+        compare(model, ModelCalculator(model), slab=True)
+    kernels.find_compiler.cache_clear()
+    messages = [r.message for r in caplog.records if "by PyTorch alone" in r.message]
+    assert len(messages) == (said is not None)
+    assert all(message.startswith(said) for message in messages)
+
+
+@pytest.mark.parametrize("name", ["mace-2", "split-2"])
+def test_any_number_of_threads_gives_the_same(name) -> None:
+    model = polar(small_model(name))
+    threads = torch.get_num_threads()
+    try:
+        for n in (1, 2, 5):
+            torch.set_num_threads(n)
+            compare(model, ModelCalculator(model), slab=True)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_another_instruction_set_is_told(caplog) -> None:
+    calculator = ModelCalculator(small_model("mace-1"))
+    atoms = water_layer(4)
+    calculator.get_potential_energy(atoms)
+    state = calculator.neighbours
+    with caplog.at_level("WARNING", logger="falsemetal"):
+        calculator.neighbours = state
+        assert not caplog.records
+        calculator.neighbours = NeighbourState(state.origin, "another")
+    assert "begun on a processor with another, continued on one with" in caplog.text
 
 
 def test_one_element_alone() -> None:
@@ -103,17 +143,21 @@ def test_a_lonely_atom_has_its_own_energy() -> None:
     assert np.array_equal(atoms.get_forces(), np.zeros((1, 3)))
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_rows_in_chunks_give_the_same(monkeypatch, compiled) -> None:
-    """Chunks bound the memory of large cells; 7 rows do not divide 36 atoms."""
-    monkeypatch.setattr(evaluator, "chunk_size", lambda *_: 7)
-    name = "split-1" if compiled else "split-2"
-    model = polar(small_model(name))
-    compare(model, ModelCalculator(model, compiled=compiled), slab=True)
+def test_the_plain_form_in_chunks_gives_the_same(monkeypatch) -> None:
+    """Chunks bound the memory of large cells."""
+    monkeypatch.setattr(convolution, "NUMBERS_AT_ONCE", 10_000)
+    model = polar(small_model("split-2"))
+    compare(model, ModelCalculator(model, compiled=False), slab=True)
 
 
-def test_chunks_fill_the_memory_they_may(monkeypatch) -> None:
-    monkeypatch.setattr(rows, "BYTES_AT_ONCE", 12e6)
-    assert rows.chunk_size(100, slots=50, width=100, bytes_per_number=4) is None
-    assert rows.chunk_size(1000, slots=50, width=100, bytes_per_number=4) == 200
-    assert rows.chunk_size(1000, slots=50, width=100, bytes_per_number=8) == 100
+def test_positions_that_are_no_numbers_give_none() -> None:
+    """A run that has blown up must be told, not crash."""
+    calculator = ModelCalculator(small_model("split-1"))
+    atoms = water_layer(4)
+    calculator.get_potential_energy(atoms)
+    system, neighbours = calculator._system, calculator._neighbours
+    positions = neighbours.origin.copy()
+    positions[2, 1] = np.nan
+    energy, forces = system.evaluate(positions, neighbours.edges)
+    assert np.isnan(energy)
+    assert np.isnan(forces).any()

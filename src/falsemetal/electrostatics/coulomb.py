@@ -31,11 +31,11 @@ MESH_FROM_PRODUCTS = 2e7
 
 
 class Response(NamedTuple):
-    """Energy in eV and its gradients by charges (n,), dipoles (n, 3 or 0) and positions (n, 3)."""
+    """Energy in eV and its gradients by charges (n,), dipoles (n, 3), if any, and positions."""
 
     energy: Tensor
     by_charges: Tensor
-    by_dipoles: Tensor
+    by_dipoles: Tensor | None
     by_positions: Tensor
 
 
@@ -64,7 +64,7 @@ def coulomb_response(
         charges, dipoles, positions, key, smearing_A=smearing_A, cutoff_per_A=cutoff_per_A
     )
     energy = 0.5 * (charges.double() @ field.potential.double())
-    by_dipoles = charges.new_empty(len(charges), 0)
+    by_dipoles = None
     by_positions = charges[:, None] * field.gradient
     if dipoles is not None and field.along_dipole is not None:
         by_dipoles = field.gradient
@@ -79,49 +79,23 @@ def _count_k(cell: tuple[tuple[float, ...], ...], cutoff_per_A: float) -> float:
     return cell_volume(cell) * cutoff_per_A**3 / (6.0 * math.pi**2)
 
 
-@torch.library.custom_op("falsemetal::coulomb", mutates_args=())
-def _coulomb(
-    charges: Tensor,
-    dipoles: Tensor,
-    positions: Tensor,
-    cell: Tensor,
-    smearing_A: float,
-    cutoff_per_A: float,
-    mesh: bool | None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """`coulomb_response` as one operation that a compiler need not look into."""
-    found = coulomb_response(
-        charges,
-        dipoles if dipoles.shape[1] else None,
-        positions,
-        cell,
-        smearing_A=smearing_A,
-        cutoff_per_A=cutoff_per_A,
-        mesh=mesh,
-    )
-    by_charges, by_dipoles, by_positions = (gradient.clone() for gradient in found[1:])
-    return found.energy, by_charges, by_dipoles, by_positions
+class _Coulomb(torch.autograd.Function):
+    """Energy of `coulomb_response`, whose gradients come with it."""
 
+    @staticmethod
+    def forward(
+        ctx: Any, charges: Tensor, dipoles: Tensor | None, positions: Tensor, *system: Any
+    ) -> Tensor:
+        cell, smearing_A, cutoff_per_A, mesh = system
+        settings = {"smearing_A": smearing_A, "cutoff_per_A": cutoff_per_A, "mesh": mesh}
+        found = coulomb_response(charges, dipoles, positions, cell, **settings)
+        ctx.save_for_backward(*found[1:])
+        return found.energy
 
-@_coulomb.register_fake
-def _(charges: Tensor, dipoles: Tensor, positions: Tensor, *_: Any) -> tuple[Tensor, ...]:
-    return (
-        charges.new_empty((), dtype=torch.float64),
-        torch.empty_like(charges),
-        torch.empty_like(dipoles),
-        torch.empty_like(positions),
-    )
-
-
-def _keep_gradients(ctx: Any, inputs: Any, output: tuple[Tensor, ...]) -> None:
-    ctx.save_for_backward(*output[1:])
-
-
-def _apply_gradients(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-    return *((gradient * saved).to(saved) for saved in ctx.saved_tensors), *[None] * 4
-
-
-_coulomb.register_autograd(_apply_gradients, setup_context=_keep_gradients)
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        saved = ctx.saved_tensors
+        return *(None if x is None else (gradient * x).to(x) for x in saved), *[None] * 4
 
 
 def coulomb_energy(
@@ -131,7 +105,7 @@ def coulomb_energy(
     positions: Tensor,
     cell: Tensor,
     *,
-    slab: bool | Tensor,
+    slab: bool,
     mesh: bool | None = None,
 ) -> Tensor:
     """Energy of one system in eV, once differentiable.
@@ -139,13 +113,6 @@ def coulomb_energy(
     Arguments as in :func:`coulomb_response`; a slab is periodic in x and y only, and its positions
     are unwrapped along z.
     """
-    periodic: Tensor = _coulomb(
-        charges,
-        charges.new_empty(len(charges), 0) if dipoles is None else dipoles,
-        positions,
-        cell,
-        term.smearing_A,
-        term.cutoff_per_A,
-        mesh,
-    )[0]
+    system = positions, cell, term.smearing_A, term.cutoff_per_A, mesh
+    periodic: Tensor = _Coulomb.apply(charges, dipoles, *system)  # type: ignore[no-untyped-call]
     return periodic + term.corrections(charges, dipoles, positions, cell, slab=slab)

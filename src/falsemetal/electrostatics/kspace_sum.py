@@ -72,8 +72,7 @@ def field_by_sum(
         lateral_m = lateral * (m[:, :2].to(lateral) @ grid.columns.T)
         along_m = along * (m[:, 2:] * grid.heights)
         structure_factor = structure_factor + lateral.T @ along_m + lateral_m.T @ along
-    # a lazy conjugate is lost where a compiled model calls this
-    kernel = grid.weights * structure_factor.conj_physical()
+    kernel = grid.weights * structure_factor.conj()
     # the columns summed, plain and with the steps of ∂/∂x and ∂/∂y
     kernels = torch.cat([kernel, *(step[:, None] * kernel for step in grid.columns.T)], 1)
     plain, by_x, by_y = (lateral @ kernels).chunk(3, 1)

@@ -143,16 +143,13 @@ class MultipoleElectrostatics(torch.nn.Module):
         positions: Tensor,
         cell: Tensor,
         *,
-        slab: bool | Tensor,
+        slab: bool,
     ) -> Tensor:
-        """Return what :meth:`energy` adds to the energy of the density periodic in x, y and z.
-
-        A tensor `slab` leaves it open, for what is compiled to serve slabs and bulk.
-        """
+        """Return what :meth:`energy` adds to the energy of the density periodic in x, y and z."""
         found = charges.new_zeros((), dtype=torch.float64)
-        if slab is not False:
+        if slab:
             volume = torch.linalg.det(cell.double()).abs()
-            found = found + slab * slab_correction(charges, dipoles, positions, volume)
+            found = found + slab_correction(charges, dipoles, positions, volume)
         if not self.self_interaction:
             found = found - gaussian_self_energy(charges, dipoles, self.smearing_A)
         return found

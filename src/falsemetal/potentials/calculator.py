@@ -1,6 +1,5 @@
 """Energies and forces of a trained model for ASE's integrators."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
-from torch import Tensor
 
 from falsemetal.arrays import FloatArray
 from falsemetal.potentials.allocator import keep_freed_memory
-from falsemetal.potentials.fast.compilation import (
-    compile_evaluation,
-    compiler_found,
-    with_compiler_settings,
-)
+from falsemetal.potentials.fast.kernels import instruction_set, write_kernels
 from falsemetal.potentials.fast.neighbours import Neighbours, find_neighbours
 from falsemetal.potentials.fast.plain import PlainEvaluator
 from falsemetal.potentials.graph import species_index
@@ -46,7 +40,7 @@ def calculator_of_folder(
     return ModelCalculator(
         model,
         skin_A=runner.neighbour_skin_A,
-        compiled=conditions is not None and runner.compiles(conditions.n_steps),
+        compiled=runner.compile != "never",
         identity={"weights_sha256": describe_model(folder)["weights_sha256"]},
     )
 
@@ -64,9 +58,9 @@ def calculator_for_points(
 class ModelCalculator(EnergyAndForces):
     """ASE calculator with a neighbour list that is kept while no atom moved half its skin.
 
-    The model, of this project or of mace-torch, decides precision and device. Compilation for the
-    structure takes some ten seconds before the first step. `identity` tells the model from others,
-    ready for JSON; by default it is its class.
+    The model, of this project or of mace-torch, decides precision and device. Its kernels, on a
+    CPU, are compiled at first use, a second or two for a model of another shape. `identity` tells
+    the model from others, ready for JSON; by default it is its class.
     """
 
     def __init__(
@@ -74,14 +68,14 @@ class ModelCalculator(EnergyAndForces):
         model: Model,
         *,
         skin_A: float = 0.3,
-        compiled: bool = False,
+        compiled: bool = True,
         identity: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.model = model.requires_grad_(False).eval()
         self.device = next(model.parameters()).device
         self.skin_A = skin_A
-        self.compiled = compiled and compiler_found(self.device.type)
+        self.compiled = compiled and self.device.type == "cpu"
         self.identity = identity or {"model": type(model).__name__}
         self._system: _System | None = None
         self._neighbours: _Neighbours | None = None
@@ -94,11 +88,17 @@ class ModelCalculator(EnergyAndForces):
             return self._continued
         origin = np.empty_like(self._neighbours.origin)
         origin[self._system.order] = self._neighbours.origin
-        return NeighbourState(origin, self._neighbours.slots)
+        return NeighbourState(origin, instruction_set())
 
     @neighbours.setter
     def neighbours(self, state: NeighbourState | None) -> None:
         self._neighbours, self._continued = None, state
+        if state is not None and state.instruction_set not in (None, instruction_set()):
+            logger.warning(
+                "begun on a processor with %s, continued on one with %s: not the same to the last "
+                "bit as a run on one of them",
+                *(state.instruction_set, instruction_set()),
+            )
         self.reset()  # type: ignore[no-untyped-call]
 
     def evaluate(self, atoms: Any) -> tuple[float, FloatArray]:
@@ -110,19 +110,15 @@ class ModelCalculator(EnergyAndForces):
         positions = atoms.positions[system.order]
         if self._neighbours is None and self._continued is not None:
             state, self._continued = self._continued, None
-            self._neighbours = self._fill(system, state.origin[system.order], state.slots)
+            self._neighbours = self._find(system, state.origin[system.order])
         if self._neighbours is None or not self._neighbours.hold_for(positions):
-            slots = None if self._neighbours is None else self._neighbours.slots
-            self._neighbours = self._fill(system, positions, slots)
-        return system.evaluate(positions, self._neighbours.rows)
+            self._neighbours = self._find(system, positions)
+        return system.evaluate(positions, self._neighbours.edges)
 
-    def _fill(self, system: "_System", positions: FloatArray, slots: int | None) -> "_Neighbours":
+    def _find(self, system: "_System", positions: FloatArray) -> "_Neighbours":
         reach_A = self.model.r_cut_A + self.skin_A
-        rows = find_neighbours(positions, system.cell, system.pbc, reach_A, slots)
-        found = _Neighbours(rows.to(self.device), positions.copy(), self.skin_A)
-        if slots is not None and slots != found.slots:
-            logger.info("neighbour rows grow from %d to %d", slots, found.slots)
-        return found
+        edges = find_neighbours(positions, system.cell, system.pbc, reach_A)
+        return _Neighbours(edges.to(self.device), positions.copy(), self.skin_A)
 
 
 class _System:
@@ -136,11 +132,10 @@ class _System:
         self.order = np.argsort(species, kind="stable")
         present, counts = np.unique(species, return_counts=True)
         self.counts = counts.tolist()
-        self._evaluator, has_fast_form = _make_evaluator(model, present.tolist(), device)
-        self._device, self._compiled = device, compiled and has_fast_form
+        self._evaluator = _make_evaluator(model, present.tolist(), device, compiled=compiled)
+        self._device = device
         self._cell = torch.tensor(self.cell, device=device)
-        self._is_film = torch.tensor(boundary_of(self.pbc) is Boundary.FILM, device=device)
-        self._whole = compile_evaluation(self._energy_and_gradient)
+        self._is_film = boundary_of(self.pbc) is Boundary.FILM
 
     def fits(self, atoms: Atoms) -> bool:
         """Tell whether a structure is this one, but for its positions."""
@@ -150,55 +145,42 @@ class _System:
             and np.array_equal(atoms.numbers, self.numbers)
         )
 
-    def evaluate(self, positions: FloatArray, rows: Neighbours) -> tuple[float, FloatArray]:
+    def evaluate(self, positions: FloatArray, edges: Neighbours) -> tuple[float, FloatArray]:
         """Energy in eV, and forces in eV/Å in the structure's own order."""
         # a copy: the last bit of a sum may depend on how memory is aligned
-        copy = torch.tensor(positions, device=self._device)
-        energy, gradient = self._function_for(rows)(copy, rows, self.counts)
+        copy = torch.tensor(positions, device=self._device).requires_grad_(True)
+        energy = self._evaluator(copy, edges, self._cell, self.counts, slab=self._is_film)
+        (gradient,) = torch.autograd.grad(energy, copy)
         forces = np.empty_like(positions)
         forces[self.order] = -gradient.cpu().numpy()
-        return float(energy), forces
-
-    def _function_for(self, rows: Neighbours) -> Callable[..., tuple[Tensor, Tensor]]:
-        if not self._compiled:
-            return self._energy_and_gradient
-        if self._evaluator.compile_parts(*rows.senders.shape):
-            return with_compiler_settings(self._energy_and_gradient)
-        return self._whole
-
-    def _energy_and_gradient(
-        self, positions: Tensor, rows: Neighbours, counts: list[int]
-    ) -> tuple[Tensor, Tensor]:
-        positions = positions.detach().requires_grad_(True)
-        energy = self._evaluator(positions, rows, self._cell, counts, slab=self._is_film)
-        (gradient,) = torch.autograd.grad(energy, positions)
-        return energy.detach(), gradient
+        return float(energy.detach()), forces
 
 
-def _make_evaluator(model: Model, species: list[int], device: torch.device) -> tuple[Any, bool]:
-    """Build an evaluator on the device, and tell whether it is of the fast form."""
+def _make_evaluator(
+    model: Model, species: list[int], device: torch.device, *, compiled: bool
+) -> torch.nn.Module:
+    """Build an evaluator on the device, in the fast form if there is one."""
     dtype = next(model.parameters()).dtype
     try:
         with default_dtype(dtype):
-            return model.cpu().fast_form(species).to(device), True
+            evaluator = model.cpu().fast_form(species)
+        if compiled:
+            write_kernels(evaluator)
+        return evaluator.to(device)
     except NotImplementedError as error:
-        logger.info("%s: the model runs in its plain form, uncompiled", error)
+        logger.info("%s: the model runs in its plain form", error)
     finally:
         model.to(device)
-    return PlainEvaluator(model, species).to(device), False
+    return PlainEvaluator(model, species).to(device)
 
 
 @dataclass(frozen=True)
 class _Neighbours:
-    """Rows up to cutoff plus skin, and where the atoms were when they were filled."""
+    """Edges up to cutoff plus skin, and where the atoms were when they were found."""
 
-    rows: Neighbours
+    edges: Neighbours
     origin: FloatArray
     skin_A: float
-
-    @property
-    def slots(self) -> int:
-        return self.rows.senders.shape[1]
 
     def hold_for(self, positions: FloatArray) -> bool:
         """Tell whether no pair can have come within the cutoff unnoticed."""

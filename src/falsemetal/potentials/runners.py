@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from falsemetal.simulation.engine import MDEngine
     from falsemetal.systems.system import System
 
-COMPILE_FROM_STEPS = 2000
-"""Compiling takes as long as some hundred steps: shorter runs end before it has paid."""
-
 
 class Runner(Section):
     """A program with its settings.
@@ -119,13 +116,7 @@ class AseRunner(Runner):
     dtype: Literal["float32", "float64"]
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
     neighbour_skin_A: Annotated[float, ASIDE] = 0.3
-    compile: Annotated[Literal["auto", "always", "never"], ASIDE] = "auto"
-
-    def compiles(self, n_steps: int) -> bool:
-        """Tell whether models are compiled for a run of this length."""
-        if self.compile == "auto":
-            return n_steps >= COMPILE_FROM_STEPS
-        return self.compile == "always"
+    compile: Annotated[Literal["auto", "never"], ASIDE] = "auto"
 
     def make_engine(
         self, start: "System", conditions: Conditions, *, path: Path, folder: Path, threads: int

@@ -12,11 +12,12 @@ import numpy as np
 class NeighbourState:
     """What a neighbour list is made anew from, exactly as it was.
 
-    It was filled for the positions `origin`, in Å, and its rows have so many slots.
+    It was made for the positions `origin`, in Å. Sums round by the processor's instruction set,
+    None where it is not known.
     """
 
     origin: np.ndarray
-    slots: int
+    instruction_set: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def write_checkpoint(file: h5py.File, checkpoint: Checkpoint) -> None:
     group["momenta"] = np.asarray(checkpoint.momenta, dtype=np.float64)
     if checkpoint.neighbours is not None:
         group["neighbours/origin"] = checkpoint.neighbours.origin
-        group["neighbours"].attrs["slots"] = checkpoint.neighbours.slots
+        if checkpoint.neighbours.instruction_set is not None:
+            group["neighbours"].attrs["instruction_set"] = checkpoint.neighbours.instruction_set
 
 
 def read_checkpoint(file: h5py.File) -> Checkpoint:
@@ -55,7 +57,7 @@ def read_checkpoint(file: h5py.File) -> Checkpoint:
     neighbours = None
     if "neighbours" in group:
         found = group["neighbours"]
-        neighbours = NeighbourState(found["origin"][:], int(found.attrs["slots"]))
+        neighbours = NeighbourState(found["origin"][:], found.attrs.get("instruction_set"))
     return Checkpoint(
         step=int(group.attrs["step"]),
         positions=group["positions"][:],

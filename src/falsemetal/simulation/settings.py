@@ -44,8 +44,8 @@ class Dynamics(Section):
     dtype: Literal["float32", "float64"] = "float32"
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
     neighbour_skin_A: Annotated[NonNegativeFloat, ASIDE] = Field(0.3, le=5.0)
-    compile: Annotated[Literal["auto", "always", "never"], ASIDE] = Field(
-        "auto", description="Compile trained models; auto: in runs long enough to gain by it"
+    compile: Annotated[Literal["auto", "never"], ASIDE] = Field(
+        "auto", description="Compile the loops of trained models, where there is a compiler"
     )
     limits: RunLimits = RunLimits()
 

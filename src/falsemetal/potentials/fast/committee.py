@@ -1,8 +1,6 @@
 """Energy of one structure by a committee of Behler-Parrinello networks, in the fast form.
 
-Edges within the cutoff are sorted by the species of either end before every evaluation, so that a
-symmetry function is a sum over one or two blocks of them; the networks of all members are one
-batched product.
+Symmetry functions are a kernel; the networks of all members are one batched product.
 """
 
 from collections.abc import Sequence
@@ -11,28 +9,30 @@ import torch
 from torch import Tensor
 
 from falsemetal.potentials.bpnnp.committee import BPNNP, ElementNetworks
-from falsemetal.potentials.fast.blocks import EdgeBlocks
 from falsemetal.potentials.fast.neighbours import Neighbours
-from falsemetal.potentials.fast.symmetry import CentreFunctions
+from falsemetal.potentials.fast.plain import PlainEvaluator
+from falsemetal.potentials.fast.symmetry import SymmetryFunctions
 from falsemetal.potentials.model import module_list
 
 
 class CommitteeEvaluator(torch.nn.Module):
-    """A committee, for some species, ascending, by which the atoms are sorted."""
+    """A committee, for some species, ascending, by which the atoms are sorted.
+
+    Without kernels it runs in its plain form.
+    """
 
     atomic_energies_eV: Tensor
 
     def __init__(self, model: BPNNP, species: Sequence[int]) -> None:
         super().__init__()
         present = [model.elements[index] for index in species]
-        self.blocks = EdgeBlocks(model.r_cut_A, model.dtype)
         self.functions = module_list(
-            CentreFunctions(model.settings.functions[element], present, model.r_cut_A)
-            for element in present
+            SymmetryFunctions(model.settings.functions[z], present, model.r_cut_A, model.dtype)
+            for z in present
         )
         self.networks = module_list(FoldedNetworks(model.networks[i]) for i in species)
         self.register_buffer("atomic_energies_eV", model.atomic_energies_eV[list(species)])
-        self.compiled = False
+        self.plain = PlainEvaluator(model, species)
 
     def forward(
         self,
@@ -41,25 +41,20 @@ class CommitteeEvaluator(torch.nn.Module):
         cell: Tensor,
         counts: Sequence[int],
         *,
-        slab: bool | Tensor,
+        slab: bool,
     ) -> Tensor:
         """Mean energy in eV; arguments as in `potentials.fast.evaluator.Evaluator`."""
+        if any(functions.kernel is None for functions in self.functions):
+            energy: Tensor = self.plain(positions, neighbours, cell, counts, slab=slab)
+            return energy
+        kinds = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
         energy = self.atomic_energies_eV @ torch.tensor(counts).to(self.atomic_energies_eV)
-        for blocks, functions, networks in zip(
-            self.blocks(positions, neighbours, counts), self.functions, self.networks, strict=True
-        ):
-            energy = energy + networks(functions(blocks)).double().sum()
+        first = 0
+        for functions, networks, count in zip(self.functions, self.networks, counts, strict=True):
+            values = functions(positions, neighbours, kinds, slice(first, first + count))
+            energy = energy + networks(values).double().sum()
+            first += count
         return energy
-
-    def compile_parts(self, n_atoms: int, slots: int) -> bool:
-        """Compile what the time is spent in, for blocks of any shape, as theirs changes."""
-        if not self.compiled:
-            self.blocks.compile_parts()
-            for functions in self.functions:
-                for group in functions.groups:
-                    group.compile_parts()
-        self.compiled = True
-        return True
 
 
 class FoldedNetworks(torch.nn.Module):

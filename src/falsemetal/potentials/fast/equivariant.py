@@ -5,7 +5,7 @@ is a matrix product over the last axis.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import cast
 
@@ -19,6 +19,9 @@ LARGEST_DENOMINATOR = 100_000
 
 Features = dict[str, Tensor]
 """Arrays of shape (…, 2l + 1, channels) by irrep, as "1o"."""
+
+Polynomial = list[tuple[float, tuple[int, ...]]]
+"""Coefficients and powers of x, y and z."""
 
 
 class Linear(torch.nn.Module):
@@ -46,7 +49,12 @@ class Linear(torch.nn.Module):
 
     def forward(self, features: Features) -> Features:
         """Apply the map."""
-        return {ir: features[ir] @ self.matrix(ir) for ir in self.irreps if ir in features}
+        # as one product of matrices, which is faster than one for each atom
+        return {
+            ir: (features[ir].flatten(0, 1) @ self.matrix(ir)).unflatten(0, features[ir].shape[:2])
+            for ir in self.irreps
+            if ir in features
+        }
 
 
 def _places(irreps: o3.Irreps) -> dict[str, Tensor]:
@@ -98,27 +106,20 @@ class SphericalHarmonics(torch.nn.Module):
         points = torch.randn(500, 3, dtype=torch.float64, generator=generator)
         points = torch.nn.functional.normalize(points, dim=1)
         values = harmonics(points)
-        self.terms: list[list[list[tuple[float, tuple[int, ...]]]]] = []
+        self.components: list[Polynomial] = []
         for (_, ir), part in zip(irreps, irreps.slices(), strict=True):
             powers = [(a, b, ir.l - a - b) for a in range(ir.l + 1) for b in range(ir.l + 1 - a)]
             monomials = torch.stack([points.pow(torch.tensor(p)).prod(1) for p in powers], 1)
             solution = torch.linalg.lstsq(monomials, values[:, part]).solution
-            self.terms.append(
-                [
-                    [(_exact(c), p) for c, p in zip(column, powers, strict=True) if abs(c) > 1e-9]
-                    for column in solution.T
-                ]
-            )
+            self.components += [
+                [(_exact(c), p) for c, p in zip(column, powers, strict=True) if abs(c) > 1e-9]
+                for column in solution.T
+            ]
 
-    def forward(self, units: Tensor) -> Features:
-        """Harmonics by irrep, shape (n, 2l + 1, slots), of unit vectors, shape (n, slots, 3)."""
-        powers = [[torch.ones_like(axis)] for axis in units.unbind(-1)]
-        for known, axis in zip(powers, units.unbind(-1), strict=True):
-            known += [axis**k for k in range(1, self.highest + 1)]
-        return {
-            ir: torch.stack([_polynomial(component, powers) for component in terms], dim=1)
-            for ir, terms in zip(self.irreps, self.terms, strict=True)
-        }
+    def forward(self, units: Tensor) -> Tensor:
+        """Harmonics, shape (components, n), of unit vectors, shape (n, 3)."""
+        powers = [[axis**k for k in range(self.highest + 1)] for axis in units.unbind(-1)]
+        return torch.stack([_value(component, powers) for component in self.components])
 
 
 def _exact(coefficient: float) -> float:
@@ -127,8 +128,6 @@ def _exact(coefficient: float) -> float:
     return math.copysign(math.sqrt(square), coefficient)
 
 
-def _polynomial(
-    terms: Sequence[tuple[float, tuple[int, ...]]], powers: list[list[Tensor]]
-) -> Tensor:
+def _value(polynomial: Polynomial, powers: list[list[Tensor]]) -> Tensor:
     x, y, z = powers
-    return cast(Tensor, sum(c * x[a] * y[b] * z[d] for c, (a, b, d) in terms))
+    return cast(Tensor, sum(c * x[a] * y[b] * z[d] for c, (a, b, d) in polynomial))

@@ -1,8 +1,8 @@
 """Energy of one structure by a model of this project, in the fast form."""
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -10,11 +10,11 @@ from torch import Tensor
 from falsemetal.electrostatics.coulomb import coulomb_energy
 from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 from falsemetal.potentials.fast.charges import Transfer
+from falsemetal.potentials.fast.edges import Geometry
 from falsemetal.potentials.fast.equivariant import Features, Linear, SphericalHarmonics
-from falsemetal.potentials.fast.layers import SCALAR, Convolution, Layer, Readout
-from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors
+from falsemetal.potentials.fast.layers import SCALAR, Layer, Readout
+from falsemetal.potentials.fast.neighbours import Neighbours
 from falsemetal.potentials.fast.radial import Knots, fit_splines
-from falsemetal.potentials.fast.rows import ChunkedRows, Edges, Rows, chunk_size
 from falsemetal.potentials.libraries import MACEBlock, o3
 from falsemetal.potentials.mace.model import ShortRangedMACE
 from falsemetal.potentials.mace.pretrained import PretrainedMACE
@@ -25,8 +25,7 @@ from falsemetal.potentials.model import module_list
 class Evaluator(torch.nn.Module):
     """A model in the fast form, for some species, ascending, by which the atoms are sorted.
 
-    A block of the model that has no fast form raises NotImplementedError. Compiled work on chunks
-    of rows is kept in `compiled_chunks`; None to run it as it is.
+    A block of the model that has no fast form raises NotImplementedError.
     """
 
     embedding: Tensor
@@ -39,15 +38,20 @@ class Evaluator(torch.nn.Module):
         _check_supported(mace)
         dtype = next(model.parameters()).dtype
         n_elements = len(model.elements)
-        self.dtype = dtype
-        self.compiled_chunks: dict[Any, Callable[..., Any]] | None = None
-        self.harmonics = SphericalHarmonics(mace.spherical_harmonics)
+        harmonics = SphericalHarmonics(mace.spherical_harmonics)
         embedding = mace.node_embedding(torch.eye(n_elements, dtype=dtype)[list(species)])
         self.register_buffer("embedding", embedding[:, None])
-        self.knots, radial = _radial_splines(model, dtype)
+        knots, radial = _radial_splines(model, dtype)
+        tables = torch.zeros(len(species), len(species), dtype=torch.int64)
+        self.geometry = Geometry(harmonics, knots, tables, dtype)
         self.layers = module_list(
             Layer(
-                interaction, product, species=species, n_elements=n_elements, radial=radial[index]
+                interaction,
+                product,
+                species=species,
+                n_elements=n_elements,
+                radial=radial[index],
+                harmonics=harmonics.irreps,
             )
             for index, (interaction, product) in enumerate(
                 zip(mace.interactions, mace.products, strict=True)
@@ -66,7 +70,7 @@ class Evaluator(torch.nn.Module):
             self.electrostatics = model.electrostatics
             self.register_buffer("formal_charges_e", model.formal_charges_e[list(species)])
             self.transfers = module_list(
-                Transfer(layer, columns)
+                Transfer(layer, columns, harmonics.irreps)
                 for layer, columns in zip(
                     model.transfer_layers, radial[len(self.layers) :], strict=True
                 )
@@ -84,22 +88,21 @@ class Evaluator(torch.nn.Module):
         cell: Tensor,
         counts: Sequence[int],
         *,
-        slab: bool | Tensor,
+        slab: bool,
     ) -> Tensor:
         """Energy in eV, float64, once differentiable.
 
         Positions, shape (n, 3), Å, float64, are unwrapped and sorted by species, of each of which
         there are so many; neighbours reach up to the model's cutoff, or farther; row i of the cell
-        is the i-th lattice vector in Å. A slab is periodic in x and y only; told by a tensor, what
-        is compiled serves bulk too.
+        is the i-th lattice vector in Å. A slab is periodic in x and y only.
         """
-        rows = self._rows(positions, neighbours)
+        edges = self.geometry(positions, neighbours, counts)
         kinds = zip(self.embedding, counts, strict=True)
         features: Features = {SCALAR: torch.cat([h.expand(n, 1, -1) for h, n in kinds])}
         atomic: Tensor | float = 0.0
         states = []
         for layer, readout in zip(self.layers, self.readouts, strict=True):
-            features = layer(features, rows, counts)
+            features = layer(features, edges, counts)
             states.append(features)
             atomic = atomic + readout(features)
         energy = cast(Tensor, self.scale * atomic + self.shift).double().sum()
@@ -109,8 +112,7 @@ class Evaluator(torch.nn.Module):
             return energy
         formal = zip(self.formal_charges_e, counts, strict=True)
         charges = torch.cat([charge.expand(n) for charge, n in formal]) + sum(
-            rows(layer, layer.difference(state))
-            for layer, state in zip(self.transfers, states, strict=True)
+            layer(state, edges) for layer, state in zip(self.transfers, states, strict=True)
         )
         dipoles = None
         if self.dipoles:
@@ -119,34 +121,6 @@ class Evaluator(torch.nn.Module):
         return energy + coulomb_energy(
             self.electrostatics, charges, dipoles, positions, cell, slab=slab
         )
-
-    def chunk_size(self, n_atoms: int, slots: int) -> int | None:
-        """Rows worked on at once, or None for all rows."""
-        works: list[Convolution | Transfer] = [layer.convolution for layer in self.layers]
-        works += list(self.transfers) if self.electrostatics is not None else []
-        width = sum(work.width for work in works)
-        return chunk_size(n_atoms, slots, width, self.dtype.itemsize)
-
-    def compile_parts(self, n_atoms: int, slots: int) -> bool:
-        """Compile work on chunks of rows, if there are any; tells whether it has."""
-        chunked = self.chunk_size(n_atoms, slots) is not None
-        if chunked and self.compiled_chunks is None:
-            self.compiled_chunks = {}
-        return chunked
-
-    def _rows(self, positions: Tensor, neighbours: Neighbours) -> Rows:
-        size = self.chunk_size(*neighbours.senders.shape)
-        if size is None:
-            return Rows(self._geometry, positions, neighbours)
-        return ChunkedRows(
-            self._geometry, positions, neighbours, size=size, compiled=self.compiled_chunks
-        )
-
-    def _geometry(self, positions: Tensor, neighbours: Neighbours, receivers: Tensor) -> Edges:
-        vectors = edge_vectors(positions, neighbours, receivers)
-        lengths = vectors.square().sum(-1).sqrt()
-        units = (vectors / lengths[..., None]).to(self.dtype)
-        return Edges(neighbours, self.harmonics(units), self.knots.places(lengths))
 
 
 def _check_supported(mace: MACEBlock) -> None:

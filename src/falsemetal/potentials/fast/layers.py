@@ -1,88 +1,48 @@
-"""One layer of MACE on padded neighbour rows: convolution, product basis and readout."""
+"""One layer of MACE: messages, product basis and readout."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
 
+from falsemetal.potentials.fast.convolution import Convolution, Path
+from falsemetal.potentials.fast.edges import Edges
 from falsemetal.potentials.fast.equivariant import Features, Linear, couplings
-from falsemetal.potentials.fast.neighbours import gather_senders
 from falsemetal.potentials.fast.products import FoldedProduct
-from falsemetal.potentials.fast.radial import evaluate
-from falsemetal.potentials.fast.rows import Edges, Rows
 from falsemetal.potentials.libraries import MACEBlock, blocks, o3
 from falsemetal.potentials.model import module_list
 
 SCALAR = "0e"
 
 
-@dataclass(frozen=True)
-class Path:
-    """One path of the convolution: irreps of the sender, the harmonic and the message."""
+def messages(interaction: MACEBlock, radial: Tensor, harmonics: Sequence[str]) -> Convolution:
+    """Messages of a layer, from coefficients of the splines of its radial functions.
 
-    sender: str
-    harmonic: str
-    message: str
-
-
-class Convolution(torch.nn.Module):
-    """Messages Σ_j R(r_ij) h_j ⊗ Y(r_ij), summed over the slots of each row by matrix products.
-
-    `radial` are coefficients of the splines that give the weights of the tensor product of MACE's
-    `InteractionBlock`; `width` is how many numbers an edge takes in memory.
+    NotImplementedError if irreps have channels of different numbers.
     """
-
-    def __init__(self, interaction: MACEBlock, radial: Tensor) -> None:
-        super().__init__()
-        product = interaction.conv_tp
-        self.paths: list[Path] = []
-        self.width = 0
-        column = 0
-        for index, (path, coupling) in enumerate(
-            zip(product.instructions, couplings(product), strict=True)
-        ):
-            mul, sender = product.irreps_in1[path.i_in1]
-            harmonic = product.irreps_in2[path.i_in2].ir
-            message = product.irreps_out[path.i_out].ir
-            self.paths.append(Path(str(sender), str(harmonic), str(message)))
-            self.register_buffer(f"coupling_{index}", coupling)
-            columns = radial[..., column : column + mul].contiguous()
-            self.register_buffer(f"radial_{index}", columns)
-            column += mul
-            self.width += mul * (1 + sender.dim)
-        outputs = [path.i_out for path in product.instructions]
-        self.order = sorted(range(len(outputs)), key=outputs.__getitem__)
-        norm = float(interaction.avg_num_neighbors)
-        self.linear = Linear(
-            lambda x: interaction.linear(x) / norm,
-            o3.Irreps(product.irreps_out),
-            o3.Irreps(interaction.irreps_out),
+    product = interaction.conv_tp
+    if len({product.irreps_in1[path.i_in1].mul for path in product.instructions}) > 1:
+        raise NotImplementedError("irreps with different numbers of channels")
+    paths = [
+        Path(
+            str(product.irreps_in1[path.i_in1].ir),
+            str(product.irreps_in2[path.i_in2].ir),
+            str(product.irreps_out[path.i_out].ir),
+            coupling,
         )
-
-    def forward(self, features: Features, own: Features, edges: Edges) -> Features:
-        """Messages by irrep to the atoms of some rows, from the features of all atoms."""
-        del own
-        senders = {ir: gather_senders(h, edges.neighbours) for ir, h in features.items()}
-        messages: dict[str, list[Tensor]] = {}
-        for index in self.order:
-            path, coupling = self.paths[index], getattr(self, f"coupling_{index}")
-            radial = evaluate(getattr(self, f"radial_{index}"), edges.places)
-            harmonic, sender = edges.harmonics[path.harmonic], senders[path.sender]
-            # (n, 2l₃+1, slots × (2l₁+1)) times (n, slots × (2l₁+1), channels)
-            angular = torch.einsum("nbs,abc->ncsa", harmonic, coupling).flatten(2)
-            values = (radial[:, :, None] * sender).flatten(1, 2)
-            messages.setdefault(path.message, []).append(torch.bmm(angular, values))
-        joined = {ir: torch.cat(parts, dim=-1) for ir, parts in messages.items()}
-        return cast(Features, self.linear(joined))
+        for path, coupling in zip(product.instructions, couplings(product), strict=True)
+    ]
+    # channels of an irrep are in the order of the product's outputs
+    order = sorted(range(len(paths)), key=lambda index: product.instructions[index].i_out)
+    columns = radial.unflatten(-1, (len(paths), -1))[..., order, :].flatten(-2)
+    return Convolution([paths[index] for index in order], columns, harmonics)
 
 
 class Layer(torch.nn.Module):
     """Interaction and product basis of MACE, for atoms that are sorted by species.
 
-    Species, in the atoms' order, count the model's elements; `radial` are coefficients of the
-    splines of this layer's radial functions.
+    Species, in the atoms' order, count the model's elements; `radial` and `harmonics` are as of
+    :func:`messages`.
     """
 
     def __init__(
@@ -93,6 +53,7 @@ class Layer(torch.nn.Module):
         species: Sequence[int],
         n_elements: int,
         radial: Tensor,
+        harmonics: Sequence[str],
     ) -> None:
         super().__init__()
         kind = type(interaction)
@@ -102,7 +63,13 @@ class Layer(torch.nn.Module):
         nodes = o3.Irreps(interaction.node_feats_irreps)
         up = o3.Irreps(interaction.linear_up.irreps_out)
         self.linear_up = Linear(interaction.linear_up, nodes, up)
-        self.convolution = Convolution(interaction, radial)
+        self.messages = messages(interaction, radial, harmonics)
+        norm = float(interaction.avg_num_neighbors)
+        self.linear = Linear(
+            lambda x: interaction.linear(x) / norm,
+            o3.Irreps(interaction.conv_tp.irreps_out),
+            o3.Irreps(interaction.irreps_out),
+        )
         target = o3.Irreps(interaction.irreps_out)
         attributes = torch.eye(n_elements)[list(species)]
         skip_in = nodes if self.residual else target
@@ -117,18 +84,15 @@ class Layer(torch.nn.Module):
         self.product_linear = Linear(product.linear, hidden, o3.Irreps(product.linear.irreps_out))
         self.use_skip = product.use_sc and self.residual
 
-    def forward(self, features: Features, rows: Rows, counts: Sequence[int]) -> Features:
+    def forward(self, features: Features, edges: Edges, counts: Sequence[int]) -> Features:
         """Features after the layer; `counts` are the atoms of each species."""
-        messages = rows(self.convolution, self.linear_up(features))
+        found: Features = self.linear(self.messages(self.linear_up(features), edges))
         if not self.residual:
-            messages = self._by_species(messages, counts)
-        joined = torch.cat([messages[ir] for ir in self.irreps], dim=1)
-        parts = [part.permute(1, 2, 0) for part in joined.split(counts)]
-        # (channels, n, outputs) → (n, outputs, channels)
-        products = torch.cat([part.permute(1, 2, 0) for part in self.product(parts)])
-        dims = self.product.dims
+            found = self._by_species(found, counts)
+        products = self.product(torch.cat([found[ir] for ir in self.irreps], 1), counts)
+        parts = products.split(self.product.dims, 1)
         after: Features = self.product_linear(
-            dict(zip(self.product.irreps_out, products.split(dims, dim=1), strict=True))
+            dict(zip(self.product.irreps_out, parts, strict=True))
         )
         if self.use_skip:
             skipped = self._by_species(features, counts)

@@ -1,4 +1,4 @@
-"""Models that have no fast form, evaluated as they are on the same neighbour rows."""
+"""Models that have no fast form, evaluated as they are on the same neighbours."""
 
 from collections.abc import Sequence
 
@@ -27,20 +27,19 @@ class PlainEvaluator(torch.nn.Module):
         cell: Tensor,
         counts: Sequence[int],
         *,
-        slab: bool | Tensor,
+        slab: bool,
     ) -> Tensor:
         """Energy in eV; arguments as in :class:`falsemetal.potentials.fast.evaluator.Evaluator`."""
-        with torch.no_grad():
-            near = edge_vectors(positions, neighbours).square().sum(-1) < self.model.r_cut_A**2
-        receivers = torch.arange(len(positions), device=positions.device)[:, None].expand_as(near)
+        vectors = edge_vectors(positions.detach(), neighbours)
+        near = (vectors.square().sum(-1) < self.model.r_cut_A**2).nonzero()[:, 0]
         each = torch.cat([s.expand(n) for s, n in zip(self.species, counts, strict=True)])
         graph = Graph(
             positions=positions,
             species=each,
-            edge_index=torch.stack([neighbours.senders[near], receivers[near]]),
+            edge_index=torch.stack([neighbours.senders, neighbours.receivers])[:, near],
             shifts=neighbours.shifts[near],
             cells=cell[None],
-            slab=torch.as_tensor(slab, device=positions.device)[None],
+            slab=torch.tensor([slab], device=positions.device),
             batch=torch.zeros_like(each),
         )
         energies: Tensor = self.model(graph)

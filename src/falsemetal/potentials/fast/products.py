@@ -6,9 +6,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from falsemetal.potentials.fast.kernels import Kernel, Value, build, lanes, with_gradient
 from falsemetal.potentials.libraries import MACEBlock
 
 MAX_CORRELATION = 3
+
+LEAST = 1e-9
+"""Coefficients of a polynomial below are zero, as selection rules make most of them."""
 
 
 class FoldedProduct(torch.nn.Module):
@@ -16,10 +20,12 @@ class FoldedProduct(torch.nn.Module):
 
     For each species and channel the product is a polynomial of degree three in the components
     :math:`A_i` of the messages. Its coefficients are the generalised Clebsch-Gordan coefficients
-    summed with the weights, once. With the pairs :math:`P_p = A_j A_k`, j ≤ k, it is evaluated as
+    summed with the weights, once. With the pairs :math:`P_p = A_j A_k`, j ≤ k, it is
     :math:`\sum_i A_i (F_i + \sum_p F_{ip} P_p) + \sum_p F_p P_p`. MACE's contraction is folded for
     the species present, in the order of the atoms; a correlation order above 3 raises
     NotImplementedError.
+
+    The kernel, with :math:`A_N = 1`, knows the monomials :math:`A_i P_p`, i ≤ j, that occur.
     """
 
     linear: Tensor
@@ -37,18 +43,88 @@ class FoldedProduct(torch.nn.Module):
         self.register_buffer("linear", linear)
         self.register_buffer("quadratic", quadratic)
         self.n_outputs = sum(self.dims)
+        self.n_components = linear.shape[-1] // self.n_outputs - 1
+        self.kernel: Kernel | None = None
 
-    def forward(self, messages: Sequence[Tensor]) -> list[Tensor]:
-        """Products of the atoms of each species, shape (channels, atoms, outputs).
+    def write_kernel(self) -> None:
+        """Compile the kernel, if there is a compiler."""
+        monomials, weights = self._monomials()
+        pairs = sorted({(j, k) for of_output in monomials for _, j, k in of_output})
+        of_output, alone, of_alone, pair = [0], [], [0], []
+        for monomials_of_output in monomials:
+            for i, group in itertools.groupby(monomials_of_output, key=lambda m: m[0]):
+                alone.append(i)
+                pair += [pairs.index((j, k)) for _, j, k in group]
+                of_alone.append(len(pair))
+            of_output.append(len(alone))
+        n_species, n_channels, _ = weights.shape
+        values: dict[str, Value] = {
+            "CHANNELS": n_channels,
+            "COMPONENTS": self.n_components,
+            "OUTPUTS": self.n_outputs,
+            "PAIRS": len(pairs),
+            "FIRST": [j for j, _ in pairs],
+            "SECOND": [k for _, k in pairs],
+            "OF_OUTPUT": of_output,
+            "ALONE": alone,
+            "OF_ALONE": of_alone,
+            "PAIR": pair,
+        }
+        self.kernel = build("products.cpp", weights.dtype, values, width=n_channels)
+        # of each vector of channels all monomials
+        width = lanes(weights.dtype, n_channels)
+        blocks = weights.view(n_species, n_channels // width, width, -1).transpose(2, 3)
+        self.weights = blocks.contiguous()
 
-        Messages are by species, too: shape (components, channels, atoms).
+    def _monomials(self) -> tuple[list[list[tuple[int, ...]]], Tensor]:
+        """Monomials of each output, and weights of all, shape (species, channels, monomials)."""
+        n = self.n_components
+        linear = self.linear.unflatten(-1, (self.n_outputs, n + 1))
+        cubic = self.quadratic.unflatten(-1, (self.n_outputs, n + 1))
+        pairs = list(itertools.combinations_with_replacement(range(n), 2))
+        monomials: list[list[tuple[int, ...]]] = []
+        weights: list[Tensor] = []
+        for output in range(self.n_outputs):
+            terms: dict[tuple[int, ...], Tensor] = {}
+            of_output = cubic[..., output, :]
+            for p, i in (of_output.abs().amax((0, 1)) > LEAST).nonzero().tolist():
+                key = tuple(sorted((i, *pairs[p])))
+                terms[key] = of_output[:, :, p, i] + terms.get(key, 0.0)
+            for (i,) in (linear[..., output, :].abs().amax((0, 1)) > LEAST).nonzero().tolist():
+                terms[i, n, n] = linear[..., output, i]
+            monomials.append(sorted(terms))
+            weights += [terms[key] for key in sorted(terms)]
+        return monomials, torch.stack(weights, -1)
+
+    def forward(self, messages: Tensor, counts: Sequence[int]) -> Tensor:
+        """Products, shape (n, outputs, channels), of messages, shape (n, components, channels).
+
+        Of each species there are so many atoms, one after the other.
         """
-        return [
-            self._product(part, self.linear[index], self.quadratic[index])
-            for index, part in enumerate(messages)
+        if self.kernel is not None:
+            return self._by_kernel(self.kernel, messages.contiguous(), counts)
+        products = [
+            self._plain(part.permute(1, 2, 0), self.linear[index], self.quadratic[index])
+            for index, part in enumerate(messages.split(counts))
         ]
+        return torch.cat([part.permute(1, 2, 0) for part in products])
 
-    def _product(self, messages: Tensor, linear: Tensor, quadratic: Tensor) -> Tensor:
+    def _by_kernel(self, kernel: Kernel, x: Tensor, counts: Sequence[int]) -> Tensor:
+        out = x.new_empty(len(x), self.n_outputs, x.shape[-1])
+        for weights, *own in zip(self.weights, x.split(counts), out.split(counts), strict=True):
+            kernel("forward", len(own[0]), weights, *own)
+
+        def gradient(by_out: Tensor) -> tuple[Tensor]:
+            by_x = torch.empty_like(x)
+            of_species = (tensor.split(counts) for tensor in (x, by_out, by_x))
+            for weights, *own in zip(self.weights, *of_species, strict=True):
+                kernel("backward", len(own[0]), weights, *own)
+            return (by_x,)
+
+        return with_gradient(gradient, (out,), x)[0]
+
+    def _plain(self, messages: Tensor, linear: Tensor, quadratic: Tensor) -> Tensor:
+        """Products (channels, n, outputs) of one species from (components, channels, n)."""
         n = len(messages)
         pairs = torch.cat([messages[i : i + 1] * messages[i:] for i in range(n)])
         inner = torch.baddbmm(linear[:, None], pairs.permute(1, 2, 0), quadratic)

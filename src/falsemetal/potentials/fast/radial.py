@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,40 +19,27 @@ SHORTEST_A, UNSURE_INTERVALS = 0.05, 8
 """Splines begin at this distance, for Bessel functions divide by it, and settle within so many."""
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where distances lie on the knots: the place within an interval is 0 to 1, shape (…, 1).
-
-    `interval` has the shape (…); `inside`, shape (…, 1), tells whether the distance is below the
-    cutoff.
-    """
-
-    interval: Tensor
-    t: Tensor
-    inside: Tensor
-
-
 class Knots:
     """Knots that all splines of a model share; beyond the last, the cutoff, functions are zero."""
 
-    def __init__(self, spacing_A: float, r_cut_A: float, dtype: torch.dtype) -> None:
-        self.spacing_A, self.r_cut_A, self.dtype = spacing_A, r_cut_A, dtype
-        self.last = round((r_cut_A - SHORTEST_A) / spacing_A) - 1
+    def __init__(self, spacing_A: float, r_cut_A: float) -> None:
+        self.shortest_A, self.spacing_A, self.r_cut_A = SHORTEST_A, spacing_A, r_cut_A
+        self.n_intervals = round((r_cut_A - SHORTEST_A) / spacing_A)
 
-    def places(self, lengths: Tensor) -> Places:
-        """Places of distances in Å, of any shape."""
-        place = (lengths.clamp(SHORTEST_A, self.r_cut_A) - SHORTEST_A) * (1.0 / self.spacing_A)
-        interval = place.detach().floor().clamp(max=self.last)
-        t = (place - interval).to(self.dtype)[..., None]
-        return Places(interval.long(), t, (lengths < self.r_cut_A)[..., None])
+    def places(self, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Intervals that distances in Å are in, and their places there, 0 to 1."""
+        place = (lengths.clamp(min=SHORTEST_A) - SHORTEST_A) / self.spacing_A
+        interval = place.detach().floor().clamp(max=self.n_intervals - 1)
+        return interval.long(), place - interval
 
 
-def evaluate(coefficients: Tensor, places: Places) -> Tensor:
+def evaluate(coefficients: Tensor, interval: Tensor, t: Tensor) -> Tensor:
     """Values of splines, shape (…, n), whose coefficients have the shape (intervals, 6, n)."""
-    value = coefficients[:, 0][places.interval]
+    of_interval = coefficients[interval]
+    value = of_interval[..., 0, :]
     for power in range(1, DEGREE + 1):
-        value = value * places.t + coefficients[:, power][places.interval]
-    return value * places.inside
+        value = value * t[..., None] + of_interval[..., power, :]
+    return value
 
 
 def fit_splines(
@@ -80,7 +66,7 @@ def fit_splines(
                 for k in range(DEGREE, 0, -1)
             ]
             coefficients = torch.tensor(np.stack([*taylor, values[:-1]], axis=1), dtype=dtype)
-            return Knots(float(spacing), r_cut_A, dtype), coefficients
+            return Knots(float(spacing), r_cut_A), coefficients
         n_intervals *= 2
     raise NotImplementedError(
         f"radial functions too stiff for a spline of {LAST_INTERVALS} intervals"

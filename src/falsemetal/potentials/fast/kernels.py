@@ -1,0 +1,195 @@
+"""Kernels: loops in C++ that are written for a model's shapes, and compiled at first use.
+
+A kernel is one source with few headers, compiled in a second or two and kept on disk under its
+checksum, where later processes find it. Its vectors are those of GNU's C++, which g++ and clang
+know. Where there is no compiler, or one that fails, a message says so and the plain form runs.
+"""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from platformdirs import user_cache_path
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from falsemetal.progress import logger
+
+OPTIONS = (
+    *("-std=c++17", "-O2", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"),
+    *("-shared", "-fPIC", "-fopenmp"),
+)
+INSTRUCTIONS = {
+    "AVX2": ("-march=haswell", 32),
+    "AVX512": ("-march=skylake-avx512 -mprefer-vector-width=512", 64),
+}
+"""Compiler's options and bytes of a vector, by what PyTorch finds that the processor knows."""
+
+NAMES = {torch.float32: "float", torch.float64: "double"}
+Value = int | float | Sequence[int] | str
+HEADERS = ("cmath", "cstdint", "cstring", "vector")
+
+
+def instruction_set() -> str:
+    """Return what decides how sums round on this machine's processor."""
+    return torch.backends.cpu.get_cpu_capability()
+
+
+def lanes(dtype: torch.dtype, width: int = 0) -> int:
+    """Numbers of a vector; of a given width, in numbers, those that fill it exactly."""
+    largest = INSTRUCTIONS.get(instruction_set(), ("", 16))[1] // dtype.itemsize
+    while width % largest:
+        largest //= 2
+    return largest
+
+
+class Kernel:
+    """Functions of a source; tensors are told by their addresses, and must be contiguous."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+
+    def __call__(self, function: str, *arguments: Tensor | int | float) -> None:
+        """Call a function of the source with as many threads as PyTorch has."""
+        parts = torch.get_num_threads()
+        getattr(self._library, function)(ctypes.c_int64(parts), *map(_as_c, arguments))
+
+
+def _as_c(argument: Tensor | int | float) -> Any:
+    if isinstance(argument, Tensor):
+        assert argument.is_contiguous() and argument.device.type == "cpu"
+        return ctypes.c_void_p(argument.data_ptr())
+    return ctypes.c_int64(argument) if isinstance(argument, int) else ctypes.c_double(argument)
+
+
+@runtime_checkable
+class HasKernel(Protocol):
+    """Part of a model with a kernel, which it uses once it is there."""
+
+    def write_kernel(self) -> None:
+        """Write and compile it, if there is a compiler."""
+
+
+def write_kernels(model: torch.nn.Module) -> None:
+    """Give all parts of a model their kernels, compiled on all cores, if there is a compiler."""
+    if find_compiler() is None:
+        return
+    parts = [part for part in model.modules() if isinstance(part, HasKernel)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda part: part.write_kernel(), parts))
+
+
+class _WithGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, gradient: Callable[..., Any], values: Sequence[Tensor], *of: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.gradient = gradient
+        return tuple(values)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *by_values: Tensor) -> tuple[Tensor | None, ...]:
+        return None, None, *ctx.gradient(*(by_value.contiguous() for by_value in by_values))
+
+
+def with_gradient(
+    gradient: Callable[..., Sequence[Tensor]], values: Sequence[Tensor], *of: Tensor
+) -> tuple[Tensor, ...]:
+    """Return values as functions of tensors, once differentiable.
+
+    The gradient takes those of some scalar by the values to those by the tensors.
+    """
+    found: tuple[Tensor, ...] = _WithGradient.apply(gradient, values, *of)  # type: ignore[no-untyped-call]
+    return found
+
+
+def build(
+    name: str, dtype: torch.dtype, values: Mapping[str, Value], *, width: int = 0
+) -> Kernel | None:
+    """Compile a kernel of this folder with values of its constants, unless it is on disk.
+
+    Numbers are of the dtype, in vectors that fill a width exactly, if one is given. Text is code
+    for a macro. None without a compiler.
+    """
+    command = find_compiler()
+    if command is None:
+        return None
+    return _build(_source(name, dtype, lanes(dtype, width), values), command)
+
+
+def _source(name: str | None, dtype: torch.dtype, width: int, values: Mapping[str, Value]) -> str:
+    folder = Path(__file__).parent
+    return "\n".join(
+        [
+            *(f"#include <{header}>" for header in HEADERS),
+            "typedef int64_t integer;",
+            f"typedef {NAMES[dtype]} real;",
+            f"constexpr integer W = {width};",
+            *(_defined(constant, value) for constant, value in values.items()),
+            (folder / "vectors.h").read_text(),
+            (folder / name).read_text() if name else "",
+        ]
+    )
+
+
+def _defined(name: str, value: Value) -> str:
+    if isinstance(value, str):
+        return f"#define {name} {' '.join(value.split())}"
+    if isinstance(value, Sequence):
+        return f"static const integer {name}[] = {{{', '.join(map(str, value))}}};"
+    return f"constexpr {'integer' if isinstance(value, int) else 'real'} {name} = {value!r};"
+
+
+@cache
+def find_compiler() -> tuple[str, ...] | None:
+    """Command of a C++ compiler that works, or None, which is told once."""
+    march = INSTRUCTIONS.get(instruction_set(), ("", 0))[0].split()
+    reason = "no C++ compiler"
+    for name in filter(shutil.which, filter(None, (os.environ.get("CXX"), "g++", "clang++"))):
+        command = (name, *OPTIONS, *march)
+        try:
+            _build(_source(None, torch.float32, 1, {}), command)
+            return command
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", "").strip().splitlines() or [type(error).__name__]
+            reason = f"{name} fails ({said[-1]})"
+    logger.info("%s: models run by PyTorch alone, several times slower; install g++", reason)
+    return None
+
+
+@cache
+def _build(text: str, command: tuple[str, ...]) -> Kernel:
+    key = hashlib.sha256("\n".join([*command, text]).encode()).hexdigest()[:24]
+    folder = _folder()
+    library = folder / f"{key}.so"
+    if not library.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            source, made = Path(name) / "kernel.cpp", Path(name) / "kernel.so"
+            source.write_text(text)
+            call = [*command, str(source), "-o", str(made)]
+            subprocess.run(call, check=True, capture_output=True, text=True)
+            made.replace(library)  # at once, as other processes may do the same
+    return Kernel(ctypes.CDLL(str(library)))
+
+
+@cache
+def _folder() -> Path:
+    """Folder of the kernels: the user's cache or, where that is read-only, one of the process."""
+    folder = user_cache_path("falsemetal") / "kernels"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="falsemetal-kernels-"))
