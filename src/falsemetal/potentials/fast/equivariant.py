@@ -47,6 +47,10 @@ class Linear(torch.nn.Module):
         matrix: Tensor = getattr(self, f"matrix_{self.irreps.index(ir)}")
         return matrix
 
+    def follow(self, ir: str, matrix: Tensor) -> None:
+        """Let a matrix, shape (channels out, new channels out), follow that of an irrep."""
+        setattr(self, f"matrix_{self.irreps.index(ir)}", self.matrix(ir) @ matrix)
+
     def forward(self, features: Features) -> Features:
         """Apply the map."""
         # as one product of matrices, which is faster than one for each atom

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from falsemetal.electrostatics.coulomb import coulomb_energy
 from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
-from falsemetal.potentials.fast.charges import Transfer
+from falsemetal.potentials.fast.charges import Transfers
 from falsemetal.potentials.fast.edges import Geometry
 from falsemetal.potentials.fast.equivariant import Features, Linear, SphericalHarmonics
 from falsemetal.potentials.fast.layers import SCALAR, Layer, Readout
@@ -69,12 +69,8 @@ class Evaluator(torch.nn.Module):
         if isinstance(model, SplitChargeMACE):
             self.electrostatics = model.electrostatics
             self.register_buffer("formal_charges_e", model.formal_charges_e[list(species)])
-            self.transfers = module_list(
-                Transfer(layer, columns, harmonics.irreps)
-                for layer, columns in zip(
-                    model.transfer_layers, radial[len(self.layers) :], strict=True
-                )
-            )
+            columns = radial[len(self.layers) :]
+            self.transfers = Transfers(model.transfer_layers, columns, harmonics.irreps)
             dipole = o3.Irreps("1x1o")
             self.dipoles = module_list(
                 Linear(layer, of_layer, dipole)
@@ -111,9 +107,8 @@ class Evaluator(torch.nn.Module):
         if self.electrostatics is None:
             return energy
         formal = zip(self.formal_charges_e, counts, strict=True)
-        charges = torch.cat([charge.expand(n) for charge, n in formal]) + sum(
-            layer(state, edges) for layer, state in zip(self.transfers, states, strict=True)
-        )
+        charges = torch.cat([charge.expand(n) for charge, n in formal])
+        charges = charges + self.transfers(states, edges)
         dipoles = None
         if self.dipoles:
             parts = (layer(h)["1o"][..., 0] for layer, h in zip(self.dipoles, states, strict=True))
