@@ -53,16 +53,16 @@ class Graph:
 def neighbour_edges(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Directed edges between atoms closer than a cutoff.
+    """Directed edges between atoms closer than a cutoff, sorted by receiver.
 
     Atoms may lie outside the cell, whose i-th basis vector is `cell[i]`; `pbc` is by basis vector.
     Returns sender and receiver, shape (2, m), and shifts, shape (m, 3): lengths are in Å, and
     `r_receiver − r_sender + shift` is the edge's vector.
     """
-    sender, receiver, image = neighbour_list(
+    receiver, sender, image = neighbour_list(
         "ijS", positions=positions, cell=cell, pbc=pbc, cutoff=cutoff_A
     )
-    return np.stack([sender, receiver]).astype(np.int64), image @ cell
+    return np.stack([sender, receiver]).astype(np.int64), -image @ cell
 
 
 def species_index(numbers: np.ndarray, elements: Sequence[int]) -> np.ndarray:

@@ -37,6 +37,9 @@ class Model(torch.nn.Module):
     def check(self, atoms: Atoms) -> None:
         """Raise an error for a structure that the model cannot treat; by default for none."""
 
+    def prepare_training(self) -> None:
+        """Let kernels do what a training spends its time in, where there are any."""
+
     def fast_form(self, species: Sequence[int]) -> torch.nn.Module:
         """Build the form that runs use, or raise a NotImplementedError where there is none.
 

@@ -43,7 +43,7 @@ extern "C" void backward(integer parts, integer n, integer size, const integer* 
         for (integer c = 0; c < C; c += W) {
           BACKWARD
         }
-        by_places[e] = total(by_t);
+        if (DEGREE > 0) by_places[e] = total(by_t);
         for (int b = 0; b < COMPONENTS; b++) by_harmonics[b * size + e] = total(by_y[b]);
       }
     }

@@ -19,7 +19,7 @@ features is subtracted. The kernel goes through the edges once and keeps nothing
         \frac{\partial E}{\partial m^p_k}.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,9 +27,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from falsemetal.potentials.fast.edges import Edges
-from falsemetal.potentials.fast.equivariant import Features
+from falsemetal.potentials.fast.equivariant import Features, couplings
 from falsemetal.potentials.fast.kernels import Kernel, Value, build, with_gradient
 from falsemetal.potentials.fast.radial import DEGREE, evaluate
+from falsemetal.potentials.libraries import o3
 
 LEAST = 1e-9
 """Couplings below are zero."""
@@ -52,6 +53,21 @@ class Path:
     own: float = 0.0
 
 
+def paths_of(product: o3.TensorProduct) -> list[Path]:
+    """Paths of a channel-wise product; NotImplementedError if irreps have different channels."""
+    if len({product.irreps_in1[path.i_in1].mul for path in product.instructions}) > 1:
+        raise NotImplementedError("irreps with different numbers of channels")
+    return [
+        Path(
+            str(product.irreps_in1[path.i_in1].ir),
+            str(product.irreps_in2[path.i_in2].ir),
+            str(product.irreps_out[path.i_out].ir),
+            coupling,
+        )
+        for path, coupling in zip(product.instructions, couplings(product), strict=True)
+    ]
+
+
 class Convolution(torch.nn.Module):
     """The sums of this module, once differentiable.
 
@@ -65,8 +81,8 @@ class Convolution(torch.nn.Module):
         super().__init__()
         self.paths = list(paths)
         self.channels = radial.shape[-1] // len(paths)
-        self.senders = _starts(path.sender for path in paths)
-        self.harmonics = _starts(harmonics)
+        self.senders = first_components(path.sender for path in paths)
+        self.harmonics = first_components(harmonics)
         of_paths = radial.unflatten(-1, (len(paths), self.channels)).movedim(1, 2)
         # (intervals, paths, 6, channels)
         self.register_buffer("radial", of_paths.contiguous())
@@ -77,27 +93,7 @@ class Convolution(torch.nn.Module):
 
     def write_kernel(self) -> None:
         """Compile the kernel, if there is a compiler."""
-        code = []
-        start = 0
-        for message, indices in self.messages.items():
-            for place, index in enumerate(indices):
-                path = self.paths[index]
-                h, y = self.senders[path.sender], self.harmonics[path.harmonic]
-                outputs = range(start + place, start + place + len(indices) * _dim(message))
-                code.append(_path_code(index, path, h, y, outputs[:: len(indices)]))
-            start += len(indices) * _dim(message)
-        coefficients, forward, backward = (" ".join(parts) for parts in zip(*code, strict=True))
-        values: dict[str, Value] = {
-            "CHANNELS": self.channels,
-            "PATHS": len(self.paths),
-            "SENDERS": sum(map(_dim, self.senders)),
-            "OUTPUTS": start,
-            "COMPONENTS": sum(map(_dim, self.harmonics)),
-            "DEGREE": DEGREE,
-            "COEFFICIENTS": coefficients,
-            "FORWARD": forward,
-            "BACKWARD": backward,
-        }
+        values = kernel_values(self.paths, self.channels, self.harmonics, degree=DEGREE)
         self.kernel = build("convolution.cpp", self.radial.dtype, values, width=self.channels)
 
     def forward(self, features: Features, edges: Edges) -> Features:
@@ -162,8 +158,48 @@ class Convolution(torch.nn.Module):
         return {ir: torch.cat(parts, -1) for ir, parts in found.items()}
 
 
+def kernel_values(
+    paths: Sequence[Path], channels: int, harmonics: Mapping[str, int], *, degree: int
+) -> dict[str, Value]:
+    """Constants and code of the kernel for some paths and splines of a degree.
+
+    Given are first components of the harmonics. Splines of degree 0 are differentiated by
+    themselves, where others are by their places.
+    """
+    senders, code = first_components(path.sender for path in paths), []
+    outputs = output_components(paths)
+    for index, path in enumerate(paths):
+        starts = senders[path.sender], harmonics[path.harmonic]
+        code.append(_path_code(index, path, *starts, outputs[index], degree))
+    coefficients, forward, backward = (" ".join(parts) for parts in zip(*code, strict=True))
+    return {
+        "CHANNELS": channels,
+        "PATHS": len(paths),
+        "SENDERS": sum(map(_dim, senders)),
+        "OUTPUTS": sum(map(len, outputs)),
+        "COMPONENTS": sum(map(_dim, harmonics)),
+        "DEGREE": degree,
+        "COEFFICIENTS": coefficients,
+        "FORWARD": forward,
+        "BACKWARD": backward,
+    }
+
+
+def output_components(paths: Sequence[Path]) -> list[range]:
+    """Components of the sums, by path: by irrep, then component, then path to it."""
+    found: list[range] = [range(0)] * len(paths)
+    start = 0
+    for message in dict.fromkeys(path.message for path in paths):
+        indices = [index for index, path in enumerate(paths) if path.message == message]
+        end = start + len(indices) * _dim(message)
+        for place, index in enumerate(indices):
+            found[index] = range(start + place, end, len(indices))
+        start = end
+    return found
+
+
 def _path_code(
-    number: int, path: Path, h: int, y: int, outputs: Sequence[int]
+    number: int, path: Path, h: int, y: int, outputs: Sequence[int], degree: int
 ) -> tuple[str, str, str]:
     """Coefficients of an edge, and what is done with a vector of channels forward and backward.
 
@@ -183,7 +219,7 @@ def _path_code(
         + ";"
         for (a, k), terms in mixed.items()
     )
-    spline = f"const vec r = {_horner(number, DEGREE)};"
+    spline = f"const vec r = {_horner(number, degree)};"
     senders = [
         f"const vec x{a} = load(h + {h + a} * C + c){_own(path, h + a)};" for a in range(d_1)
     ]
@@ -193,7 +229,7 @@ def _path_code(
         if terms:
             place = f"sums + {outputs[k]} * C + c"
             forward.append(f"store({place}, load({place}) + ({terms}));")
-    backward = ["{", spline, f"const vec d = {_slope(number)};", *senders]
+    backward = ["{", spline, *senders, "vec by_r = {0};"]
     backward += [f"const vec g{k} = load(g + {outputs[k]} * C + c);" for k in range(d_3)]
     for a in range(d_1):
         terms = " + ".join(f"m{number}_{a}_{k} * g{k}" for k in range(d_3) if (a, k) in mixed)
@@ -205,11 +241,15 @@ def _path_code(
         if path.own:
             change = f"(real){path.own!r} * f"
             backward.append(f"store(of_own + {place}, load(of_own + {place}) - {change});")
-        backward.append(f"by_t += d * x{a} * u; }}")
+        backward.append(f"by_r += x{a} * u; }}")
     for (a, k), harmonics in mixed.items():
         backward.append(f"{{ const vec s = r * x{a} * g{k};")
         backward += [f"by_y[{b}] += (real){c!r} * s;" for c, b in harmonics]
         backward.append("}")
+    if degree:
+        backward.append(f"by_t += by_r * ({_slope(number, degree)});")
+    else:
+        backward.append(f"store(by_places + (e * PATHS + {number}) * C + c, by_r);")
     return coefficients, "\n".join([*forward, "}"]), "\n".join([*backward, "}"])
 
 
@@ -217,22 +257,24 @@ def _own(path: Path, component: int) -> str:
     return f" - (real){path.own!r} * load(own + {component} * C + c)" if path.own else ""
 
 
-def _coefficient(number: int, power: int) -> str:
-    """Coefficient of a power of t in a path's spline."""
-    return f"load(spline + {number * (DEGREE + 1) + DEGREE - power} * C + c)"
+def _coefficients(number: int, degree: int) -> list[str]:
+    """Coefficients of a path's spline, that of the highest power of t first."""
+    first = number * (degree + 1)
+    return [f"load(spline + {place} * C + c)" for place in range(first, first + degree + 1)]
 
 
-def _horner(number: int, power: int) -> str:
-    value = _coefficient(number, power)
-    for lower in reversed(range(power)):
-        value = f"({value}) * t + {_coefficient(number, lower)}"
+def _horner(number: int, degree: int) -> str:
+    value, *lower = _coefficients(number, degree)
+    for coefficient in lower:
+        value = f"({value}) * t + {coefficient}"
     return value
 
 
-def _slope(number: int) -> str:
-    value = f"(real){DEGREE} * {_coefficient(number, DEGREE)}"
-    for power in reversed(range(1, DEGREE)):
-        value = f"({value}) * t + (real){power} * {_coefficient(number, power)}"
+def _slope(number: int, degree: int) -> str:
+    highest, *lower = _coefficients(number, degree)[:-1]
+    value = f"(real){degree} * {highest}"
+    for power, coefficient in zip(range(degree - 1, 0, -1), lower, strict=True):
+        value = f"({value}) * t + (real){power} * {coefficient}"
     return value
 
 
@@ -244,7 +286,7 @@ def _width(path: Path) -> int:
     return sum(path.coupling.shape)
 
 
-def _starts(irreps: Iterator[str] | Sequence[str]) -> dict[str, int]:
+def first_components(irreps: Iterable[str]) -> dict[str, int]:
     """First component of every irrep, one after the other."""
     starts: dict[str, int] = {}
     total = 0

@@ -58,6 +58,9 @@ class Kernel:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
 
+    def __deepcopy__(self, memo: Any) -> "Kernel":
+        return self  # it has no state
+
     def __call__(self, function: str, *arguments: Tensor | int | float) -> None:
         """Call a function of the source with as many threads as PyTorch has."""
         parts = torch.get_num_threads()

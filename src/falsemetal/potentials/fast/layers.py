@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from falsemetal.potentials.fast.convolution import Convolution, Path
+from falsemetal.potentials.fast.convolution import Convolution, paths_of
 from falsemetal.potentials.fast.edges import Edges
-from falsemetal.potentials.fast.equivariant import Features, Linear, couplings
+from falsemetal.potentials.fast.equivariant import Features, Linear
 from falsemetal.potentials.fast.products import FoldedProduct
 from falsemetal.potentials.libraries import MACEBlock, blocks, o3
 from falsemetal.potentials.model import module_list
@@ -21,17 +21,7 @@ def messages(interaction: MACEBlock, radial: Tensor, harmonics: Sequence[str]) -
     NotImplementedError if irreps have channels of different numbers.
     """
     product = interaction.conv_tp
-    if len({product.irreps_in1[path.i_in1].mul for path in product.instructions}) > 1:
-        raise NotImplementedError("irreps with different numbers of channels")
-    paths = [
-        Path(
-            str(product.irreps_in1[path.i_in1].ir),
-            str(product.irreps_in2[path.i_in2].ir),
-            str(product.irreps_out[path.i_out].ir),
-            coupling,
-        )
-        for path, coupling in zip(product.instructions, couplings(product), strict=True)
-    ]
+    paths = paths_of(product)
     # channels of an irrep are in the order of the product's outputs
     order = sorted(range(len(paths)), key=lambda index: product.instructions[index].i_out)
     columns = radial.unflatten(-1, (len(paths), -1))[..., order, :].flatten(-2)

@@ -5,26 +5,6 @@ constexpr integer F = FUNCTIONS;
 constexpr real FAR = 4 * CUTOFF;
 enum { X, Y, Z, SQUARE, INVERSE, DAMPING, SLOPE, GX, GY, GZ, FIELDS };
 
-// of numbers from 0 down, of which those below −80 give next to nothing
-static inline real exponential(real x) {
-  x = x > -80 ? x : -80;
-  const int32_t n = (int32_t)(x * (real)1.4426950408889634 - (real)0.5);
-  const real f = (x - n * (real)0.693145751953125) - n * (real)1.428606820309417e-6;
-  constexpr int DEGREE = sizeof(real) == 4 ? 7 : 13;
-  real value = 1;
-#pragma GCC unroll 16
-  for (int k = DEGREE; k > 0; k--) value = value * f * ((real)1 / k) + 1;
-  real scale;
-  if constexpr (sizeof(real) == 4) {
-    const int32_t bits = (n + 127) << 23;
-    std::memcpy(&scale, &bits, sizeof(real));
-  } else {
-    const int64_t bits = (int64_t)(n + 1023) << 52;
-    std::memcpy(&scale, &bits, sizeof(real));
-  }
-  return value * scale;
-}
-
 // tanh³(1 − r/cutoff), and its derivative by r²
 static inline real cutoff(real r, real& slope) {
   const real x = 1 - r * (1 / CUTOFF), q = exponential(-2 * (x > 0 ? x : 0)), t = (1 - q) / (1 + q);

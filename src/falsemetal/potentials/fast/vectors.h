@@ -25,6 +25,26 @@ static inline real total(vec v) {
   return sum_of<W>(lanes);
 }
 
+// of numbers from 0 down, of which those below −80 give next to nothing
+static inline real exponential(real x) {
+  x = x > -80 ? x : -80;
+  const int32_t n = (int32_t)(x * (real)1.4426950408889634 - (real)0.5);
+  const real f = (x - n * (real)0.693145751953125) - n * (real)1.428606820309417e-6;
+  constexpr int DEGREE = sizeof(real) == 4 ? 7 : 13;
+  real value = 1;
+#pragma GCC unroll 16
+  for (int k = DEGREE; k > 0; k--) value = value * f * ((real)1 / k) + 1;
+  real scale;
+  if constexpr (sizeof(real) == 4) {
+    const int32_t bits = (n + 127) << 23;
+    std::memcpy(&scale, &bits, sizeof(real));
+  } else {
+    const int64_t bits = (int64_t)(n + 1023) << 52;
+    std::memcpy(&scale, &bits, sizeof(real));
+  }
+  return value * scale;
+}
+
 // calls work(part, begin, end) for equal parts of n atoms, each in a thread
 template <class Work>
 static void in_parts(integer parts, integer n, Work work) {

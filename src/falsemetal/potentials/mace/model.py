@@ -90,6 +90,20 @@ class ShortRangedMACE(Model):
             keep_last_layer_irreps=keep_equivariant_features,
         )
 
+    def prepare_training(self) -> None:
+        """Let convolutions and radial networks run by kernels, on a CPU with a compiler."""
+        from falsemetal.potentials.fast.fused import fuse_convolutions
+        from falsemetal.potentials.fast.linearised import linearise
+
+        parameter = next(self.parameters())
+        if parameter.device.type == "cpu":
+            fuse_convolutions(self.mace, parameter.dtype)
+            linearise(self.mace.radial_embedding, self.radial_networks(), parameter.dtype)
+
+    def radial_networks(self) -> list[MACEBlock]:
+        """Networks whose inputs are the radial features of edges."""
+        return [interaction.conv_tp_weights for interaction in self.mace.interactions]
+
     def forward(self, graph: Graph) -> torch.Tensor:
         """Energies in eV, shape (n_graphs,), float64; forces follow from their gradient."""
         return self.sum_atomic_energies(graph, self.message_passing(graph).node_energies)

@@ -8,7 +8,7 @@ from ase.data import chemical_symbols
 
 from falsemetal.electrostatics.multipoles import MultipoleElectrostatics, check_slab
 from falsemetal.potentials.graph import Graph, species_index
-from falsemetal.potentials.libraries import nn, o3
+from falsemetal.potentials.libraries import MACEBlock, nn, o3
 from falsemetal.potentials.mace.model import (
     DatasetStatistics,
     LocalState,
@@ -147,6 +147,10 @@ class SplitChargeMACE(ShortRangedMACE):
             graph.n_graphs,
         )
         return multipoles.charges, dipole
+
+    def radial_networks(self) -> list[MACEBlock]:
+        """Networks of messages and of charge transfers."""
+        return [*super().radial_networks(), *(layer.radial for layer in self.transfer_layers)]
 
     def check(self, atoms: Atoms) -> None:
         """Raise an ElectrostaticsError for a film that is charged or oblique."""

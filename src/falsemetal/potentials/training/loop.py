@@ -84,6 +84,7 @@ class _Session:
         dtype = getattr(torch, training.dtype)
         statistics = dataset_statistics(train_frames, r_cut_A=spec.potential.r_cut_A)
         self.model = build_model(spec.potential, statistics, dtype=dtype, seed=seed).to(self.device)
+        self.model.prepare_training()
         self.train_set = label_graphs(train_frames, self.model)
         self.validation_set = label_graphs(validation_frames, self.model)
         fit_atomic_energies(
