@@ -4,7 +4,7 @@
 
 FOLDER holds the eight members of `bulkH2O-jcp2020-cnnp`. NVE from the same equilibrated boxes of
 water; the engines take turns. CP2K runs with an MPI rank a core and says itself what a step took;
-this engine, float32 and compiled, has as many threads.
+this engine, in float32, has as many threads.
 """
 
 import sys
@@ -41,7 +41,7 @@ def ours(directory: str, path: str, n_cores: int) -> Callable[[str, int], float]
 
     torch.set_num_threads(n_cores)
     atoms = read(path)
-    atoms.calc = ModelCalculator(load_bpnnp(directory, dtype=torch.float32), compiled=True)
+    atoms.calc = ModelCalculator(load_bpnnp(directory, dtype=torch.float32))
     began = time.perf_counter()
     atoms.get_forces()
     first_s = time.perf_counter() - began

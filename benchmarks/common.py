@@ -1,5 +1,6 @@
 """What all benchmarks share: water to start from, workers that take turns, and the table."""
 
+import os
 import platform
 import resource
 from collections.abc import Callable, Mapping
@@ -48,10 +49,18 @@ class Worker:
         Called in the process with `arguments`; gives the function that is timed there.
     """
 
-    def __init__(self, setup: Callable[..., Callable[..., Any]], *arguments: Any) -> None:
+    def __init__(
+        self, setup: Callable[..., Callable[..., Any]], *arguments: Any, threads: int = THREADS
+    ) -> None:
+        # read where a library is loaded
+        os.environ["OMP_NUM_THREADS"] = str(threads)
         self._pool = ProcessPoolExecutor(
-            1, mp_context=get_context("spawn"), initializer=_prepare, initargs=(setup, arguments)
+            1,
+            mp_context=get_context("spawn"),
+            initializer=_prepare,
+            initargs=(setup, arguments, threads),
         )
+        self._pool.submit(int).result()
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function in the process."""
@@ -65,10 +74,12 @@ class Worker:
 _here: dict[str, Callable[..., Any]] = {}
 
 
-def _prepare(setup: Callable[..., Callable[..., Any]], arguments: tuple[Any, ...]) -> None:
+def _prepare(
+    setup: Callable[..., Callable[..., Any]], arguments: tuple[Any, ...], threads: int
+) -> None:
     import torch
 
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(threads)
     _here["timed"] = setup(*arguments)
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/long_range.py [small] [paper]
 
-One evaluation of energy and forces in bulk water, float32, compiled, random weights; every model
+One evaluation of energy and forces in bulk water, float32, random weights; every model
 and size has a process of its own, so that its peak memory is known. `paper` is LR-MACE-a of
 Table S5 (128 channels, two layers, l_max 1, 6 Å) at the largest size of all.
 """
@@ -29,7 +29,7 @@ def evaluator(name: str, kind: str, n_molecules: int) -> Callable[[str], float]:
 
     settings = MODELS[name] | ({"smearing_A": 1.0} if kind == "split_charge" else {})
     atoms = water_box(n_molecules, cell_lengths_A=cubic_cell(n_molecules, 0.997), seed=1)
-    atoms.calc = ModelCalculator(build_model(settings, kind), compiled=True)
+    atoms.calc = ModelCalculator(build_model(settings, kind))
     generator = np.random.default_rng(2)
     atoms.get_forces()
 

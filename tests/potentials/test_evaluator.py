@@ -66,7 +66,7 @@ def test_an_architecture_with_every_kind_of_path(kind, compiled) -> None:
 
 
 def test_kernels_are_of_a_shape_and_serve_other_weights_and_systems(monkeypatch) -> None:
-    model = polar(small_model("split-1", torch.float32))
+    model = polar(small_model("split-1"))
     compare(model, ModelCalculator(model), slab=True)
 
     def refuse(*_, **__):

@@ -28,11 +28,21 @@ ARCHITECTURES = {
         "interaction_cls": RESIDUAL,
         "interaction_cls_first": blocks.RealAgnosticInteractionBlock,
     },
-    "plain": {
+    # as MACE-MPA-0 and MACE-OMAT-0
+    "density": {
         "interaction_cls": blocks.RealAgnosticDensityResidualInteractionBlock,
         "interaction_cls_first": blocks.RealAgnosticDensityInteractionBlock,
         "distance_transform": "Agnesi",
         "pair_repulsion": True,
+    },
+    "last readout": {
+        "interaction_cls": RESIDUAL,
+        "interaction_cls_first": RESIDUAL,
+        "use_last_readout_only": True,
+    },
+    "plain": {
+        "interaction_cls": blocks.RealAgnosticAttResidualInteractionBlock,
+        "interaction_cls_first": RESIDUAL,
     },
 }
 
@@ -65,15 +75,19 @@ def save_model(path, dtype=torch.float64, n_heads=1, **architecture) -> ScaleShi
 
 
 @pytest.mark.filterwarnings("ignore:Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_energies_and_forces_are_those_of_mace_torch(name, tmp_path) -> None:
+def test_energies_and_forces_are_those_of_mace_torch(name, compiled, tmp_path, caplog) -> None:
     path = tmp_path / "a.model"
     save_model(path, **ARCHITECTURES[name])
     atoms = water_layer(8)
     theirs = atoms.copy()
-    atoms.calc = ModelCalculator(load_pretrained(path, dtype=torch.float64), compiled=False)
+    atoms.calc = ModelCalculator(load_pretrained(path, dtype=torch.float64), compiled=compiled)
     theirs.calc = MACECalculator(model_paths=str(path), device="cpu", default_dtype="float64")
-    assert atoms.get_potential_energy() == pytest.approx(theirs.get_potential_energy(), abs=1e-8)
+    with caplog.at_level("INFO", logger="falsemetal"):
+        energy = atoms.get_potential_energy()
+    assert ("runs in its plain form" in caplog.text) == (name == "plain")
+    assert energy == pytest.approx(theirs.get_potential_energy(), abs=1e-8)
     assert np.abs(theirs.get_forces()).max() > 0.01
     np.testing.assert_allclose(atoms.get_forces(), theirs.get_forces(), atol=1e-9)
 
@@ -104,8 +118,7 @@ def test_one_of_several_heads_is_named(tmp_path) -> None:
         )
         model = load_pretrained(path, dtype=torch.float64, head=head)
         found = [
-            potential.get_potential_energy(atoms)
-            for potential in (ModelCalculator(model, compiled=False), theirs)
+            potential.get_potential_energy(atoms) for potential in (ModelCalculator(model), theirs)
         ]
         assert found[0] == pytest.approx(found[1], abs=1e-8)
 
@@ -119,9 +132,7 @@ def test_checkpoints_of_older_and_newer_mace_torch(tmp_path) -> None:
     torch.save(single, old)
     atoms = water_layer(4)
     energies = [
-        ModelCalculator(
-            load_pretrained(file, dtype=torch.float64), compiled=False
-        ).get_potential_energy(atoms)
+        ModelCalculator(load_pretrained(file, dtype=torch.float64)).get_potential_energy(atoms)
         for file in (path, old)
     ]
     assert energies[0] == pytest.approx(energies[1], abs=1e-9)

@@ -125,8 +125,7 @@ class Convolution(torch.nn.Module):
         return with_gradient(gradient, (out,), h, edges.harmonics, edges.t)[0]
 
     def _plain(self, h: Tensor, edges: Edges) -> Features:
-        n, counts = len(h), edges.last - edges.first
-        receivers = torch.arange(n, device=h.device).repeat_interleave(counts)
+        receivers, _ = edges.flat()
         size = max(1, NUMBERS_AT_ONCE // (self.channels * max(map(_width, self.paths))))
         total: Features = {}
         columns = (edges.senders, receivers, edges.interval, edges.t, *edges.harmonics)

@@ -41,6 +41,14 @@ class Edges:
     t: Tensor
     harmonics: Tensor
 
+    def flat(self) -> tuple[Tensor, Tensor]:
+        """Receivers of all edges, and where the edges stand."""
+        counts = self.last - self.first
+        atoms = torch.arange(len(counts), device=counts.device)
+        receivers = atoms.repeat_interleave(counts)
+        offsets = self.first - (counts.cumsum(0) - counts)
+        return receivers, torch.arange(len(receivers), device=counts.device) + offsets[receivers]
+
 
 class Geometry(torch.nn.Module):
     """Edges of positions, once differentiable.

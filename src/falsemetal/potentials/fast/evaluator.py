@@ -10,9 +10,9 @@ from torch import Tensor
 from falsemetal.electrostatics.coulomb import coulomb_energy
 from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 from falsemetal.potentials.fast.charges import Transfers
-from falsemetal.potentials.fast.edges import Geometry
+from falsemetal.potentials.fast.edges import Edges, Geometry
 from falsemetal.potentials.fast.equivariant import Features, Linear, SphericalHarmonics
-from falsemetal.potentials.fast.layers import SCALAR, Layer, Readout
+from falsemetal.potentials.fast.layers import RESIDUAL, SCALAR, Layer, Readout
 from falsemetal.potentials.fast.neighbours import Neighbours
 from falsemetal.potentials.fast.radial import Knots, fit_splines
 from falsemetal.potentials.libraries import MACEBlock, o3
@@ -41,9 +41,11 @@ class Evaluator(torch.nn.Module):
         harmonics = SphericalHarmonics(mace.spherical_harmonics)
         embedding = mace.node_embedding(torch.eye(n_elements, dtype=dtype)[list(species)])
         self.register_buffer("embedding", embedding[:, None])
-        knots, radial = _radial_splines(model, dtype)
-        tables = torch.zeros(len(species), len(species), dtype=torch.int64)
+        knots, tables, radial = _radial_splines(model, species, dtype)
         self.geometry = Geometry(harmonics, knots, tables, dtype)
+        self.repulsion: Repulsion | None = None
+        if hasattr(mace, "pair_repulsion"):
+            self.repulsion = Repulsion(mace, knots, species)
         self.layers = module_list(
             Layer(
                 interaction,
@@ -58,12 +60,16 @@ class Evaluator(torch.nn.Module):
             )
         )
         irreps = [o3.Irreps(product.linear.irreps_out) for product in mace.products]
+        head = model.head if isinstance(model, PretrainedMACE) else 0
+        # there may be one of the last layer alone
         self.readouts = module_list(
-            Readout(readout, of_layer)
-            for readout, of_layer in zip(mace.readouts, irreps, strict=True)
+            Readout(readout, of_layer, head)
+            for readout, of_layer in zip(mace.readouts, irreps[-len(mace.readouts) :], strict=True)
         )
-        self.scale = float(mace.scale_shift.scale)
-        self.shift = float(mace.scale_shift.shift)
+        self.scale, self.shift = (
+            float(torch.atleast_1d(values)[head])
+            for values in (mace.scale_shift.scale, mace.scale_shift.shift)
+        )
         self.register_buffer("atomic_energies_eV", model.atomic_energies_eV[list(species)])
         self.electrostatics: MultipoleElectrostatics | None = None
         if isinstance(model, SplitChargeMACE):
@@ -95,13 +101,14 @@ class Evaluator(torch.nn.Module):
         edges = self.geometry(positions, neighbours, counts)
         kinds = zip(self.embedding, counts, strict=True)
         features: Features = {SCALAR: torch.cat([h.expand(n, 1, -1) for h, n in kinds])}
-        atomic: Tensor | float = 0.0
-        states = []
-        for layer, readout in zip(self.layers, self.readouts, strict=True):
-            features = layer(features, edges, counts)
-            states.append(features)
-            atomic = atomic + readout(features)
-        energy = cast(Tensor, self.scale * atomic + self.shift).double().sum()
+        states: list[Features] = []
+        for layer in self.layers:
+            states.append(layer(states[-1] if states else features, edges, counts))
+        read = zip(self.readouts, states[-len(self.readouts) :], strict=True)
+        atomic = cast(Tensor, sum(readout(state) for readout, state in read))
+        if self.repulsion is not None:
+            atomic = atomic + self.repulsion(edges, counts)
+        energy = (self.scale * atomic + self.shift).double().sum()
         for count, energy_eV in zip(counts, self.atomic_energies_eV, strict=True):
             energy = energy + count * energy_eV
         if self.electrostatics is None:
@@ -121,37 +128,79 @@ class Evaluator(torch.nn.Module):
 def _check_supported(mace: MACEBlock) -> None:
     """Refuse what the fast form does not know; blocks are checked where they are read."""
     extras = {
-        "several heads": len(getattr(mace, "heads", [None])) > 1,
-        "pair repulsion": hasattr(mace, "pair_repulsion"),
-        "a distance transform": hasattr(mace.radial_embedding, "distance_transform"),
         "an embedding of more than elements": hasattr(mace, "joint_embedding"),
-        "a readout of the last layer alone": len(mace.readouts) != len(mace.interactions),
         "no scale and shift": not hasattr(mace, "scale_shift"),
     }
+    extras |= {type(block).__name__: type(block) not in RESIDUAL for block in mace.interactions}
     found = [name for name, present in extras.items() if present]
     if found:
         raise NotImplementedError(f"{', '.join(found)}: no fast form")
 
 
 def _radial_splines(
-    model: ShortRangedMACE | PretrainedMACE, dtype: torch.dtype
-) -> tuple[Knots, list[Tensor]]:
-    """Splines of all radial networks: of the convolutions, then of the charge transfers."""
+    model: ShortRangedMACE | PretrainedMACE, species: Sequence[int], dtype: torch.dtype
+) -> tuple[Knots, Tensor, list[Tensor]]:
+    """Knots and splines of all radial networks: of the layers, then of the charge transfers.
+
+    One table follows the other, by pair of species if lengths are transformed by their radii; which
+    is whose is told by indices, shape (species of the receiver, of the sender).
+    """
     double = copy.deepcopy(model).double()
     mace = double.mace
-    anything = torch.ones(1, len(model.elements), dtype=torch.float64)
-    widths = [interaction.conv_tp.weight_numel for interaction in mace.interactions]
+    n = len(species)
+    attributes = torch.eye(len(model.elements), dtype=torch.float64)[list(species)]
     transfers = list(double.transfer_layers) if isinstance(double, SplitChargeMACE) else []
+    widths = [
+        interaction.conv_tp.weight_numel + hasattr(interaction, "density_fn")
+        for interaction in mace.interactions
+    ]
     widths += [layer.product.weight_numel for layer in transfers]
+    by_pair = hasattr(mace.radial_embedding, "distance_transform")
+    pairs = [(i, j) for i in range(n) for j in range(n)] if by_pair else [(0, 0)]
+    tables = torch.arange(n * n).view(n, n) if by_pair else torch.zeros(n, n, dtype=torch.int64)
 
     def functions(lengths: Tensor) -> Tensor:
-        edges = torch.zeros(2, len(lengths), dtype=torch.int64)
+        return torch.cat([of_pair(lengths, *pair) for pair in pairs], 1)
+
+    def of_pair(lengths: Tensor, receiver: int, sender: int) -> Tensor:
+        edges = torch.tensor([[sender], [receiver]]).expand(2, len(lengths))
         radial, envelope = mace.radial_embedding(
-            lengths[:, None], anything, edges, mace.atomic_numbers
+            lengths[:, None], attributes, edges, mace.atomic_numbers
         )
-        weights = torch.cat([block.conv_tp_weights(radial) for block in mace.interactions], 1)
+        found = []
+        for interaction in mace.interactions:
+            found.append(interaction.conv_tp_weights(radial))
+            if hasattr(interaction, "density_fn"):
+                found.append(torch.tanh(interaction.density_fn(radial) ** 2))
+        weights = torch.cat(found, 1)
         weights = weights if envelope is None else weights * envelope
         return torch.cat([weights, *(layer.radial(radial) for layer in transfers)], 1)
 
     knots, coefficients = fit_splines(functions, model.r_cut_A, dtype)
-    return knots, list(coefficients.split(widths, -1))
+    joined = torch.cat(coefficients.chunk(len(pairs), -1))
+    return knots, tables, list(joined.split(widths, -1))
+
+
+class Repulsion(torch.nn.Module):
+    """MACE's repulsion of pairs at short distances, by mace-torch itself."""
+
+    attributes: Tensor
+    numbers: Tensor
+
+    def __init__(self, mace: MACEBlock, knots: Knots, species: Sequence[int]) -> None:
+        super().__init__()
+        self.function, self.knots = mace.pair_repulsion_fn, knots
+        self.register_buffer("numbers", mace.atomic_numbers[list(species)])
+        self.register_buffer("attributes", torch.eye(len(species)))
+        self.reach_A = 2.0 * float(self.function.covalent_radii[self.numbers].max())
+
+    def forward(self, edges: Edges, counts: Sequence[int]) -> Tensor:
+        """Energies of the atoms before scale and shift, shape (n,)."""
+        receivers, places = edges.flat()
+        lengths = self.knots.lengths(edges.interval[places], edges.t[places])
+        near = (lengths.detach() < self.reach_A).nonzero()[:, 0]
+        index = torch.stack([edges.senders[places], receivers])[:, near]
+        counted = torch.tensor(counts, device=index.device)
+        attributes = self.attributes.repeat_interleave(counted, 0)
+        energies: Tensor = self.function(lengths[near][:, None], attributes, index, self.numbers)
+        return energies

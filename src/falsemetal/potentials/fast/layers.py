@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from falsemetal.potentials.fast.convolution import Convolution, paths_of
+from falsemetal.potentials.fast.convolution import Convolution, Path, paths_of
 from falsemetal.potentials.fast.edges import Edges
 from falsemetal.potentials.fast.equivariant import Features, Linear
 from falsemetal.potentials.fast.products import FoldedProduct
@@ -13,6 +13,13 @@ from falsemetal.potentials.libraries import MACEBlock, blocks, o3
 from falsemetal.potentials.model import module_list
 
 SCALAR = "0e"
+RESIDUAL = {
+    blocks.RealAgnosticInteractionBlock: False,
+    blocks.RealAgnosticDensityInteractionBlock: False,
+    blocks.RealAgnosticResidualInteractionBlock: True,
+    blocks.RealAgnosticDensityResidualInteractionBlock: True,
+}
+"""Kinds of interaction that are known, and whether they keep what was before."""
 
 
 def messages(interaction: MACEBlock, radial: Tensor, harmonics: Sequence[str]) -> Convolution:
@@ -46,15 +53,17 @@ class Layer(torch.nn.Module):
         harmonics: Sequence[str],
     ) -> None:
         super().__init__()
-        kind = type(interaction)
-        self.residual = kind is blocks.RealAgnosticResidualInteractionBlock
-        if not self.residual and kind is not blocks.RealAgnosticInteractionBlock:
-            raise NotImplementedError(f"{kind.__name__} has no fast form")
+        self.residual = RESIDUAL[type(interaction)]
         nodes = o3.Irreps(interaction.node_feats_irreps)
         up = o3.Irreps(interaction.linear_up.irreps_out)
         self.linear_up = Linear(interaction.linear_up, nodes, up)
-        self.messages = messages(interaction, radial, harmonics)
+        self.density: Convolution | None = None
         norm = float(interaction.avg_num_neighbors)
+        if hasattr(interaction, "density_fn"):
+            path = Path(SCALAR, SCALAR, SCALAR, torch.ones(1, 1, 1))
+            self.density = Convolution([path], radial[..., -1:], harmonics)
+            norm, radial = 1.0, radial[..., :-1]
+        self.messages = messages(interaction, radial, harmonics)
         self.linear = Linear(
             lambda x: interaction.linear(x) / norm,
             o3.Irreps(interaction.conv_tp.irreps_out),
@@ -77,6 +86,10 @@ class Layer(torch.nn.Module):
     def forward(self, features: Features, edges: Edges, counts: Sequence[int]) -> Features:
         """Features after the layer; `counts` are the atoms of each species."""
         found: Features = self.linear(self.messages(self.linear_up(features), edges))
+        if self.density is not None:
+            ones = {SCALAR: edges.t.new_ones(sum(counts), 1, 1)}
+            norm = self.density(ones, edges)[SCALAR] + 1.0
+            found = {ir: h / norm for ir, h in found.items()}
         if not self.residual:
             found = self._by_species(found, counts)
         products = self.product(torch.cat([found[ir] for ir in self.irreps], 1), counts)
@@ -102,19 +115,22 @@ def _with(product: MACEBlock, attribute: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 class Readout(torch.nn.Module):
-    """Atomic energy of a layer's features, shape (n,)."""
+    """Atomic energy of a layer's features, shape (n,), by one of a model's heads."""
 
-    def __init__(self, block: MACEBlock, irreps: o3.Irreps) -> None:
+    def __init__(self, block: MACEBlock, irreps: o3.Irreps, head: int) -> None:
         super().__init__()
         self.activation: Callable[[Tensor], Tensor] | None = None
-        kind = type(block)
+        kind, energy = type(block), o3.Irreps(SCALAR)
         if issubclass(kind, blocks.NonLinearReadoutBlock):
             hidden = o3.Irreps(block.hidden_irreps)
+            # every head has its own hidden units
+            n_heads = getattr(block, "num_heads", 1)
+            own = torch.arange(hidden.dim) // (hidden.dim // n_heads) == head
             self.first = Linear(block.linear_1, irreps, hidden)
-            self.second = Linear(block.linear_2, hidden, o3.Irreps(block.linear_2.irreps_out))
+            self.second = Linear(lambda x: block.linear_2(x * own)[:, [head]], hidden, energy)
             self.activation = block.non_linearity.acts[0]
         elif issubclass(kind, blocks.LinearReadoutBlock):
-            self.first = Linear(block.linear, irreps, o3.Irreps(block.linear.irreps_out))
+            self.first = Linear(lambda x: block.linear(x)[:, [head]], irreps, energy)
         else:
             raise NotImplementedError(f"{kind.__name__} has no fast form")
 

@@ -32,6 +32,10 @@ class Knots:
         interval = place.detach().floor().clamp(max=self.n_intervals - 1)
         return interval.long(), place - interval
 
+    def lengths(self, interval: Tensor, t: Tensor) -> Tensor:
+        """Lengths in Å at places, whichever table the intervals are in."""
+        return self.shortest_A + self.spacing_A * (interval % self.n_intervals + t)
+
 
 def evaluate(coefficients: Tensor, interval: Tensor, t: Tensor) -> Tensor:
     """Values of splines, shape (…, n), whose coefficients have the shape (intervals, 6, n)."""
