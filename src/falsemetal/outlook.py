@@ -112,7 +112,7 @@ class Outlook:
         print(
             f"{len(self._costs)} jobs, about {_minutes(self.total_s)} of one core: "
             f"{_minutes(self.total_s / self._cores)} on {self._cores} (as on an AMD EPYC, "
-            "without compiling models and training on labels of others)",
+            "without training on labels of others)",
             file=sys.stderr,
         )
         threading.Thread(target=self._tell, daemon=True).start()

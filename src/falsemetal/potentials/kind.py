@@ -27,7 +27,7 @@ ELECTRONIC_CHARGE_E = -0.5562
 LAMMPS_SECONDS = 6.6e-6
 """Core-seconds of a step of the force field for each atom, on an AMD EPYC."""
 
-MODEL_SECONDS = 1.2e-4
+MODEL_SECONDS = 3e-5
 """The same of a model like the demo's: two layers of 24 scalar channels."""
 
 
