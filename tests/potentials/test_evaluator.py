@@ -101,6 +101,29 @@ def test_without_a_compiler_that_works_the_plain_form_runs_and_says_so(
     assert all(message.startswith(said) for message in messages)
 
 
+def test_a_damaged_kernel_on_disk_is_made_anew(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(kernels, "_folder", lambda: tmp_path)
+    model = polar(small_model("mace-1"))
+    for _ in range(2):
+        kernels._build.cache_clear()
+        compare(model, ModelCalculator(model), slab=True)
+        for library in tmp_path.glob("*.so"):
+            library.unlink()  # not overwritten, as it is in use
+            library.write_bytes(b"damaged")
+    kernels._build.cache_clear()
+
+
+def test_a_kernel_that_cannot_be_made_is_told(monkeypatch, caplog, tmp_path) -> None:
+    monkeypatch.setattr(kernels, "_folder", lambda: tmp_path / "gone")
+    kernels._build.cache_clear()
+    model = polar(small_model("mace-1"))
+    with caplog.at_level("INFO", logger="falsemetal"):
+        compare(model, ModelCalculator(model), slab=True)
+    assert (
+        "convolution.cpp: no kernel, PyTorch does its work ([Errno 2] No such file" in caplog.text
+    )
+
+
 @pytest.mark.parametrize("name", ["mace-2", "split-2"])
 def test_any_number_of_threads_gives_the_same(name) -> None:
     model = polar(small_model(name))

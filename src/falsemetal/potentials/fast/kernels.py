@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -127,7 +128,11 @@ def build(
     command = find_compiler()
     if command is None:
         return None
-    return _build(_source(name, dtype, lanes(dtype, width), values), command)
+    try:
+        return _build(_source(name, dtype, lanes(dtype, width), values), command)
+    except (OSError, subprocess.CalledProcessError) as error:
+        logger.info("%s: no kernel, PyTorch does its work (%s)", name, _reason(error))
+        return None
 
 
 def _source(name: str | None, dtype: torch.dtype, width: int, values: Mapping[str, Value]) -> str:
@@ -164,8 +169,7 @@ def find_compiler() -> tuple[str, ...] | None:
             _build(_source(None, torch.float32, 1, {}), command)
             return command
         except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", "").strip().splitlines() or [type(error).__name__]
-            reason = f"{name} fails ({said[-1]})"
+            reason = f"{name} fails ({_reason(error)})"
     logger.info("%s: models run by PyTorch alone, several times slower; install g++", reason)
     return None
 
@@ -175,14 +179,21 @@ def _build(text: str, command: tuple[str, ...]) -> Kernel:
     key = hashlib.sha256("\n".join([*command, text]).encode()).hexdigest()[:24]
     folder = _folder()
     library = folder / f"{key}.so"
-    if not library.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as name:
-            source, made = Path(name) / "kernel.cpp", Path(name) / "kernel.so"
-            source.write_text(text)
-            call = [*command, str(source), "-o", str(made)]
-            subprocess.run(call, check=True, capture_output=True, text=True)
-            made.replace(library)  # at once, as other processes may do the same
+    if library.exists():
+        with suppress(OSError):  # damaged: made anew
+            return Kernel(ctypes.CDLL(str(library)))
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        source, made = Path(name) / "kernel.cpp", Path(name) / "kernel.so"
+        source.write_text(text)
+        call = [*command, str(source), "-o", str(made)]
+        subprocess.run(call, check=True, capture_output=True, text=True)
+        made.replace(library)  # at once, as other processes may do the same
     return Kernel(ctypes.CDLL(str(library)))
+
+
+def _reason(error: Exception) -> str:
+    said = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
+    return (said.strip().splitlines() or [type(error).__name__])[-1]
 
 
 @cache
