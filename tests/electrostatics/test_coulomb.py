@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from falsemetal.electrostatics import mesh as mesh_module
 from falsemetal.electrostatics.coulomb import coulomb_energy
 from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 
@@ -33,8 +34,17 @@ def gradients(energy: Tensor, leaves: list[Tensor]) -> list[Tensor]:
 @pytest.mark.parametrize("shape", CELLS)
 @pytest.mark.parametrize("dipoles", [True, False])
 @pytest.mark.parametrize("self_interaction", [True, False])
-@pytest.mark.parametrize(("mesh", "tolerance"), [(False, SUM_TOLERANCE), (True, MESH_TOLERANCE)])
-def test_energy_and_gradients(shape, dipoles, self_interaction, mesh, tolerance) -> None:
+@pytest.mark.parametrize(
+    ("mesh", "compiled", "tolerance"),
+    [(False, False, SUM_TOLERANCE), (True, False, MESH_TOLERANCE), (True, True, MESH_TOLERANCE)],
+    ids=["sum", "mesh in PyTorch", "mesh"],
+)
+def test_energy_and_gradients(
+    shape, dipoles, self_interaction, mesh, compiled, tolerance, monkeypatch
+) -> None:
+    assert mesh_module._kernel(torch.float64) is not None
+    if not compiled:
+        monkeypatch.setattr(mesh_module, "_kernel", lambda _: None)
     term = MultipoleElectrostatics(1.0, int(dipoles), self_interaction=self_interaction)
     of_atoms = system(shape, dipoles=dipoles)
     cell, slab = torch.tensor(CELLS[shape], dtype=torch.float64), shape == "slab"

@@ -13,13 +13,13 @@ from ase import Atoms
 from checkouts import FIELD, SHARED, with_field, with_shared_data
 from small_models import energy_and_forces, water_layer
 
+from falsemetal.kernels import write_kernels
 from falsemetal.potentials.bpnnp.committee import BPNNP, load_bpnnp
 from falsemetal.potentials.bpnnp.cp2k import Cp2kCommittee
 from falsemetal.potentials.bpnnp.files import INPUT, SCALING, read_committee
 from falsemetal.potentials.bpnnp.settings import SymmetryFunction
 from falsemetal.potentials.bpnnp.symmetry import Environment
 from falsemetal.potentials.calculator import ModelCalculator
-from falsemetal.potentials.fast.kernels import write_kernels
 from falsemetal.potentials.fast.neighbours import find_neighbours
 from falsemetal.potentials.fast.symmetry import SymmetryFunctions
 from falsemetal.potentials.graph import build_graph

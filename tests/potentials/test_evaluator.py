@@ -5,8 +5,9 @@ import pytest
 import torch
 from small_models import SETTINGS, STATISTICS, small_model, water_layer
 
+from falsemetal import kernels
 from falsemetal.potentials.calculator import ModelCalculator
-from falsemetal.potentials.fast import convolution, kernels
+from falsemetal.potentials.fast import convolution
 from falsemetal.potentials.graph import build_graph
 from falsemetal.potentials.kinds import MACEKind, SplitChargeKind
 from falsemetal.potentials.mace.model import ShortRangedMACE, predict

@@ -8,8 +8,8 @@ from e3nn import o3
 from mace.modules.symmetric_contraction import SymmetricContraction
 from small_models import water_layer
 
+from falsemetal.kernels import write_kernels
 from falsemetal.potentials.fast.equivariant import Linear, SphericalHarmonics
-from falsemetal.potentials.fast.kernels import write_kernels
 from falsemetal.potentials.fast.neighbours import edge_vectors, find_neighbours
 from falsemetal.potentials.fast.products import FoldedProduct
 from falsemetal.potentials.fast.radial import evaluate, fit_splines

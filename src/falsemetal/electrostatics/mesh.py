@@ -7,18 +7,28 @@ derivatives. As the Gaussians are smooth there is no real-space part.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
 
 from falsemetal.electrostatics.field import Field
 from falsemetal.electrostatics.reciprocal import cell_volume, gaussian_kernel
+from falsemetal.kernels import Kernel, beside, build
 from falsemetal.units import EPSILON_0
 
 SPLINE_ORDER = 8
+SOURCE = beside(__file__, "mesh.cpp")
 OVERSAMPLING = 1.8
 """Highest frequency of the mesh over that of the sum."""
+
+
+Derivative = tuple[int, int, int]
+PARTS: list[Derivative] = [
+    (a, b, c) for a in range(3) for b in range(3 - a) for c in range(3 - a - b)
+]
+"""Derivatives of the potential that are needed, by x, y, z: up to two in all."""
+AXES: list[Derivative] = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
 
 
 @dataclass(frozen=True)
@@ -129,22 +139,71 @@ def field_by_mesh(
     """Field at the atoms; arguments as in `electrostatics.coulomb.coulomb_response`."""
     mesh = coulomb_mesh(cell, cutoff_per_A, smearing_A, charges.dtype, positions.device)
     sizes = torch.tensor(mesh.shape, device=positions.device)
-    place = (positions.double() @ mesh.inverse_cell) * sizes
-    below = place.floor()
-    t = (place - below).to(charges)
+    places = (positions.double() @ mesh.inverse_cell) * sizes
+    scale = sizes.to(charges)
+    m = None if dipoles is None else (dipoles @ mesh.inverse_cell.to(charges)) * scale
+    kernel = _kernel(charges.dtype) if charges.device.type == "cpu" else None
+    read: Tensor = (
+        _derivatives(mesh, places, charges, m)
+        if kernel is None
+        else _by_kernel(kernel, mesh, places, charges, m)
+    )
+    by = {part: read[:, index] for index, part in enumerate(PARTS)}
+    gradient = scale * torch.stack([by[axis] for axis in AXES], 1)
+    along_dipole = None
+    if m is not None:
+        hessian = torch.stack([torch.stack([by[_sum(a, b)] for b in AXES], 1) for a in AXES], 1)
+        along_dipole = scale * torch.einsum("nij,nj->ni", hessian, m)
+    return Field(by[0, 0, 0], gradient, along_dipole).by_cartesian(mesh.inverse_cell)
+
+
+def _sum(a: Derivative, b: Derivative) -> Derivative:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+@cache
+def _kernel(dtype: torch.dtype) -> Kernel | None:
+    return build(SOURCE, dtype, {}, width=SPLINE_ORDER)
+
+
+def _potential(mesh: Mesh, density: Tensor) -> Tensor:
+    potential: Tensor = torch.fft.irfftn(torch.fft.rfftn(density) * mesh.kernel, mesh.shape)
+    return potential
+
+
+def _by_kernel(
+    kernel: Kernel, mesh: Mesh, places: Tensor, charges: Tensor, m: Tensor | None
+) -> Tensor:
+    """Return derivatives at the atoms, shape (n, parts)."""
+    n, order = len(charges), SPLINE_ORDER
+    density = charges.new_zeros(torch.get_num_threads(), *mesh.shape[:2], mesh.shape[2] + order)
+    moments = charges.new_zeros(n, 3) if m is None else m
+    given = (x.detach().contiguous() for x in (charges, moments))
+    kernel("spread", n, *mesh.shape, places, *given, density)
+    whole, again = density.sum(0).split([mesh.shape[2], order], -1)
+    whole[..., :order] += again
+    potential = _potential(mesh, whole)
+    found = charges.new_empty(n, len(PARTS))
+    rows = torch.cat([potential, potential[..., :order]], -1)
+    kernel("gather", n, *mesh.shape, places, rows, found)
+    return found
+
+
+def _derivatives(mesh: Mesh, places: Tensor, charges: Tensor, m: Tensor | None) -> Tensor:
+    """Return the same by PyTorch alone."""
+    below = places.floor()
+    t = (places - below).to(charges)
     splines = [_spline_values(t[:, axis]) for axis in range(3)]
-    offsets = torch.arange(SPLINE_ORDER, device=positions.device) - SPLINE_ORDER // 2 + 1
+    sizes = torch.tensor(mesh.shape, device=places.device)
+    offsets = torch.arange(SPLINE_ORDER, device=places.device) - SPLINE_ORDER // 2 + 1
     index = (below.long()[:, :, None] + offsets) % sizes[:, None]
     strides = torch.tensor([mesh.shape[1] * mesh.shape[2], mesh.shape[2], 1], device=index.device)
     index = index * strides[:, None]
     points = index[:, 0, :, None, None] + index[:, 1, None, :, None] + index[:, 2, None, None, :]
-
     (w_x, d_x, _), (w_y, d_y, _), (w_z, d_z, _) = splines
-    plane, column = charges[:, None, None] * w_x[:, :, None] * w_y[:, None], w_z
-    spread = plane[..., None] * column[:, None, None]
-    scale = sizes.to(charges)
-    if dipoles is not None:
-        m = (dipoles @ mesh.inverse_cell.to(charges)) * scale
+    plane = charges[:, None, None] * w_x[:, :, None] * w_y[:, None]
+    spread = plane[..., None] * w_z[:, None, None]
+    if m is not None:
         lateral = m[:, 0, None, None] * d_x[:, :, None] * w_y[:, None]
         lateral = lateral + m[:, 1, None, None] * w_x[:, :, None] * d_y[:, None]
         spread = spread + lateral[..., None] * w_z[:, None, None]
@@ -152,26 +211,12 @@ def field_by_mesh(
         spread = spread + upward[..., None] * d_z[:, None, None]
     density = spread.new_zeros(math.prod(mesh.shape))
     density.index_add_(0, points.flatten(), spread.flatten())
-    transformed = torch.fft.rfftn(density.view(mesh.shape)) * mesh.kernel
-    on_mesh = torch.fft.irfftn(transformed, mesh.shape).flatten()
+    on_mesh = _potential(mesh, density.view(mesh.shape)).flatten()
     # faster than indexing with `points` themselves
     potential = on_mesh.index_select(0, points.flatten()).view(points.shape)
-
     # contract z, then y, then x, each with the spline and its derivatives
     along = [torch.stack(of_axis, 1) for of_axis in splines]
     read = torch.einsum("nxyz,ncz->nxyc", potential, along[2])
     read = torch.einsum("nxyc,nby->nxbc", read, along[1])
     read = torch.einsum("nxbc,nax->nabc", read, along[0])
-    gradient = scale * torch.stack([read[:, 1, 0, 0], read[:, 0, 1, 0], read[:, 0, 0, 1]], 1)
-    along_dipole = None
-    if dipoles is not None:
-        hessian = torch.stack(
-            [
-                torch.stack([read[:, 2, 0, 0], read[:, 1, 1, 0], read[:, 1, 0, 1]], 1),
-                torch.stack([read[:, 1, 1, 0], read[:, 0, 2, 0], read[:, 0, 1, 1]], 1),
-                torch.stack([read[:, 1, 0, 1], read[:, 0, 1, 1], read[:, 0, 0, 2]], 1),
-            ],
-            1,
-        )
-        along_dipole = scale * torch.einsum("nij,nj->ni", hessian, m)
-    return Field(read[:, 0, 0, 0], gradient, along_dipole).by_cartesian(mesh.inverse_cell)
+    return torch.stack([read[:, a, b, c] for a, b, c in PARTS], 1)

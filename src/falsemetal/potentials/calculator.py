@@ -9,8 +9,8 @@ import torch
 from ase import Atoms
 
 from falsemetal.arrays import FloatArray
+from falsemetal.kernels import instruction_set, write_kernels
 from falsemetal.potentials.allocator import keep_freed_memory
-from falsemetal.potentials.fast.kernels import instruction_set, write_kernels
 from falsemetal.potentials.fast.neighbours import Neighbours, find_neighbours
 from falsemetal.potentials.fast.plain import PlainEvaluator
 from falsemetal.potentials.graph import species_index

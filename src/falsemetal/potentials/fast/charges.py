@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from falsemetal.kernels import lanes
 from falsemetal.potentials.fast.convolution import Convolution, Path
 from falsemetal.potentials.fast.edges import Edges
 from falsemetal.potentials.fast.equivariant import Features, Linear, couplings
-from falsemetal.potentials.fast.kernels import lanes
 from falsemetal.potentials.fast.radial import TOLERANCE
 from falsemetal.potentials.libraries import o3
 from falsemetal.potentials.mace.split_charge import ChargeTransfer

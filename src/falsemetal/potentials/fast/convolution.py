@@ -26,11 +26,13 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from falsemetal.kernels import Kernel, Value, beside, build, with_gradient
 from falsemetal.potentials.fast.edges import Edges
 from falsemetal.potentials.fast.equivariant import Features, couplings
-from falsemetal.potentials.fast.kernels import Kernel, Value, build, with_gradient
 from falsemetal.potentials.fast.radial import DEGREE, evaluate
 from falsemetal.potentials.libraries import o3
+
+SOURCE = beside(__file__, "convolution.cpp")
 
 LEAST = 1e-9
 """Couplings below are zero."""
@@ -94,7 +96,7 @@ class Convolution(torch.nn.Module):
     def write_kernel(self) -> None:
         """Compile the kernel, if there is a compiler."""
         values = kernel_values(self.paths, self.channels, self.harmonics, degree=DEGREE)
-        self.kernel = build("convolution.cpp", self.radial.dtype, values, width=self.channels)
+        self.kernel = build(SOURCE, self.radial.dtype, values, width=self.channels)
 
     def forward(self, features: Features, edges: Edges) -> Features:
         """Sum by irrep of the message, shape (n, 2l + 1, paths to it × channels)."""

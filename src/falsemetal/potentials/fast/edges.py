@@ -19,10 +19,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from falsemetal.kernels import Kernel, beside, build, with_gradient
 from falsemetal.potentials.fast.equivariant import Polynomial, SphericalHarmonics
-from falsemetal.potentials.fast.kernels import Kernel, build, with_gradient
 from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors
 from falsemetal.potentials.fast.radial import Knots
+
+SOURCE = beside(__file__, "edges.cpp")
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Geometry(torch.nn.Module):
         )
         parts = {"POWERS": powers, "HARMONICS": harmonics, "SLOPES": slopes}
         code = {name: " ".join(lines) for name, lines in parts.items()}
-        self.kernel = build("edges.cpp", self.dtype, code)
+        self.kernel = build(SOURCE, self.dtype, code)
 
     def forward(self, positions: Tensor, neighbours: Neighbours, counts: Sequence[int]) -> Edges:
         """Edges of atoms of so many of each species; positions as of `evaluator.Evaluator`."""

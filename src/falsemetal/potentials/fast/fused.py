@@ -17,15 +17,17 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from falsemetal.kernels import Kernel, beside, build
 from falsemetal.potentials.fast.convolution import (
     first_components,
     kernel_values,
     output_components,
     paths_of,
 )
-from falsemetal.potentials.fast.kernels import Kernel, build
 from falsemetal.potentials.libraries import MACEBlock, o3
 from falsemetal.potentials.store import default_dtype
+
+SOURCE = beside(__file__, "convolution.cpp")
 
 Edges = tuple[Tensor, Tensor, Tensor]
 """First and last, as in :class:`~falsemetal.potentials.fast.edges.Edges`, and senders."""
@@ -56,7 +58,7 @@ class FusedConvolution:
         self.channels = product.irreps_in1[0].mul
         harmonics = first_components(str(ir) for _, ir in product.irreps_in2)
         values = kernel_values(paths, self.channels, harmonics, degree=0)
-        self.kernel = build("convolution.cpp", dtype, values, width=self.channels)
+        self.kernel = build(SOURCE, dtype, values, width=self.channels)
         senders = list(first_components(path.sender for path in paths))
         irreps = product.irreps_in1
         places = {str(ir): part for (_, ir), part in zip(irreps, irreps.slices(), strict=True)}

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
-from falsemetal.potentials.fast.kernels import Kernel, build, with_gradient
+from falsemetal.kernels import Kernel, beside, build, with_gradient
 from falsemetal.potentials.libraries import MACEBlock, nn
+
+SOURCE = beside(__file__, "silu.cpp")
 
 
 def linearise(embedding: MACEBlock, networks: Sequence[MACEBlock], dtype: torch.dtype) -> None:
@@ -23,7 +25,7 @@ def linearise(embedding: MACEBlock, networks: Sequence[MACEBlock], dtype: torch.
     Done where there is a compiler, nothing of the embedding is trained, and networks are of the
     kind that this knows.
     """
-    kernel = build("silu.cpp", dtype, {})
+    kernel = build(SOURCE, dtype, {})
     known = all(map(_is_known, networks)) and getattr(embedding, "apply_cutoff", True)
     if kernel is None or not known or any(p.requires_grad for p in embedding.parameters()):
         return

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from falsemetal.potentials.fast.kernels import Kernel, Value, build, lanes, with_gradient
+from falsemetal.kernels import Kernel, Value, beside, build, lanes, with_gradient
 from falsemetal.potentials.libraries import MACEBlock
+
+SOURCE = beside(__file__, "products.cpp")
 
 MAX_CORRELATION = 3
 
@@ -70,7 +72,7 @@ class FoldedProduct(torch.nn.Module):
             "OF_ALONE": of_alone,
             "PAIR": pair,
         }
-        self.kernel = build("products.cpp", weights.dtype, values, width=n_channels)
+        self.kernel = build(SOURCE, weights.dtype, values, width=n_channels)
         # of each vector of channels all monomials
         width = lanes(weights.dtype, n_channels)
         blocks = weights.view(n_species, n_channels // width, width, -1).transpose(2, 3)

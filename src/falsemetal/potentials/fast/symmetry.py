@@ -18,9 +18,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from falsemetal.kernels import Kernel, Value, beside, build, with_gradient
 from falsemetal.potentials.bpnnp.settings import SymmetryFunction
-from falsemetal.potentials.fast.kernels import Kernel, Value, build, with_gradient
 from falsemetal.potentials.fast.neighbours import Neighbours
+
+SOURCE = beside(__file__, "symmetry.cpp")
 
 ANGULAR = """
       {{
@@ -118,7 +120,7 @@ class SymmetryFunctions(torch.nn.Module):
 
     def write_kernel(self) -> None:
         """Compile the kernel, if there is a compiler."""
-        self.kernel = build("symmetry.cpp", self.dtype, self._values)
+        self.kernel = build(SOURCE, self.dtype, self._values)
 
     def forward(
         self, positions: Tensor, neighbours: Neighbours, kinds: Tensor, own: slice

@@ -75,6 +75,11 @@ def _as_c(argument: Tensor | int | float) -> Any:
     return ctypes.c_int64(argument) if isinstance(argument, int) else ctypes.c_double(argument)
 
 
+def beside(module: str, name: str) -> Path:
+    """Source of a kernel that lies beside a module's file."""
+    return Path(module).with_name(name)
+
+
 @runtime_checkable
 class HasKernel(Protocol):
     """Part of a model with a kernel, which it uses once it is there."""
@@ -118,9 +123,9 @@ def with_gradient(
 
 
 def build(
-    name: str, dtype: torch.dtype, values: Mapping[str, Value], *, width: int = 0
+    source: Path, dtype: torch.dtype, values: Mapping[str, Value], *, width: int = 0
 ) -> Kernel | None:
-    """Compile a kernel of this folder with values of its constants, unless it is on disk.
+    """Compile a source with values of its constants, unless that is on disk.
 
     Numbers are of the dtype, in vectors that fill a width exactly, if one is given. Text is code
     for a macro. None without a compiler.
@@ -129,14 +134,13 @@ def build(
     if command is None:
         return None
     try:
-        return _build(_source(name, dtype, lanes(dtype, width), values), command)
+        return _build(_text(source, dtype, lanes(dtype, width), values), command)
     except (OSError, subprocess.CalledProcessError) as error:
-        logger.info("%s: no kernel, PyTorch does its work (%s)", name, _reason(error))
+        logger.info("%s: no kernel, PyTorch does its work (%s)", source.name, _reason(error))
         return None
 
 
-def _source(name: str | None, dtype: torch.dtype, width: int, values: Mapping[str, Value]) -> str:
-    folder = Path(__file__).parent
+def _text(source: Path | None, dtype: torch.dtype, width: int, values: Mapping[str, Value]) -> str:
     return "\n".join(
         [
             *(f"#include <{header}>" for header in HEADERS),
@@ -144,8 +148,8 @@ def _source(name: str | None, dtype: torch.dtype, width: int, values: Mapping[st
             f"typedef {NAMES[dtype]} real;",
             f"constexpr integer W = {width};",
             *(_defined(constant, value) for constant, value in values.items()),
-            (folder / "vectors.h").read_text(),
-            (folder / name).read_text() if name else "",
+            Path(__file__).with_name("vectors.h").read_text(),
+            source.read_text() if source else "",
         ]
     )
 
@@ -166,7 +170,7 @@ def find_compiler() -> tuple[str, ...] | None:
     for name in filter(shutil.which, filter(None, (os.environ.get("CXX"), "g++", "clang++"))):
         command = (name, *OPTIONS, *march)
         try:
-            _build(_source(None, torch.float32, 1, {}), command)
+            _build(_text(None, torch.float32, 1, {}), command)
             return command
         except (OSError, subprocess.CalledProcessError) as error:
             reason = f"{name} fails ({_reason(error)})"
