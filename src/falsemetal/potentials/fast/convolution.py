@@ -131,8 +131,14 @@ class Convolution(torch.nn.Module):
         size = max(1, NUMBERS_AT_ONCE // (self.channels * max(map(_width, self.paths))))
         total: Features = {}
         columns = (edges.senders, receivers, edges.interval, edges.t, *edges.harmonics)
-        for own in zip(*(column.split(size) for column in columns), strict=True):
-            for ir, part in checkpoint(self._sums, h, *own, use_reentrant=False).items():
+        parts = list(zip(*(column.split(size) for column in columns), strict=True))
+        for own in parts:
+            found = (
+                self._sums(h, *own)
+                if len(parts) == 1
+                else checkpoint(self._sums, h, *own, use_reentrant=False)
+            )
+            for ir, part in found.items():
                 total[ir] = total[ir] + part if ir in total else part
         return total
 
