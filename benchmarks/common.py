@@ -98,8 +98,8 @@ def medians_in_turn(
     return {name: float(np.median(found)) for name, found in values.items()}
 
 
-def machine() -> str:
-    """Processor, cores used and versions, in one line."""
+def machine(threads: str) -> str:
+    """Processor, threads and versions, in one line."""
     cpu = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -107,7 +107,7 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"{cpu}, {THREADS} threads, Python {platform.python_version()}, {versions}"
+    return f"{cpu}{threads}, Python {platform.python_version()}, {versions}"
 
 
 def peak_memory_GB() -> float:
@@ -127,7 +127,8 @@ def keep(rows: list[dict[str, Any]], question: str, *, part: str | None = None) 
     part
         Column by which the table may be made in parts: rows of other parts stay.
     """
-    table = pd.DataFrame(rows).assign(machine=machine())
+    threads = "" if "threads" in rows[0] else f", {THREADS} threads"
+    table = pd.DataFrame(rows).assign(machine=machine(threads))
     print(table.drop(columns="machine").to_string(index=False))
     path = RESULTS / f"{question}.csv"
     RESULTS.mkdir(exist_ok=True)
