@@ -27,7 +27,11 @@ def code_of(modules: Iterable[str]) -> list[str]:
         if path not in found:
             found.add(path)
             waiting += _imported(path, everywhere=False)
-    return sorted(map(relative, found))
+    # kernels lie beside their modules
+    kernels = (
+        path for file in found for kind in ("cpp", "h") for path in file.parent.glob(f"*.{kind}")
+    )
+    return sorted(map(relative, found.union(kernels)))
 
 
 def relative(path: Path) -> str:

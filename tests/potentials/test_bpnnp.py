@@ -91,7 +91,7 @@ def test_symmetry_functions_are_those_of_plain_loops(committee, water, element) 
 
 @pytest.mark.parametrize("neighbours", [(1, 1), (1, 8)])
 def test_steep_and_flat_angular_functions_in_single_precision(water, neighbours) -> None:
-    """High ζ must not overflow where a slot is empty, and η may be zero."""
+    """High ζ must not overflow beyond the last neighbour, and η may be zero."""
     functions = [
         SymmetryFunction(neighbours, 0.01, sign=1, zeta=16),
         SymmetryFunction(neighbours, 0.04, sign=-1, zeta=32),

@@ -5,7 +5,6 @@ import pytest
 import torch
 from small_models import SETTINGS, STATISTICS, small_model, water_layer
 
-from falsemetal import kernels
 from falsemetal.potentials.calculator import ModelCalculator
 from falsemetal.potentials.fast import convolution
 from falsemetal.potentials.graph import build_graph
@@ -64,77 +63,6 @@ def test_an_architecture_with_every_kind_of_path(kind, compiled) -> None:
     settings = kind(kind=name, **LARGE)
     model = build_model(settings, STATISTICS, dtype=torch.float64, seed=4).requires_grad_(False)
     compare(polar(model), ModelCalculator(model, compiled=compiled), slab=True)
-
-
-def test_kernels_are_of_a_shape_and_serve_other_weights_and_systems(monkeypatch) -> None:
-    model = polar(small_model("split-1"))
-    compare(model, ModelCalculator(model), slab=True)
-
-    def refuse(*_, **__):
-        raise AssertionError("compiled again")
-
-    monkeypatch.setattr(kernels.subprocess, "run", refuse)
-    kernels._build.cache_clear()  # another process finds them on disk
-    with torch.no_grad():
-        for weights in model.parameters():
-            weights.mul_(1.05)
-    compare(model, ModelCalculator(model), slab=True, n_molecules=20)
-    compare(model, ModelCalculator(model), slab=False, n_molecules=16)
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [([], "no C++ compiler"), (["false"], "false fails"), (["false", "g++"], None)],
-    ids=["none", "broken", "another"],
-)
-def test_without_a_compiler_that_works_the_plain_form_runs_and_says_so(
-    monkeypatch, caplog, found, said
-) -> None:
-    monkeypatch.setenv("CXX", "false")
-    monkeypatch.setattr(kernels.shutil, "which", lambda name: name if name in found else None)
-    kernels.find_compiler.cache_clear()
-    model = polar(small_model("split-1"))
-    with caplog.at_level("INFO", logger="falsemetal"):
-        compare(model, ModelCalculator(model), slab=True)
-    kernels.find_compiler.cache_clear()
-    messages = [r.message for r in caplog.records if "by PyTorch alone" in r.message]
-    assert len(messages) == (said is not None)
-    assert all(message.startswith(said) for message in messages)
-
-
-def test_a_damaged_kernel_on_disk_is_made_anew(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(kernels, "_folder", lambda: tmp_path)
-    model = polar(small_model("mace-1"))
-    for _ in range(2):
-        kernels._build.cache_clear()
-        compare(model, ModelCalculator(model), slab=True)
-        for library in tmp_path.glob("*.so"):
-            library.unlink()  # not overwritten, as it is in use
-            library.write_bytes(b"damaged")
-    kernels._build.cache_clear()
-
-
-def test_a_kernel_that_cannot_be_made_is_told(monkeypatch, caplog, tmp_path) -> None:
-    monkeypatch.setattr(kernels, "_folder", lambda: tmp_path / "gone")
-    kernels._build.cache_clear()
-    model = polar(small_model("mace-1"))
-    with caplog.at_level("INFO", logger="falsemetal"):
-        compare(model, ModelCalculator(model), slab=True)
-    assert (
-        "convolution.cpp: no kernel, PyTorch does its work ([Errno 2] No such file" in caplog.text
-    )
-
-
-@pytest.mark.parametrize("name", ["mace-2", "split-2"])
-def test_any_number_of_threads_gives_the_same(name) -> None:
-    model = polar(small_model(name))
-    threads = torch.get_num_threads()
-    try:
-        for n in (1, 2, 5):
-            torch.set_num_threads(n)
-            compare(model, ModelCalculator(model), slab=True)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def test_another_instruction_set_is_told(caplog) -> None:

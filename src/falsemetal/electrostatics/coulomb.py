@@ -15,11 +15,12 @@ so one evaluation of potential, field and field gradient at the atoms gives all.
 """
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from falsemetal.electrostatics.kspace_sum import field_by_sum
 from falsemetal.electrostatics.mesh import field_by_mesh
@@ -48,18 +49,19 @@ def coulomb_response(
     smearing_A: float,
     cutoff_per_A: float,
     mesh: bool | None = None,
+    compiled: bool = True,
 ) -> Response:
     """Energy of a density that is periodic in all directions, with its gradients.
 
     Charges, shape (n,), are in e, dipoles, shape (n, 3), in e·Å; their dtype decides the precision.
     Positions, shape (n, 3), Å, are float64; row i of the cell is the i-th lattice vector. Gaussians
     have the width `smearing_A`, and `cutoff_per_A` is the largest k. By default the faster way is
-    taken, by mesh or not.
+    taken, by mesh or not; the mesh runs in PyTorch alone if it is not to be compiled.
     """
     key = tuple(map(tuple, cell.tolist()))
     if mesh is None:
         mesh = len(charges) * _count_k(key, cutoff_per_A) > MESH_FROM_PRODUCTS
-    compute = field_by_mesh if mesh else field_by_sum
+    compute = partial(field_by_mesh, compiled=compiled) if mesh else field_by_sum
     field = compute(
         charges, dipoles, positions, key, smearing_A=smearing_A, cutoff_per_A=cutoff_per_A
     )
@@ -86,16 +88,18 @@ class _Coulomb(torch.autograd.Function):
     def forward(
         ctx: Any, charges: Tensor, dipoles: Tensor | None, positions: Tensor, *system: Any
     ) -> Tensor:
-        cell, smearing_A, cutoff_per_A, mesh = system
-        settings = {"smearing_A": smearing_A, "cutoff_per_A": cutoff_per_A, "mesh": mesh}
+        cell, smearing_A, cutoff_per_A, mesh, compiled = system
+        settings = {"smearing_A": smearing_A, "cutoff_per_A": cutoff_per_A}
+        settings |= {"mesh": mesh, "compiled": compiled}
         found = coulomb_response(charges, dipoles, positions, cell, **settings)
         ctx.save_for_backward(*found[1:])
         return found.energy
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
-        return *(None if x is None else (gradient * x).to(x) for x in saved), *[None] * 4
+        return *(None if x is None else (gradient * x).to(x) for x in saved), *[None] * 5
 
 
 def coulomb_energy(
@@ -107,12 +111,13 @@ def coulomb_energy(
     *,
     slab: bool,
     mesh: bool | None = None,
+    compiled: bool = True,
 ) -> Tensor:
     """Energy of one system in eV, once differentiable.
 
     Arguments as in :func:`coulomb_response`; a slab is periodic in x and y only, and its positions
     are unwrapped along z.
     """
-    system = positions, cell, term.smearing_A, term.cutoff_per_A, mesh
+    system = positions, cell, term.smearing_A, term.cutoff_per_A, mesh, compiled
     periodic: Tensor = _Coulomb.apply(charges, dipoles, *system)  # type: ignore[no-untyped-call]
     return periodic + term.corrections(charges, dipoles, positions, cell, slab=slab)

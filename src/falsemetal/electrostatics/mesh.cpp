@@ -3,6 +3,7 @@
 
 constexpr int ORDER = 8;
 
+namespace {
 // of one axis: first mesh point, spline and two derivatives by the position, at ORDER points
 struct Spline {
   integer first;
@@ -11,7 +12,8 @@ struct Spline {
   Spline(double place, integer size) {
     const double below = std::floor(place);
     const real t = place - below;
-    const integer start = ((integer)below - ORDER / 2 + 1) % size;
+    // where there is no place, values are no numbers
+    const integer start = std::isfinite(place) ? ((integer)below - ORDER / 2 + 1) % size : 0;
     first = start < 0 ? start + size : start;
     real rows[ORDER + 1][ORDER] = {};  // by order of the spline
     rows[2][0] = 1 - t, rows[2][1] = t;
@@ -29,6 +31,7 @@ struct Spline {
     }
   }
 };
+}  // namespace
 
 extern "C" void spread(integer parts, integer n, integer n_x, integer n_y, integer n_z,
     const double* places, const real* charges, const real* dipoles, real* out) {

@@ -135,6 +135,7 @@ def field_by_mesh(
     *,
     smearing_A: float,
     cutoff_per_A: float,
+    compiled: bool = True,
 ) -> Field:
     """Field at the atoms; arguments as in `electrostatics.coulomb.coulomb_response`."""
     mesh = coulomb_mesh(cell, cutoff_per_A, smearing_A, charges.dtype, positions.device)
@@ -142,7 +143,7 @@ def field_by_mesh(
     places = (positions.double() @ mesh.inverse_cell) * sizes
     scale = sizes.to(charges)
     m = None if dipoles is None else (dipoles @ mesh.inverse_cell.to(charges)) * scale
-    kernel = _kernel(charges.dtype) if charges.device.type == "cpu" else None
+    kernel = _kernel(charges.dtype) if compiled and charges.device.type == "cpu" else None
     read: Tensor = (
         _derivatives(mesh, places, charges, m)
         if kernel is None
@@ -176,11 +177,11 @@ def _by_kernel(
 ) -> Tensor:
     """Return derivatives at the atoms, shape (n, parts)."""
     n, order = len(charges), SPLINE_ORDER
-    density = charges.new_zeros(torch.get_num_threads(), *mesh.shape[:2], mesh.shape[2] + order)
+    padded = charges.new_empty(*mesh.shape[:2], mesh.shape[2] + order)
     moments = charges.new_zeros(n, 3) if m is None else m
     given = (x.detach().contiguous() for x in (charges, moments))
-    kernel("spread", n, *mesh.shape, places, *given, density)
-    whole, again = density.sum(0).split([mesh.shape[2], order], -1)
+    density = kernel.add_up(padded, "spread", n, *mesh.shape, places, *given)
+    whole, again = density.split([mesh.shape[2], order], -1)
     whole[..., :order] += again
     potential = _potential(mesh, whole)
     found = charges.new_empty(n, len(PARTS))

@@ -5,9 +5,12 @@ checksum, where later processes find it. Its vectors are those of GNU's C++, whi
 know. Where there is no compiler, or one that fails, a message says so and the plain form runs.
 """
 
+import atexit
 import ctypes
 import hashlib
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -37,6 +40,9 @@ INSTRUCTIONS = {
 
 NAMES = {torch.float32: "float", torch.float64: "double"}
 Value = int | float | Sequence[int] | str
+MOST_COPIED = 2**28
+"""Numbers in the copies of all threads, at most."""
+
 HEADERS = ("cmath", "cstdint", "cstring", "vector")
 
 
@@ -62,15 +68,28 @@ class Kernel:
     def __deepcopy__(self, memo: Any) -> "Kernel":
         return self  # it has no state
 
-    def __call__(self, function: str, *arguments: Tensor | int | float) -> None:
-        """Call a function of the source with as many threads as PyTorch has."""
-        parts = torch.get_num_threads()
+    def __call__(
+        self, function: str, *arguments: Tensor | int | float, parts: int | None = None
+    ) -> None:
+        """Call a function of the source, with as many threads as PyTorch has or parts are given."""
+        parts = parts or torch.get_num_threads()
         getattr(self._library, function)(ctypes.c_int64(parts), *map(_as_c, arguments))
+
+    def add_up(self, like: Tensor, function: str, *arguments: Tensor | int | float) -> Tensor:
+        """Call a function that adds to its last argument, of which every thread has its own.
+
+        Returns their sum, in the shape and dtype of a tensor.
+        """
+        parts = min(torch.get_num_threads(), max(1, MOST_COPIED // max(1, like.numel())))
+        found = torch.zeros(parts, *like.shape, dtype=like.dtype)
+        self(function, *arguments, found, parts=parts)
+        return found.sum(0) if parts > 1 else found[0]
 
 
 def _as_c(argument: Tensor | int | float) -> Any:
     if isinstance(argument, Tensor):
-        assert argument.is_contiguous() and argument.device.type == "cpu"
+        if not argument.is_contiguous() or argument.device.type != "cpu":
+            raise ValueError("kernels take contiguous tensors on the CPU")
         return ctypes.c_void_p(argument.data_ptr())
     return ctypes.c_int64(argument) if isinstance(argument, int) else ctypes.c_double(argument)
 
@@ -93,7 +112,7 @@ def write_kernels(model: torch.nn.Module) -> None:
     if find_compiler() is None:
         return
     parts = [part for part in model.modules() if isinstance(part, HasKernel)]
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         list(pool.map(lambda part: part.write_kernel(), parts))
 
 
@@ -128,7 +147,7 @@ def build(
     """Compile a source with values of its constants, unless that is on disk.
 
     Numbers are of the dtype, in vectors that fill a width exactly, if one is given. Text is code
-    for a macro. None without a compiler.
+    for a macro. None without a compiler, or where it fails, which is told.
     """
     command = find_compiler()
     if command is None:
@@ -148,8 +167,8 @@ def _text(source: Path | None, dtype: torch.dtype, width: int, values: Mapping[s
             f"typedef {NAMES[dtype]} real;",
             f"constexpr integer W = {width};",
             *(_defined(constant, value) for constant, value in values.items()),
-            Path(__file__).with_name("vectors.h").read_text(),
-            source.read_text() if source else "",
+            Path(__file__).with_name("vectors.h").read_text(encoding="utf-8"),
+            source.read_text(encoding="utf-8") if source else "",
         ]
     )
 
@@ -166,15 +185,19 @@ def _defined(name: str, value: Value) -> str:
 def find_compiler() -> tuple[str, ...] | None:
     """Command of a C++ compiler that works, or None, which is told once."""
     march = INSTRUCTIONS.get(instruction_set(), ("", 0))[0].split()
-    reason = "no C++ compiler"
-    for name in filter(shutil.which, filter(None, (os.environ.get("CXX"), "g++", "clang++"))):
-        command = (name, *OPTIONS, *march)
-        try:
-            _build(_text(None, torch.float32, 1, {}), command)
-            return command
-        except (OSError, subprocess.CalledProcessError) as error:
-            reason = f"{name} fails ({_reason(error)})"
-    logger.info("%s: models run by PyTorch alone, several times slower; install g++", reason)
+    reasons = []
+    for name in filter(None, (os.environ.get("CXX"), "g++", "clang++")):
+        command = (*shlex.split(name), *OPTIONS, *march)
+        if shutil.which(command[0]):
+            try:
+                _build(_text(None, torch.float32, 1, {}), command)
+                return command
+            except (OSError, subprocess.CalledProcessError) as error:
+                reasons.append(f"{name} fails ({_reason(error)})")
+    logger.info(
+        "%s: loops run in PyTorch alone, many times slower; a C++ compiler such as g++ mends it",
+        ", ".join(reasons) or "no C++ compiler",
+    )
     return None
 
 
@@ -188,26 +211,27 @@ def _build(text: str, command: tuple[str, ...]) -> Kernel:
             return Kernel(ctypes.CDLL(str(library)))
     with tempfile.TemporaryDirectory(dir=folder) as name:
         source, made = Path(name) / "kernel.cpp", Path(name) / "kernel.so"
-        source.write_text(text)
+        source.write_text(text, encoding="utf-8")
         call = [*command, str(source), "-o", str(made)]
-        subprocess.run(call, check=True, capture_output=True, text=True)
+        subprocess.run(call, check=True, capture_output=True, encoding="utf-8", errors="replace")
         made.replace(library)  # at once, as other processes may do the same
     return Kernel(ctypes.CDLL(str(library)))
 
 
 def _reason(error: Exception) -> str:
     said = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-    return (said.strip().splitlines() or [type(error).__name__])[-1]
+    lines = said.strip().splitlines() or [type(error).__name__]
+    return next((line for line in lines if re.search("error|cannot find", line)), lines[-1])
 
 
 @cache
 def _folder() -> Path:
     """Folder of the kernels: the user's cache or, where that is read-only, one of the process."""
     folder = user_cache_path("falsemetal") / "kernels"
-    try:
+    with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
-    except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix="falsemetal-kernels-"))
+    folder = Path(tempfile.mkdtemp(prefix="falsemetal-kernels-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

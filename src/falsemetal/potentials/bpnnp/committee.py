@@ -70,7 +70,7 @@ class BPNNP(Model):
         return self.member_energies(graph).mean(0)
 
     def fast_form(self, species: Sequence[int]) -> torch.nn.Module:
-        """Build the form with blocks of edges and batched networks."""
+        """Build the form with kernels and batched networks."""
         from falsemetal.potentials.fast.committee import CommitteeEvaluator
 
         return CommitteeEvaluator(self, species)

@@ -230,7 +230,7 @@ class _Reader:
                     number,
                     f"symfunction_short {' '.join(values)} is not supported, but type 2 (element, "
                     "2, element, η, shift, cutoff) and type 3 (element, 3, two elements, η, "
-                    "λ = ±1, whole ζ, cutoff)",
+                    "λ = ±1, whole ζ from 1, cutoff)",
                 ) from error
 
 
@@ -253,7 +253,7 @@ def _parse(values: list[str]) -> tuple[int, float, SymmetryFunction]:
         raise ValueError(f"type {kind}")
     *pair, eta, sign_text, zeta_text, cutoff = values[2:]
     sign, zeta = fortran_float(sign_text), fortran_float(zeta_text)
-    if len(pair) != 2 or abs(sign) != 1.0 or not zeta.is_integer():
+    if len(pair) != 2 or abs(sign) != 1.0 or not zeta.is_integer() or zeta < 1:
         raise ValueError("an angular function of another kind")
     first, second = sorted(atomic_numbers[symbol] for symbol in pair)
     function = SymmetryFunction(

@@ -12,7 +12,7 @@ extern "C" void forward(integer parts, integer n, integer size, const integer* f
       const real* own = features + i * H;
       for (integer e = first[i]; e < last[i]; e++) {
         const real *spline = splines + interval[e] * SPLINE, *h = features + senders[e] * H;
-        const real t = places[e];
+        const real t = DEGREE > 0 ? places[e] : 0;
         COEFFICIENTS
         for (integer c = 0; c < C; c += W) {
           FORWARD
@@ -26,7 +26,7 @@ extern "C" void forward(integer parts, integer n, integer size, const integer* f
 extern "C" void backward(integer parts, integer n, integer size, const integer* first,
     const integer* last, const integer* senders, const integer* interval, const real* places,
     const real* harmonics, const real* splines, const real* features, const real* gradient,
-    real* by_features, real* by_harmonics, real* by_places) {
+    real* by_harmonics, real* by_places, real* by_features) {
   in_parts(parts, n, [=](integer part, integer begin, integer end) {
     real* mine = by_features + part * n * H;
     for (integer i = begin; i < end; i++) {
@@ -37,7 +37,7 @@ extern "C" void backward(integer parts, integer n, integer size, const integer* 
       for (integer e = first[i]; e < last[i]; e++) {
         const real *spline = splines + interval[e] * SPLINE, *h = features + senders[e] * H;
         real* of_sender = mine + senders[e] * H;
-        const real t = places[e];
+        const real t = DEGREE > 0 ? places[e] : 0;
         vec by_t = {0}, by_y[COMPONENTS] = {{0}};
         COEFFICIENTS
         for (integer c = 0; c < C; c += W) {

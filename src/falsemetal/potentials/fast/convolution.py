@@ -119,18 +119,19 @@ class Convolution(torch.nn.Module):
         kernel("forward", n, size, *given, out)
 
         def gradient(by_out: Tensor) -> tuple[Tensor, ...]:
-            by_h = h.new_zeros(torch.get_num_threads(), *h.shape)
             by_harmonics, by_t = torch.zeros_like(edges.harmonics), torch.zeros_like(edges.t)
-            kernel("backward", n, size, *given, by_out, by_h, by_harmonics, by_t)
-            return by_h.sum(0), by_harmonics, by_t
+            by_h = kernel.add_up(h, "backward", n, size, *given, by_out, by_harmonics, by_t)
+            return by_h, by_harmonics, by_t
 
         return with_gradient(gradient, (out,), h, edges.harmonics, edges.t)[0]
 
     def _plain(self, h: Tensor, edges: Edges) -> Features:
-        receivers, _ = edges.flat()
+        receivers, places = edges.flat()
         size = max(1, NUMBERS_AT_ONCE // (self.channels * max(map(_width, self.paths))))
         total: Features = {}
-        columns = (edges.senders, receivers, edges.interval, edges.t, *edges.harmonics)
+        of_edges = (edges.senders, edges.interval, edges.t, *edges.harmonics)
+        senders, *rest = (column.index_select(0, places) for column in of_edges)
+        columns = (senders, receivers, *rest)
         parts = list(zip(*(column.split(size) for column in columns), strict=True))
         for own in parts:
             found = (

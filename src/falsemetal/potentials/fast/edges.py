@@ -106,17 +106,16 @@ class Geometry(torch.nn.Module):
         kernel("forward", *lengths, n, size, *given, *species, *found)
 
         def gradient(by_harmonics: Tensor, by_t: Tensor) -> tuple[Tensor]:
-            by_positions = positions.new_zeros(torch.get_num_threads(), n, 3)
             edges = first, last, senders, units, by_harmonics, by_t
-            kernel("backward", knots.spacing_A, n, size, *edges, by_positions)
-            return (by_positions.sum(0),)
+            return (kernel.add_up(positions, "backward", knots.spacing_A, n, size, *edges),)
 
         harmonics, t = with_gradient(gradient, (harmonics, t), positions)
         return Edges(first[:-1], last, senders, interval, t, harmonics)
 
     def _plain(self, positions: Tensor, neighbours: Neighbours, kinds: Tensor) -> Edges:
         vectors = edge_vectors(positions, neighbours)
-        near = (vectors.detach().square().sum(-1) < self.knots.r_cut_A**2).nonzero()[:, 0]
+        # a position that is no number stays
+        near = (~(vectors.detach().square().sum(-1) >= self.knots.r_cut_A**2)).nonzero()[:, 0]
         receivers, senders = neighbours.receivers[near], neighbours.senders[near]
         vectors = vectors[near]
         lengths = vectors.square().sum(-1).sqrt()

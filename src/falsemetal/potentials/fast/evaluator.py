@@ -1,6 +1,7 @@
 """Energy of one structure by a model of this project, in the fast form."""
 
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import cast
 
@@ -121,7 +122,10 @@ class Evaluator(torch.nn.Module):
             parts = (layer(h)["1o"][..., 0] for layer, h in zip(self.dipoles, states, strict=True))
             dipoles = cast(Tensor, sum(parts))
         return energy + coulomb_energy(
-            self.electrostatics, charges, dipoles, positions, cell, slab=slab
+            self.electrostatics,
+            *(charges, dipoles, positions, cell),
+            slab=slab,
+            compiled=self.geometry.kernel is not None,
         )
 
 
@@ -156,8 +160,12 @@ def _radial_splines(
     ]
     widths += [layer.product.weight_numel for layer in transfers]
     by_pair = hasattr(mace.radial_embedding, "distance_transform")
-    pairs = [(i, j) for i in range(n) for j in range(n)] if by_pair else [(0, 0)]
-    tables = torch.arange(n * n).view(n, n) if by_pair else torch.zeros(n, n, dtype=torch.int64)
+    pairs = [(0, 0)]
+    tables = torch.zeros(n, n, dtype=torch.int64)
+    if by_pair:
+        pairs = list(itertools.combinations_with_replacement(range(n), 2))
+        for index, (i, j) in enumerate(pairs):
+            tables[i, j] = tables[j, i] = index
 
     def functions(lengths: Tensor) -> Tensor:
         return torch.cat([of_pair(lengths, *pair) for pair in pairs], 1)

@@ -50,12 +50,12 @@ def fuse_convolutions(mace: MACEBlock, dtype: torch.dtype) -> None:
 class FusedConvolution:
     """Product of MACE's messages and their sums over edges, as one function.
 
-    `kernel` is None without a compiler.
+    `kernel` is None where there is none.
     """
 
     def __init__(self, product: o3.TensorProduct, dtype: torch.dtype) -> None:
         paths = paths_of(product)
-        self.channels = product.irreps_in1[0].mul
+        self.dtype, self.channels = dtype, product.irreps_in1[0].mul
         harmonics = first_components(str(ir) for _, ir in product.irreps_in2)
         values = kernel_values(paths, self.channels, harmonics, degree=0)
         self.kernel = build(SOURCE, dtype, values, width=self.channels)
@@ -81,6 +81,8 @@ class FusedConvolution:
         channels), and edges, sorted by their receivers, (2, m).
         """
         senders, receivers = edge_index
+        if h.dtype != self.dtype or bool((receivers.diff() < 0).any()):
+            raise ValueError(f"a product made for {self.dtype} and edges sorted by receiver")
         ends = torch.bincount(receivers, minlength=len(h)).cumsum(0)
         edges = torch.cat([ends.new_zeros(1), ends[:-1]]), ends, senders.contiguous()
         given = weights, h.index_select(1, self.inputs), y.T
@@ -91,26 +93,22 @@ class FusedConvolution:
     def sums(self, edges: Edges, weights: Tensor, h: Tensor, y: Tensor) -> Tensor:
         """Sum over edges, T's derivative by g, shape (n, outputs × channels)."""
         out = h.new_empty(len(h), len(self.outputs))
-        self._call("forward", edges, weights, h, y, out)
+        cast(Kernel, self.kernel)("forward", *self._given(edges, weights, h, y), out)
         return out
 
     def gradients(
         self, edges: Edges, weights: Tensor, h: Tensor, y: Tensor, g: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Differentiate T by weights, features and harmonics."""
-        by_h = h.new_zeros(torch.get_num_threads(), *h.shape)
         by_weights, by_y = torch.empty_like(weights), torch.empty_like(y)
-        self._call("backward", edges, weights, h, y, g, by_h, by_y, by_weights)
-        return by_weights, by_h.sum(0), by_y
+        given = self._given(edges, weights, h, y)
+        by_h = cast(Kernel, self.kernel).add_up(h, "backward", *given, g, by_y, by_weights)
+        return by_weights, by_h, by_y
 
-    def _call(
-        self, name: str, edges: Edges, weights: Tensor, h: Tensor, y: Tensor, *found: Tensor
-    ) -> None:
-        first, last, senders = edges
-        size = len(senders)
-        places = torch.arange(size), weights.new_empty(0)
-        kernel = cast(Kernel, self.kernel)
-        kernel(name, len(h), size, first, last, senders, *places, y, weights, h, *found)
+    def _given(self, edges: Edges, weights: Tensor, h: Tensor, y: Tensor) -> tuple[Any, ...]:
+        size = len(edges[2])
+        # weights are splines of degree 0, one interval for each edge
+        return len(h), size, *edges, torch.arange(size), weights.new_empty(0), y, weights, h
 
 
 class _Sums(torch.autograd.Function):

@@ -52,8 +52,11 @@ class _Network:
 
     def __init__(self, network: MACEBlock, kernel: Kernel) -> None:
         self.layers, self.kernel = list(network), kernel
+        self.dtype = self.layers[0].weight.dtype
 
     def __call__(self, features: Tensor) -> Tensor:
+        if features.dtype != self.dtype:
+            raise ValueError(f"a network made for {self.dtype}")
         n = (features.shape[1] - 1) // 2
         x = torch.stack([features[:, :n], features[:, n : 2 * n]]).detach()
         for layer in self.layers:

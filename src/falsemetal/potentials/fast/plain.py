@@ -31,7 +31,7 @@ class PlainEvaluator(torch.nn.Module):
     ) -> Tensor:
         """Energy in eV; arguments as in :class:`falsemetal.potentials.fast.evaluator.Evaluator`."""
         vectors = edge_vectors(positions.detach(), neighbours)
-        near = (vectors.square().sum(-1) < self.model.r_cut_A**2).nonzero()[:, 0]
+        near = (~(vectors.square().sum(-1) >= self.model.r_cut_A**2)).nonzero()[:, 0]
         each = torch.cat([s.expand(n) for s, n in zip(self.species, counts, strict=True)])
         graph = Graph(
             positions=positions,

@@ -13,8 +13,8 @@ SOURCE = beside(__file__, "products.cpp")
 
 MAX_CORRELATION = 3
 
-LEAST = 1e-9
-"""Coefficients of a polynomial below are zero, as selection rules make most of them."""
+LEAST = {torch.float32: 1e-6, torch.float64: 1e-12}
+"""Coefficients below that of the largest are zero, as selection rules make most of them."""
 
 
 class FoldedProduct(torch.nn.Module):
@@ -81,6 +81,8 @@ class FoldedProduct(torch.nn.Module):
     def _monomials(self) -> tuple[list[list[tuple[int, ...]]], Tensor]:
         """Monomials of each output, and weights of all, shape (species, channels, monomials)."""
         n = self.n_components
+        largest = max(float(self.linear.abs().max()), float(self.quadratic.abs().max()))
+        least = LEAST[self.linear.dtype] * largest
         linear = self.linear.unflatten(-1, (self.n_outputs, n + 1))
         cubic = self.quadratic.unflatten(-1, (self.n_outputs, n + 1))
         pairs = list(itertools.combinations_with_replacement(range(n), 2))
@@ -89,10 +91,10 @@ class FoldedProduct(torch.nn.Module):
         for output in range(self.n_outputs):
             terms: dict[tuple[int, ...], Tensor] = {}
             of_output = cubic[..., output, :]
-            for p, i in (of_output.abs().amax((0, 1)) > LEAST).nonzero().tolist():
+            for p, i in (of_output.abs().amax((0, 1)) > least).nonzero().tolist():
                 key = tuple(sorted((i, *pairs[p])))
                 terms[key] = of_output[:, :, p, i] + terms.get(key, 0.0)
-            for (i,) in (linear[..., output, :].abs().amax((0, 1)) > LEAST).nonzero().tolist():
+            for (i,) in (linear[..., output, :].abs().amax((0, 1)) > least).nonzero().tolist():
                 terms[i, n, n] = linear[..., output, i]
             monomials.append(sorted(terms))
             weights += [terms[key] for key in sorted(terms)]

@@ -13,6 +13,7 @@ static inline real cutoff(real r, real& slope) {
 }
 
 // neighbours of an atom by species, each with whole vectors of some beyond the cutoff after the last
+namespace {
 struct Surroundings {
   integer size;
   std::vector<real> numbers;
@@ -51,6 +52,7 @@ struct Surroundings {
     }
   }
 };
+}  // namespace
 
 static inline integer whole(integer first, integer n) {
   return first + (n - first + W - 1) / W * W;

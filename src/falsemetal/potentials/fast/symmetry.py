@@ -109,7 +109,7 @@ class SymmetryFunctions(torch.nn.Module):
             (_radial_code if len(kinds) == 1 else _angular_code)(kinds, group)
             for kinds, group in groups.items()
         ]
-        forward, backward = ("\n".join(parts) for parts in zip(*code, strict=True))
+        forward, backward = ("\n".join(parts[k] for parts in code) for k in range(2))
         self._values: dict[str, Value] = {
             "KINDS": len(present),
             "FUNCTIONS": len(functions),
@@ -134,10 +134,8 @@ class SymmetryFunctions(torch.nn.Module):
         kernel("forward", own.start, n, size, *given, out)
 
         def gradient(by_out: Tensor) -> tuple[Tensor]:
-            by_positions = positions.new_zeros(torch.get_num_threads(), *positions.shape)
             sizes = own.start, n, size, len(positions)
-            kernel("backward", *sizes, *given, by_out, by_positions)
-            return (by_positions.sum(0),)
+            return (kernel.add_up(positions, "backward", *sizes, *given, by_out),)
 
         return with_gradient(gradient, (out,), positions)[0]
 

@@ -1,5 +1,6 @@
 """One training loop for every model, so that a comparison differs only in the architecture."""
 
+import copy
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -62,8 +63,8 @@ def train(
             f"validation energy {row['validation_rmse_energy_meV_per_atom']:.2f} meV/atom, "
             f"force {row['validation_rmse_force_meV_per_A']:.1f} meV/Å",
         )
-    session.model.load_state_dict(session.best_weights)
-    return session.model, pd.DataFrame(session.history)
+    session.plain.load_state_dict(session.best_weights)
+    return session.plain, pd.DataFrame(session.history)
 
 
 class _Session:
@@ -84,6 +85,7 @@ class _Session:
         dtype = getattr(torch, training.dtype)
         statistics = dataset_statistics(train_frames, r_cut_A=spec.potential.r_cut_A)
         self.model = build_model(spec.potential, statistics, dtype=dtype, seed=seed).to(self.device)
+        self.plain = copy.deepcopy(self.model)
         self.model.prepare_training()
         self.train_set = label_graphs(train_frames, self.model)
         self.validation_set = label_graphs(validation_frames, self.model)
