@@ -35,7 +35,7 @@ WAYS = {"sum": math.inf, "mesh": 0.0}
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to the potential, whatever the size of the cell."""
-    monkeypatch.setattr(coulomb, "MESH_FROM_PRODUCTS", WAYS[request.param])
+    monkeypatch.setitem(coulomb.MESH_FROM_PRODUCTS, torch.float64, WAYS[request.param])
     return request.param
 
 
