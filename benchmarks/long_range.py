@@ -73,6 +73,6 @@ def compare(name: str, n_molecules: int, repeats: int) -> dict[str, float | str]
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or ("small", "paper"):
-        sizes, repeats = (MOLECULES, REPEATS) if name == "small" else (MOLECULES[-1:], 1)
-        rows = [compare(name, n_molecules, repeats) for n_molecules in sizes]
+        sizes = MOLECULES if name == "small" else (MOLECULES[0], MOLECULES[-1])
+        rows = [compare(name, n, REPEATS if n < MOLECULES[-1] else 1) for n in sizes]
         keep(rows, "long_range", part="model")

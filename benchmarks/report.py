@@ -29,10 +29,10 @@ QUESTIONS = {
     ),
     "long_range": (
         "What long-ranged electrostatics cost",
-        "Energy and forces of bulk water by the split-charge model (LR) and by plain MACE (SR) "
-        "of the same size; `paper` is LR-MACE-a of Table S5. The aim is 1.2 times. In `small` "
-        "the Coulomb term and the transfer of charge take half a millisecond each at 384 atoms, "
-        "where all of SR takes two; at 16 200 it is the transfer and the mesh.",
+        "Energy and forces of bulk water by the split-charge model (LR) and by plain MACE (SR) of "
+        "the same size; `paper` is LR-MACE-a of Table S5. The aim is 1.2 times. In `small`, where "
+        "SR takes two milliseconds for 384 atoms, the Coulomb term and the transfer of charge take "
+        "half a millisecond each, mostly in operations of some microseconds.",
     ),
     "electrostatics": (
         "Mesh, sum over k, `graph_longrange`",
