@@ -28,8 +28,9 @@ def code_of(modules: Iterable[str]) -> list[str]:
             found.add(path)
             waiting += _imported(path, everywhere=False)
     # kernels lie beside their modules
+    folders = {file.parent for file in found}
     kernels = (
-        path for file in found for kind in ("cpp", "h") for path in file.parent.glob(f"*.{kind}")
+        path for kind in ("cpp", "h") for folder in folders for path in folder.glob(f"*.{kind}")
     )
     return sorted(map(relative, found.union(kernels)))
 

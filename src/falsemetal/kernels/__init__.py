@@ -167,7 +167,7 @@ def _text(source: Path | None, dtype: torch.dtype, width: int, values: Mapping[s
             f"typedef {NAMES[dtype]} real;",
             f"constexpr integer W = {width};",
             *(_defined(constant, value) for constant, value in values.items()),
-            Path(__file__).with_name("vectors.h").read_text(encoding="utf-8"),
+            beside(__file__, "vectors.h").read_text(encoding="utf-8"),
             source.read_text(encoding="utf-8") if source else "",
         ]
     )

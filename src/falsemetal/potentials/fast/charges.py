@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from falsemetal.kernels import lanes
-from falsemetal.potentials.fast.convolution import Convolution, Path
+from falsemetal.potentials.fast.convolution import Convolution, Path, paths_of
 from falsemetal.potentials.fast.edges import Edges
-from falsemetal.potentials.fast.equivariant import Features, Linear, couplings
+from falsemetal.potentials.fast.equivariant import Features, Linear
 from falsemetal.potentials.fast.radial import TOLERANCE
 from falsemetal.potentials.libraries import o3
 from falsemetal.potentials.mace.split_charge import ChargeTransfer
@@ -40,18 +41,15 @@ class Transfers(torch.nn.Module):
             self.differences.append(difference)
             product = layer.product
             readout = layer.readout(torch.eye(layer.readout.irreps_in.dim))[:, 0]
-            for path, coupling, functions in zip(
-                product.instructions,
-                couplings(product),
-                of_layer.split([product.irreps_in1[p.i_in1].mul for p in product.instructions], -1),
-                strict=True,
-            ):
-                ir = product.irreps_in1[path.i_in1].ir
-                paths[str(ir)] = Path(str(ir), str(ir), "0e", coupling, own=(-1.0) ** ir.l)
-                weights = readout[product.irreps_out.slices()[path.i_out]]
-                basis, shares = _independent(functions * weights)
-                columns.setdefault(str(ir), []).append(basis)
-                difference.follow(str(ir), shares)
+            of_layer_paths = paths_of(product)
+            functions = of_layer.chunk(len(of_layer_paths), -1)
+            outputs = [product.irreps_out.slices()[path.i_out] for path in product.instructions]
+            for path, own, output in zip(of_layer_paths, functions, outputs, strict=True):
+                sign = (-1.0) ** o3.Irrep(path.sender).l
+                paths[path.sender] = replace(path, own=sign)
+                basis, shares = _independent(own * readout[output])
+                columns.setdefault(path.sender, []).append(basis)
+                difference.follow(path.sender, shares)
         # all paths have as many channels, in whole vectors
         joined = [torch.cat(columns[ir], -1) for ir in paths]
         step = lanes(joined[0].dtype)

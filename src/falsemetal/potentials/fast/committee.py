@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from falsemetal.potentials.bpnnp.committee import BPNNP, ElementNetworks
-from falsemetal.potentials.fast.neighbours import Neighbours
+from falsemetal.potentials.fast.neighbours import Neighbours, kinds_of_atoms
 from falsemetal.potentials.fast.plain import PlainEvaluator
 from falsemetal.potentials.fast.symmetry import SymmetryFunctions
 from falsemetal.potentials.model import module_list
@@ -47,7 +47,7 @@ class CommitteeEvaluator(torch.nn.Module):
         if any(functions.kernel is None for functions in self.functions):
             energy: Tensor = self.plain(positions, neighbours, cell, counts, slab=slab)
             return energy
-        kinds = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+        kinds = kinds_of_atoms(counts, positions.device)
         energy = self.atomic_energies_eV @ torch.tensor(counts).to(self.atomic_energies_eV)
         first = 0
         for functions, networks, count in zip(self.functions, self.networks, counts, strict=True):

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from falsemetal.kernels import Kernel, beside, build, with_gradient
 from falsemetal.potentials.fast.equivariant import Polynomial, SphericalHarmonics
-from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors
+from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors, kinds_of_atoms, within
 from falsemetal.potentials.fast.radial import Knots
 
 SOURCE = beside(__file__, "edges.cpp")
@@ -90,7 +90,7 @@ class Geometry(torch.nn.Module):
 
     def forward(self, positions: Tensor, neighbours: Neighbours, counts: Sequence[int]) -> Edges:
         """Edges of atoms of so many of each species; positions as of `evaluator.Evaluator`."""
-        kinds = torch.cat([torch.full((n,), k) for k, n in enumerate(counts)]).to(positions.device)
+        kinds = kinds_of_atoms(counts, positions.device)
         if self.kernel is None:
             return self._plain(positions, neighbours, kinds)
         knots, kernel, first = self.knots, self.kernel, neighbours.first
@@ -114,8 +114,7 @@ class Geometry(torch.nn.Module):
 
     def _plain(self, positions: Tensor, neighbours: Neighbours, kinds: Tensor) -> Edges:
         vectors = edge_vectors(positions, neighbours)
-        # a position that is no number stays
-        near = (~(vectors.detach().square().sum(-1) >= self.knots.r_cut_A**2)).nonzero()[:, 0]
+        near = within(vectors, self.knots.r_cut_A)
         receivers, senders = neighbours.receivers[near], neighbours.senders[near]
         vectors = vectors[near]
         lengths = vectors.square().sum(-1).sqrt()

@@ -14,7 +14,7 @@ from falsemetal.potentials.fast.charges import Transfers
 from falsemetal.potentials.fast.edges import Edges, Geometry
 from falsemetal.potentials.fast.equivariant import Features, Linear, SphericalHarmonics
 from falsemetal.potentials.fast.layers import RESIDUAL, SCALAR, Layer, Readout
-from falsemetal.potentials.fast.neighbours import Neighbours
+from falsemetal.potentials.fast.neighbours import Neighbours, kinds_of_atoms
 from falsemetal.potentials.fast.radial import Knots, fit_splines
 from falsemetal.potentials.libraries import MACEBlock, o3
 from falsemetal.potentials.mace.model import ShortRangedMACE
@@ -100,8 +100,8 @@ class Evaluator(torch.nn.Module):
         is the i-th lattice vector in Å. A slab is periodic in x and y only.
         """
         edges = self.geometry(positions, neighbours, counts)
-        kinds = zip(self.embedding, counts, strict=True)
-        features: Features = {SCALAR: torch.cat([h.expand(n, 1, -1) for h, n in kinds])}
+        kinds = kinds_of_atoms(counts, positions.device)
+        features: Features = {SCALAR: self.embedding[kinds]}
         states: list[Features] = []
         for layer in self.layers:
             states.append(layer(states[-1] if states else features, edges, counts))
@@ -114,9 +114,7 @@ class Evaluator(torch.nn.Module):
             energy = energy + count * energy_eV
         if self.electrostatics is None:
             return energy
-        formal = zip(self.formal_charges_e, counts, strict=True)
-        charges = torch.cat([charge.expand(n) for charge, n in formal])
-        charges = charges + self.transfers(states, edges)
+        charges = self.formal_charges_e[kinds] + self.transfers(states, edges)
         dipoles = None
         if self.dipoles:
             parts = (layer(h)["1o"][..., 0] for layer, h in zip(self.dipoles, states, strict=True))
@@ -208,7 +206,6 @@ class Repulsion(torch.nn.Module):
         lengths = self.knots.lengths(edges.interval[places], edges.t[places])
         near = (lengths.detach() < self.reach_A).nonzero()[:, 0]
         index = torch.stack([edges.senders[places], receivers])[:, near]
-        counted = torch.tensor(counts, device=index.device)
-        attributes = self.attributes.repeat_interleave(counted, 0)
+        attributes = self.attributes[kinds_of_atoms(counts, index.device)]
         energies: Tensor = self.function(lengths[near][:, None], attributes, index, self.numbers)
         return energies

@@ -29,8 +29,8 @@ from falsemetal.potentials.store import default_dtype
 
 SOURCE = beside(__file__, "convolution.cpp")
 
-Edges = tuple[Tensor, Tensor, Tensor]
-"""First and last, as in :class:`~falsemetal.potentials.fast.edges.Edges`, and senders."""
+Edges = tuple[Tensor, Tensor, Tensor, Tensor]
+"""First, last, senders and intervals, as in :class:`~falsemetal.potentials.fast.edges.Edges`."""
 
 
 def fuse_convolutions(mace: MACEBlock, dtype: torch.dtype) -> None:
@@ -84,7 +84,9 @@ class FusedConvolution:
         if h.dtype != self.dtype or bool((receivers.diff() < 0).any()):
             raise ValueError(f"a product made for {self.dtype} and edges sorted by receiver")
         ends = torch.bincount(receivers, minlength=len(h)).cumsum(0)
-        edges = torch.cat([ends.new_zeros(1), ends[:-1]]), ends, senders.contiguous()
+        first = torch.cat([ends.new_zeros(1), ends[:-1]])
+        # weights are splines of degree 0, one interval for each edge
+        edges = first, ends, senders.contiguous(), torch.arange(len(senders))
         given = weights, h.index_select(1, self.inputs), y.T
         arrays = [x.contiguous() for x in given]
         sums: Tensor = _Sums.apply(self, edges, *arrays)  # type: ignore[no-untyped-call]
@@ -106,9 +108,7 @@ class FusedConvolution:
         return by_weights, by_h, by_y
 
     def _given(self, edges: Edges, weights: Tensor, h: Tensor, y: Tensor) -> tuple[Any, ...]:
-        size = len(edges[2])
-        # weights are splines of degree 0, one interval for each edge
-        return len(h), size, *edges, torch.arange(size), weights.new_empty(0), y, weights, h
+        return len(h), len(weights), *edges, weights.new_empty(0), y, weights, h
 
 
 class _Sums(torch.autograd.Function):

@@ -1,5 +1,6 @@
 """Neighbours of the atoms of one structure, sorted by the atom whose neighbours they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,17 @@ class Neighbours:
     def to(self, device: torch.device) -> "Neighbours":
         """Return the neighbours on another device."""
         return Neighbours(self.first.to(device), self.senders.to(device), self.shifts.to(device))
+
+
+def kinds_of_atoms(counts: Sequence[int], device: torch.device) -> Tensor:
+    """Species of atoms that are sorted by it, so many of each, counted from 0."""
+    kinds = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    return kinds.to(device)
+
+
+def within(vectors: Tensor, cutoff_A: float) -> Tensor:
+    """Places of the vectors below a cutoff; one that is no number stays."""
+    return (~(vectors.detach().square().sum(-1) >= cutoff_A**2)).nonzero()[:, 0]
 
 
 def edge_vectors(positions: Tensor, neighbours: Neighbours) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors
+from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors, kinds_of_atoms, within
 from falsemetal.potentials.graph import Graph
 from falsemetal.potentials.model import Model
 
@@ -30,9 +30,8 @@ class PlainEvaluator(torch.nn.Module):
         slab: bool,
     ) -> Tensor:
         """Energy in eV; arguments as in :class:`falsemetal.potentials.fast.evaluator.Evaluator`."""
-        vectors = edge_vectors(positions.detach(), neighbours)
-        near = (~(vectors.square().sum(-1) >= self.model.r_cut_A**2)).nonzero()[:, 0]
-        each = torch.cat([s.expand(n) for s, n in zip(self.species, counts, strict=True)])
+        near = within(edge_vectors(positions.detach(), neighbours), self.model.r_cut_A)
+        each = self.species[kinds_of_atoms(counts, positions.device)]
         graph = Graph(
             positions=positions,
             species=each,
