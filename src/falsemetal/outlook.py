@@ -42,7 +42,7 @@ def _costs(plan: Plan) -> Iterator[tuple[str, float]]:
     for name, dataset in config.datasets.items():
         for run, settings in getattr(dataset, "sampling", {}).items():
             steps = 1000.0 * (settings.n_frames * settings.interval_ps + settings.equilibration_ps)
-            cost = settings.replicas * steps * 3 * settings.n_molecules * LAMMPS_SECONDS
+            cost = settings.replicas * steps * settings.n_atoms * LAMMPS_SECONDS
             yield f"<results>/datasets/{name}/sampling/{run}.extxyz", cost
     starts: dict[str, float] = {}
     for name, potential in config.potentials.items():
@@ -50,7 +50,7 @@ def _costs(plan: Plan) -> Iterator[tuple[str, float]]:
         each = potential.seconds_per_atom_step
         if potential.prepare == "train" and isinstance(source, ForceFieldDataset):
             runs = source.sampling.values()
-            atoms = sum(3 * run.n_molecules * run.n_frames * run.replicas for run in runs)
+            atoms = sum(run.n_atoms * run.n_frames * run.replicas for run in runs)
             cost = plan.training.epochs * atoms * each * TRAINING
             yield f"<results>/models/{name}/model.json", cost
         for campaign in potential.runs:

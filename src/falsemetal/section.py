@@ -29,9 +29,10 @@ class Part(Enum):
 
     ASIDE = "changes nothing but speed, looks or what is told"
     EXTENT = "tells how far a result goes: what goes less far is continued, not begun anew"
+    LATER = "came later than results that know nothing of it: changes none while at its default"
 
 
-ASIDE, EXTENT = Part.ASIDE, Part.EXTENT
+ASIDE, EXTENT, LATER = Part
 
 
 class Section(BaseModel):
@@ -52,11 +53,14 @@ class Section(BaseModel):
             recognised.
         """
         left_out = {ASIDE} if extent else {ASIDE, EXTENT}
-        return {
-            name: _plain(getattr(self, name), extent)
-            for name, field in type(self).model_fields.items()
-            if not left_out & {part for part in field.metadata if isinstance(part, Part)}
-        }
+        identity = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            parts = {part for part in field.metadata if isinstance(part, Part)}
+            at_default = LATER in parts and value == field.get_default(call_default_factory=True)
+            if not (left_out & parts or at_default):
+                identity[name] = _plain(value, extent)
+        return identity
 
 
 def rebuild_sections() -> None:

@@ -57,6 +57,9 @@ OTHERS: dict[str, Any] = {
     "liquid.region": None,
     "liquid.centres": None,
     "liquid.bonds": [{"element": "H", "count": 2, "cutoff_A": 1.3}],
+    "*force_field.metals": {"Cu": {"epsilon_kcal_per_mol": 1.0, "sigma_A": 2.3}},
+    "*force_field.oxides": None,
+    "potentials.*.metal_response": "none",
     "liquid.charge_shares": {"O": 1.0, "H": -0.4},
     "dynamics.frame_interval_fs": 20.0,
     "dynamics.dtype": "float64",
@@ -118,6 +121,10 @@ MODELS = ["train:{0}", "product:table_errors"]
 
 EXPECTED: dict[str, list[str]] = {
     "name": [],
+    # of solids that these systems do not hold
+    "datasets.spce.force_field.metals": ["curate:spce"],
+    "start_force_field.metals": [],
+    "potentials.*.metal_response": [],
     "seed": ["sample:*", "curate:*", "train:*", "evaluate:*", "start:*", "run:*"],
     # datasets
     "datasets.spce.force_field.charge_O_e": [

@@ -13,7 +13,7 @@ from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.simulation.checkpoint import Checkpoint
 from falsemetal.simulation.recording import TrajectoryWriter
 from falsemetal.specs import Origin
-from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.boundary import Layout
 from falsemetal.systems.molecule import WATER
 from falsemetal.systems.system import System
 
@@ -30,7 +30,7 @@ def specification(*observables: str) -> ObserveSpec:
     return ObserveSpec(
         origin=Origin(name="test", sha256="", seed=1),
         observables=list(observables),
-        boundary=Boundary.BULK,
+        layout=Layout.BULK,
         mirror=False,
         liquid=WATER,
         charges=WATER.charges(CHARGE_O_E),

@@ -9,7 +9,7 @@ from falsemetal.observables.registry import ObserveSpec
 from falsemetal.observables.runs import observe
 from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.specs import Origin
-from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.boundary import Layout
 from falsemetal.systems.molecule import WATER
 
 DISCARD_PS = 1.0
@@ -17,7 +17,7 @@ MAXIMUM_LAG_PS = 2.0
 SPEC = ObserveSpec(
     origin=Origin(name="test", sha256="", seed=1),
     observables=["voltage", "dipole", "summary", "autocorrelation", "cumulative", "density"],
-    boundary=Boundary.FILM,
+    layout=Layout.FREE,
     mirror=True,
     liquid=WATER,
     charges=WATER.charges(CHARGE_O_E),

@@ -6,7 +6,6 @@ import pytest
 from falsemetal.interruption import InterruptedRunError
 from falsemetal.potentials.force_field.md import LammpsMD
 from falsemetal.potentials.force_field.settings import WaterForceField
-from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.simulation.driver import simulate
 from falsemetal.simulation.settings import Conditions, RunLimits
 from falsemetal.simulation.trajectory import Trajectory
@@ -163,7 +162,14 @@ def test_with_other_limits_or_more_steps_a_run_continues(start, tmp_path):
     assert np.array_equal(frames(path)[1], frames(tmp_path / "whole.h5")[1])
 
 
-def test_fixed_atoms_are_refused(start):
-    fixed = System(start.atoms, start.region, np.arange(len(start.atoms)) < 3)
-    with pytest.raises(UnsupportedStructureError, match="fixed atoms"):
-        run(fixed, "unused.h5")
+def test_fixed_atoms_rest_and_have_no_temperature(start, tmp_path):
+    mask = np.arange(len(start.atoms)) < 9
+    path = tmp_path / "a.h5"
+    run(System(start.atoms, start.region, mask), path, n_steps=400)
+    with Trajectory(path) as trajectory:
+        positions = np.concatenate(list(trajectory.position_chunks()))
+        temperatures = trajectory.temperature_K[1:]
+    assert np.abs(positions[:, mask] - positions[0, mask]).max() < 1e-5
+    assert np.abs(positions[-1, ~mask] - positions[0, ~mask]).min() > 1e-3
+    # of 18 mobile atoms; of all 27 it would be 200 K
+    assert abs(temperatures.mean() - 300.0) < TEMPERATURE_SIGMAS * 300.0 * np.sqrt(2 / 54 / 4)

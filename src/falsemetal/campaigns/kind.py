@@ -10,8 +10,9 @@ from falsemetal.registry import KindRegistry
 from falsemetal.section import ASIDE, NonNegativeInt, PositiveFloat, Section
 from falsemetal.simulation.settings import Dynamics
 from falsemetal.specs import Spec
-from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.boundary import Boundary, Layout
 from falsemetal.systems.molecule import WATER, Molecule
+from falsemetal.systems.surfaces import Surface
 from falsemetal.units import WATER_DENSITY_G_PER_CM3, water_number_density
 
 if TYPE_CHECKING:
@@ -53,6 +54,24 @@ class CampaignKind(Section):
     kind: str
     sizes_A: Annotated[list[PositiveFloat], ASIDE] = Field(min_length=1)
     equilibration_ps: PositiveFloat = Field(20.0, description="By the force field, before each run")
+
+    @property
+    def layout(self) -> Layout:
+        """What the liquid lies between."""
+        return Layout.BULK if self.boundary is Boundary.BULK else Layout.FREE
+
+    @property
+    def solid(self) -> Surface | None:
+        """Solid beside the liquid, if there is one."""
+        return None
+
+    @property
+    def metallic_window_V(self) -> tuple[float, float] | None:
+        """ΔV by the electronic charge between which the liquid's bands do not reach a metal's E_F.
+
+        None where there is no metal, or the window is not known.
+        """
+        return None
 
     def discard_ps(self, dynamics: Dynamics) -> float:
         """Start of a run that is left out of the analysis."""

@@ -80,7 +80,7 @@ class Jobs:
         return SampleSpec(
             origin=self.origin,
             run=settings.sampling[run],
-            force_field=settings.force_field,
+            force_field=settings.force_field.beside(settings.sampling[run].elements),
             name=run,
             seed=self.config.seed,
             label=f"labels {dataset}/{run}",
@@ -135,6 +135,8 @@ class Jobs:
     def train(self, potential: str) -> TrainSpec:
         """Train a model."""
         settings, liquid = self.config.potentials[potential], self.config.liquid
+        solids = [element for campaign in settings.runs for element in self._solid(campaign)]
+        held = tuple(dict.fromkeys([*liquid.centres, *liquid.satellites, *solids]))
         seed = getattr(settings, "seed", None)
         return TrainSpec(
             origin=self.origin,
@@ -143,7 +145,7 @@ class Jobs:
             seed=self.config.seed if seed is None else seed,
             label=f"training {potential}",
             charge_e=self.charges(potential).own_e,
-            runs_hold=(*liquid.centres, *liquid.satellites) if settings.runs else (),
+            runs_hold=held if settings.runs else (),
         )
 
     def fetch(self, potential: str) -> FetchSpec:
@@ -214,7 +216,7 @@ class Jobs:
         return CheckSpec(
             origin=self.origin,
             potential=potential,
-            runner=self._runner(potential).for_single_points(),
+            runner=self._runner(potential).beside(()).for_single_points(),
             settings=config.check,
             liquid=config.liquid,
             charge_shares=config.liquid.charges(1.0),
@@ -234,7 +236,7 @@ class Jobs:
             origin=self.origin,
             campaign=self.config.campaigns[campaign],
             size_A=float(size),
-            force_field=self.config.start_force_field,
+            force_field=self.config.start_force_field.beside(self._solid(campaign)),
             temperature_K=self.config.dynamics.temperature_K,
             replica=int(replica),
             seed=self.seed("start", campaign, size, replica),
@@ -255,7 +257,13 @@ class Jobs:
             liquid=self.config.liquid,
             label=f"MD {potential}, {campaign} {size} Å, replica {replica}",
         )
-        return RunSpec(origin=self.origin, conditions=conditions, runner=self._runner(potential))
+        runner = self._runner(potential).beside(self._solid(campaign))
+        return RunSpec(origin=self.origin, conditions=conditions, runner=runner)
+
+    def _solid(self, campaign: str) -> tuple[str, ...]:
+        """Elements of the solid beside a campaign's liquid."""
+        solid = self.config.campaigns[campaign].solid
+        return solid.elements if solid else ()
 
     def run_by(self, program: str) -> list[str]:
         """Potentials that a program runs."""
@@ -308,7 +316,7 @@ class Jobs:
     def observe_jobs(self) -> Iterator[tuple[str, list[str]]]:
         """Campaigns with the observables that one job makes of each of their systems."""
         for name, campaign in self.config.campaigns.items():
-            defined = [o for o in OBSERVABLES.values() if campaign.boundary in o.boundaries]
+            defined = [o for o in OBSERVABLES.values() if campaign.layout in o.layouts]
             yield name, [o.name for o in defined if not o.costly]
             yield from ((name, [o.name]) for o in defined if o.costly)
 

@@ -107,9 +107,15 @@ class Config(Section):
                 f"{', '.join(self.campaigns) or 'none yet: add it to campaigns'}"
             )
         campaign = self.campaigns[name]
-        fault = self.potentials[potential].find_fault_in(campaign.boundary)
+        settings = self.potentials[potential]
+        fault = settings.find_fault_in(campaign.boundary)
         if fault := fault or campaign.find_fault_of(self.liquid):
             raise ValueError(f"{key}: {fault}")
+        if campaign.solid is not None:
+            if lacks := settings.find_fault_beside(campaign.solid, self.datasets):
+                raise ValueError(f"potentials.{potential}.{lacks[0]}: {lacks[1]} (run in {name})")
+            if lack := self.start_force_field.find_fault_of(campaign.solid):
+                raise ValueError(f"start_force_field.{lack} (for campaigns.{name})")
         fault = run.find_fault(campaign.sizes_A)
         if fault:
             raise ValueError(f"{key}.{fault}")

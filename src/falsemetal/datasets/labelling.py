@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from ase import Atoms
 
-from falsemetal.potentials.force_field.engine import LABEL_ELECTROSTATICS, LammpsEngine
+from falsemetal.potentials.force_field.deck import LABELS
+from falsemetal.potentials.force_field.engine import LammpsEngine
 from falsemetal.potentials.force_field.settings import WaterForceField
 
 
@@ -12,7 +13,7 @@ def label_frames(frames: Iterable[Atoms], force_field: WaterForceField) -> list[
     """Label copies of frames with energies and forces of the bare force field.
 
     Each frame is evaluated by an engine of its own, without thermostat or barostat: a label depends
-    on its frame alone. Atoms are in the order O, H, H by molecule, ions anywhere between; each
+    on its frame alone. Atoms are in the order O, H, H by molecule, others anywhere between; each
     frame may have its own cell. Those that the force field cannot treat raise
     UnsupportedStructureError.
     """
@@ -20,7 +21,7 @@ def label_frames(frames: Iterable[Atoms], force_field: WaterForceField) -> list[
     for frame in frames:
         copy = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
         copy.info = dict(frame.info)
-        with LammpsEngine(frame, force_field, electrostatics=LABEL_ELECTROSTATICS) as engine:
+        with LammpsEngine(frame, force_field, electrostatics=LABELS) as engine:
             engine.command("run 0 post no")
             copy.info["REF_energy"] = engine.potential_energy_eV
             copy.arrays["REF_forces"] = engine.forces

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from falsemetal.datasets.labelling import label_frames
-from falsemetal.datasets.settings import SampleSpec, SamplingRun
+from falsemetal.datasets.settings import AnySampling, InterfaceRun, SampleSpec, SamplingRun
 from falsemetal.potentials.force_field.engine import LammpsEngine
 from falsemetal.potentials.force_field.md import (
     LANGEVIN_TIME_FS,
@@ -17,6 +17,8 @@ from falsemetal.potentials.force_field.md import (
     lammps_seeds,
     run_in_parts,
 )
+from falsemetal.systems.interface import water_on
+from falsemetal.systems.system import System
 from falsemetal.systems.water import brine_box, cubic_cell, water_box, water_slab
 from falsemetal.units import ATM_PER_BAR, WATER_DENSITY_G_PER_CM3, water_number_density
 
@@ -34,7 +36,7 @@ def sample_labelled_frames(
 ) -> list[Atoms]:
     """Sample frames of all replicas of a run and label them with energies and forces.
 
-    Bulk water and brine run at constant pressure, slabs at constant volume. Half of the
+    Bulk water and brine run at constant pressure, slabs and interfaces at constant volume. Half of the
     equilibration is Langevin dynamics at the start density, half the production ensemble. Replica 2
     of the run `bulk` becomes the trajectory `bulk-2`; seed, name and replica determine everything
     random.
@@ -49,7 +51,7 @@ def sample_labelled_frames(
     return label_frames(frames, spec.force_field)
 
 
-def sampling_steps(run: SamplingRun) -> int:
+def sampling_steps(run: AnySampling) -> int:
     """Count the MD steps of all replicas of a sampling run."""
     equilibration, interval = _step_counts(run)
     return run.replicas * (2 * equilibration + run.n_frames * interval)
@@ -63,11 +65,14 @@ def _sample(
     half, interval = _step_counts(run)
     before = replica * sampling_steps(run) // run.replicas
     frames = []
-    with LammpsEngine(_start(run, structure_seed), spec.force_field, log=log) as engine:
+    start = _start(run, structure_seed)
+    with LammpsEngine(start.atoms, spec.force_field, fixed=start.fixed, log=log) as engine:
         heat(engine, run.temperature_K, thermostat_seed)
+        if isinstance(run, InterfaceRun) and run.field_V_per_A:
+            engine.apply_field(run.field_V_per_A * (-1.0 if replica % 2 else 1.0))
         for done in run_in_parts(engine, half):
             progress(before + done)
-        if run.kind != "slab":
+        if isinstance(run, SamplingRun) and run.kind != "slab":
             _switch_to_npt(engine, run.temperature_K, run.pressure_bar)
         for done in run_in_parts(engine, half):
             progress(before + half + done)
@@ -75,13 +80,31 @@ def _sample(
             engine.command(f"run {interval} post no")
             frame = engine.snapshot()
             frame.info["time_ps"] = steps * TIMESTEP_FS / 1000.0
-            frame.info |= {"config_type": run.kind, "trajectory": trajectory}
+            frame.info |= {"config_type": _config_type(run), "trajectory": trajectory}
             frames.append(frame)
             progress(before + 2 * half + steps)
     return frames
 
 
-def _start(run: SamplingRun, seed: int) -> Atoms:
+def _config_type(run: AnySampling) -> str:
+    """Name what frames are of; faces of several solids are told apart."""
+    return "-".join([*run.elements, run.kind]) if isinstance(run, InterfaceRun) else run.kind
+
+
+def _start(run: AnySampling, seed: int) -> System:
+    if isinstance(run, InterfaceRun):
+        return water_on(
+            run.surface,
+            run.n_molecules,
+            layer_A=run.layer_A,
+            contact_A=run.contact_A,
+            vacuum_A=run.vacuum_A,
+            seed=seed,
+        )
+    return System.of(_start_of_water(run, seed), "water")
+
+
+def _start_of_water(run: SamplingRun, seed: int) -> Atoms:
     match run.kind:
         case "slab":
             area = run.cross_section_A**2
@@ -115,7 +138,7 @@ def _switch_to_npt(engine: LammpsEngine, temperature_K: float, pressure_bar: flo
     )
 
 
-def _step_counts(run: SamplingRun) -> tuple[int, int]:
+def _step_counts(run: AnySampling) -> tuple[int, int]:
     """Count the steps of half the equilibration, and between frames."""
     half = round(0.5 * run.equilibration_ps * 1000.0 / TIMESTEP_FS)
     return half, max(1, round(run.interval_ps * 1000.0 / TIMESTEP_FS))

@@ -3,9 +3,10 @@
 from typing import Annotated, Literal, Self
 
 from ase.data import atomic_numbers
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, model_validator
 
-from falsemetal.campaigns.kind import Length
+from falsemetal.campaigns.interface import Contact
+from falsemetal.campaigns.kind import Density, Length
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.section import (
@@ -21,7 +22,9 @@ from falsemetal.section import (
 from falsemetal.simulation.settings import Temperature
 from falsemetal.sources.catalogue import FrameLayout
 from falsemetal.specs import Spec
-from falsemetal.units import MINIMUM_VACUUM_A
+from falsemetal.systems.interface import LEAST_LAYER_A
+from falsemetal.systems.surfaces import AnySurface
+from falsemetal.units import MINIMUM_VACUUM_A, WATER_DENSITY_G_PER_CM3, water_number_density
 
 
 class SamplingRun(Section):
@@ -43,11 +46,74 @@ class SamplingRun(Section):
         0.5, ge=1e-3, le=1e4, description="Time between labelled frames"
     )
 
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Of what is beside the water."""
+        return ("Na", "Cl") if self.kind == "brine" else ()
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms of a frame, roughly."""
+        return 3 * self.n_molecules
+
     @model_validator(mode="after")
     def _molality_is_of_brine(self) -> Self:
         if (self.kind == "brine") != (self.molality_mol_per_kg is not None):
             raise ValueError("molality_mol_per_kg belongs to kind: brine, and only to it")
         return self
+
+
+class InterfaceRun(Section):
+    """A trajectory of water beside a solid from which labelled frames are taken.
+
+    In a field along z the trajectory of an odd replica is polarised downwards; labels are without
+    the field.
+    """
+
+    kind: Literal["interface"]
+    surface: AnySurface
+    n_molecules: PositiveInt = Field(le=1_000_000, description="Number of water molecules")
+    contact_A: Contact = 2.2
+    vacuum_A: Length | None = Field(
+        20.0, ge=MINIMUM_VACUUM_A, description="null: none, a periodic cell"
+    )
+    density_g_per_cm3: Density = WATER_DENSITY_G_PER_CM3
+    temperature_K: Temperature = 300.0
+    field_V_per_A: Number = Field(0.0, ge=-2.0, le=2.0, description="On all but a metal's atoms")
+    replicas: PositiveInt = Field(1, le=1000, description="Independent trajectories")
+    equilibration_ps: NonNegativeFloat = Field(5.0, le=1e6)
+    n_frames: PositiveInt = Field(le=1_000_000, description="Labelled frames of each trajectory")
+    interval_ps: PositiveFloat = Field(
+        0.5, ge=1e-3, le=1e4, description="Time between labelled frames"
+    )
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Of the solid."""
+        return self.surface.elements
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms of a frame."""
+        return len(self.surface.slab()) + 3 * self.n_molecules
+
+    @property
+    def layer_A(self) -> float:
+        """Thickness of the water at its density."""
+        x, y = self.surface.edges_A
+        return self.n_molecules / water_number_density(self.density_g_per_cm3) / (x * y)
+
+    @model_validator(mode="after")
+    def _layer_has_a_middle(self) -> Self:
+        if self.layer_A < LEAST_LAYER_A:
+            raise ValueError(
+                f"n_molecules: {self.n_molecules} fill a layer of {self.layer_A:.2g} Å on this "
+                f"face, which has no two above each other; take more, or a smaller face"
+            )
+        return self
+
+
+AnySampling = Annotated[SamplingRun | InterfaceRun, Discriminator("kind")]
 
 
 def _normalise_pair(key: str) -> str:
@@ -174,9 +240,23 @@ class ForceFieldDataset(Section):
 
     kind: Literal["force_field"]
     force_field: WaterForceField = WaterForceField()
-    sampling: dict[Name, SamplingRun] = Field(min_length=1)
+    sampling: dict[Name, AnySampling] = Field(min_length=1)
     checks: Checks = Checks()
     split: Split = Split()
+
+    @model_validator(mode="after")
+    def _solids_are_known(self) -> Self:
+        for name, run in self.sampling.items():
+            fault = isinstance(run, InterfaceRun) and self.force_field.find_fault_of(run.surface)
+            if fault:
+                raise ValueError(f"force_field.{fault} (for sampling.{name})")
+        return self
+
+    @property
+    def elements(self) -> frozenset[str]:
+        """Elements of its frames."""
+        beside = {element for run in self.sampling.values() for element in run.elements}
+        return frozenset({"O", "H"} | beside)
 
     @property
     def charge_e(self) -> float:
@@ -221,6 +301,11 @@ class LabelledDataset(LabelledFrames):
         """No force field labelled it."""
         return None
 
+    @property
+    def elements(self) -> None:
+        """Not known before its frames are read."""
+        return None
+
 
 AnyDataset = Annotated[ForceFieldDataset | LabelledDataset, Field(discriminator="kind")]
 
@@ -228,7 +313,7 @@ AnyDataset = Annotated[ForceFieldDataset | LabelledDataset, Field(discriminator=
 class SampleSpec(Spec):
     """A trajectory to sample and label."""
 
-    run: SamplingRun
+    run: AnySampling
     force_field: WaterForceField
     name: str
     seed: int

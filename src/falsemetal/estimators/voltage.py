@@ -21,3 +21,13 @@ def is_metallic(difference_V: FloatArray, band_gap_eV: float) -> BoolArray:
     (paper, Fig. 3).
     """
     return np.abs(difference_V) > band_gap_eV
+
+
+def is_outside(difference_V: FloatArray, low_V: float, high_V: float) -> BoolArray:
+    """Whether ΔV, by the charges of electronic structure, leaves the window of a metal's E_F.
+
+    Below it the liquid's valence band reaches the metal's Fermi level, above it the conduction band
+    (paper, Fig. 2c), elementwise.
+    """
+    difference = np.asarray(difference_V)
+    return np.asarray((difference < low_V) | (difference > high_V))

@@ -1,4 +1,4 @@
-"""Cumulative dipole across a film (paper, S1.0.4)."""
+"""Cumulative dipole across a layer (paper, S1.0.4): from a solid's face up, if there is one."""
 
 import math
 
@@ -6,21 +6,23 @@ import numpy as np
 import pandas as pd
 
 from falsemetal.arrays import FloatArray
-from falsemetal.estimators.dipole import cumulative_dipole, heights_above_centre
+from falsemetal.estimators.dipole import cumulative_dipole
 from falsemetal.estimators.statistics import are_enough, independent_frames, mean_half_width
-from falsemetal.observables.registry import ObserveSpec
+from falsemetal.observables.registry import INTERFACES, ObserveSpec
 from falsemetal.observables.runs import Block, Runs
 from falsemetal.observables.voltage import fluctuating
 from falsemetal.units import number_density
 
 GRID_MARGIN_A = 8.0
-"""Height of the profiles' grid above a film's nominal faces."""
+"""Height of the profiles' grid above the nominal faces of a layer."""
 
 
 def profile_grid(n_molecules: int, area_A2: float, spec: ObserveSpec) -> FloatArray:
-    """Lay a grid of heights above a film's centre, shape (n_points,), Å."""
+    """Lay a grid of heights, shape (n_points,), Å: above a solid's face, or a film's centre."""
     spacing = spec.settings["z_bin_A"]
     nominal = n_molecules / number_density(1.0, spec.settings["mass_u"]) / area_A2
+    if spec.layout in INTERFACES:
+        return np.asarray(spacing * np.arange(math.ceil((nominal + GRID_MARGIN_A) / spacing) + 1))
     n_half = math.ceil((0.5 * nominal + GRID_MARGIN_A) / spacing)
     return np.asarray(spacing * np.arange(-n_half, n_half + 1))
 
@@ -28,7 +30,7 @@ def profile_grid(n_molecules: int, area_A2: float, spec: ObserveSpec) -> FloatAr
 def collect(block: Block, spec: ObserveSpec) -> tuple[FloatArray, FloatArray]:
     """Sum P_z(z) in e/Å and its square over frames, shape (n_points,)."""
     grid = profile_grid(block.n_molecules, block.area_A2, spec)
-    z = heights_above_centre(block.molecules.centres)
+    z = block.heights(block.molecules.centres)
     profile = cumulative_dipole(block.dipoles_z(spec.charges), z, grid, block.area_A2)
     return profile.sum(axis=0), (profile**2).sum(axis=0)
 

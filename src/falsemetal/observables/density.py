@@ -1,4 +1,4 @@
-"""Density of molecules across a film, counted by their centres."""
+"""Density of molecules across a layer, counted by their centres."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,6 @@ import pandas as pd
 from falsemetal.arrays import FloatArray
 from falsemetal.estimators.autocorrelation import integrated_correlation_frames
 from falsemetal.estimators.density import density_profile
-from falsemetal.estimators.dipole import heights_above_centre
 from falsemetal.estimators.statistics import mean_half_width
 from falsemetal.observables.cumulative import profile_grid
 from falsemetal.observables.registry import ObserveSpec
@@ -20,13 +19,12 @@ MINIMUM_BLOCKS = 4
 def collect(block: Block, spec: ObserveSpec) -> FloatArray:
     """Average the number density over the block, shape (n_layers,), Å⁻³."""
     grid = profile_grid(block.n_molecules, block.area_A2, spec)
-    z = heights_above_centre(block.molecules.centres)
-    return density_profile(z, grid, block.area_A2)
+    return density_profile(block.heights(block.molecules.centres), grid, block.area_A2)
 
 
 def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
-    """Tabulate number and mass density in each layer above the film's centre."""
-    averages = _averages(runs, fluctuating(runs, spec), spec.known_mean)
+    """Tabulate number and mass density in each layer."""
+    averages = averages_of(runs, "density", spec)
     mean = averages.mean(axis=0)
     half_width = mean_half_width(averages.std(axis=0), len(averages))
     per_A3 = {"": mean, "_low": np.maximum(mean - half_width, 0.0), "_high": mean + half_width}
@@ -39,13 +37,15 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _averages(runs: Runs, series: list[FloatArray], known_mean: float | None) -> FloatArray:
+def averages_of(runs: Runs, name: str, spec: ObserveSpec) -> FloatArray:
+    """Average what an observable collected by block over independent parts of the runs."""
+    series, known_mean = fluctuating(runs, spec), spec.known_mean
     # a density profile forgets faster than the dipole, so that the dipole's correlation time is
     # a safe length for an average, and a run shorter than that may still be divided
     frames_each = 2.0 * integrated_correlation_frames(series, mean=known_mean)
     averages: list[FloatArray] = []
     for run in runs.completed:
-        densities = np.array(run.collected["density"])
+        densities = np.array(run.collected[name])
         n_parts = max(MINIMUM_BLOCKS, int(len(run.times_ps) / frames_each))
         averages.extend(
             np.average(densities[part], axis=0, weights=run.block_frames[part])

@@ -12,16 +12,18 @@ from falsemetal.registry import Registry
 from falsemetal.section import Section
 from falsemetal.simulation.settings import Dynamics
 from falsemetal.specs import Origin, Spec
-from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.boundary import Layout
 from falsemetal.systems.molecule import Molecule
 
-EVERYWHERE = frozenset(Boundary)
-FILMS, BULK = frozenset({Boundary.FILM}), frozenset({Boundary.BULK})
+EVERYWHERE = frozenset(Layout)
+FILMS, BULK = frozenset({Layout.FREE, Layout.SUPPORTED}), frozenset({Layout.BULK})
+INTERFACES = frozenset({Layout.SUPPORTED, Layout.CONFINED})
+LAYERS = FILMS | INTERFACES
 
 
 @dataclass(frozen=True)
 class Observable:
-    """One table, `<name>.csv`, that is read off the trajectories of systems of some boundaries.
+    """One table, `<name>.csv`, that is read off the trajectories of systems of some layouts.
 
     The module holds `tabulate(runs, spec)`, which makes the table of the completed runs, and,
     unless it follows from other observables alone, `collect(block, spec)`, which is called with
@@ -29,7 +31,7 @@ class Observable:
     `<name>_low` and `<name>_high` bound 95 % intervals.
 
     `settings` are what it reads of a specification's: keys of `analysis`, `mass_u` or
-    `temperature_K`; `settings_within` what more of systems of one boundary; `uses` observables
+    `temperature_K`; `settings_within` what more of systems of one layout; `uses` observables
     whose collected blocks it reads, too; `charges` whether it reads the charges. A costly one is
     made in a job of its own, where a product needs it.
     """
@@ -37,9 +39,9 @@ class Observable:
     name: str
     module: str
     columns: tuple[str, ...]
-    boundaries: frozenset[Boundary] = EVERYWHERE
+    layouts: frozenset[Layout] = EVERYWHERE
     settings: tuple[str, ...] = ()
-    settings_within: Mapping[Boundary, tuple[str, ...]] = field(default_factory=dict)
+    settings_within: Mapping[Layout, tuple[str, ...]] = field(default_factory=dict)
     uses: tuple[str, ...] = ()
     charges: bool = False
     costly: bool = False
@@ -67,36 +69,51 @@ register(
     "voltage",
     *("replica", "time_ps", "delta_V_V", "fraction_broken"),
     charges=True,
-    settings_within={Boundary.BULK: ("gaussian_width_A",)},
+    settings_within={Layout.BULK: ("gaussian_width_A",)},
 )
-register("dipole", *("replica", "time_ps", "P_z_e_per_A"), boundaries=FILMS, uses=("voltage",))
-register("summary", settings=("band_gap_eV", "band_gap_scatter_eV"), uses=("voltage",))
+register("dipole", *("replica", "time_ps", "P_z_e_per_A"), layouts=LAYERS, uses=("voltage",))
+register(
+    "summary",
+    settings_within=dict.fromkeys(
+        (Layout.BULK, Layout.FREE), ("band_gap_eV", "band_gap_scatter_eV")
+    )
+    | {Layout.SUPPORTED: ("window_low_V", "window_high_V")},
+    uses=("voltage",),
+)
 register(
     "autocorrelation", "lag_ps", *interval("acf"), settings=("maximum_lag_ps",), uses=("voltage",)
 )
 register(
     "cumulative",
     *("z_A", *interval("P_z_e_per_A"), "std_P_z_e_per_A"),
-    boundaries=FILMS,
+    layouts=LAYERS,
     settings=("z_bin_A", "mass_u"),
     uses=("voltage",),
 )
 register(
     "density",
     *("z_A", *interval("density_molecules_per_A3"), *interval("density_g_per_cm3")),
-    boundaries=FILMS,
+    layouts=LAYERS,
     settings=("z_bin_A", "mass_u"),
     uses=("voltage",),
 )
 register(
+    "element_density",
+    *("z_A", "element", *interval("density_per_A3")),
+    layouts=INTERFACES,
+    settings=("z_bin_A", "mass_u"),
+    uses=("voltage",),
+)
+register("dissociation", *("replica", "time_ps"), layouts=INTERFACES, uses=("voltage",))
+register(
     "structure_factors",
     *("k_per_A", "n_vectors", *interval("S_L"), "correlation_time_L_ps"),
     *(*interval("S_T"), "correlation_time_T_ps", "lambda_k"),
-    boundaries=BULK,
+    layouts=BULK,
     settings=("structure_factor_k_per_A", "temperature_K"),
     charges=True,
 )
-register("rdf", boundaries=BULK, settings=("rdf_bin_A", "rdf_range_A"), costly=True)
+register("rdf", layouts=BULK, settings=("rdf_bin_A", "rdf_range_A"), costly=True)
 
 
 def needed(names: Iterable[str]) -> list[str]:
@@ -117,7 +134,7 @@ class ObserveSpec(Spec):
     """
 
     observables: list[str]
-    boundary: Boundary
+    layout: Layout
     mirror: bool
     liquid: Molecule
     charges: dict[str, float]
@@ -133,15 +150,21 @@ class ObserveSpec(Spec):
 
 def read_settings(
     names: Iterable[str],
-    boundary: Boundary,
+    layout: Layout,
     *,
-    of_system: Mapping[str, float],
+    of_system: Mapping[str, float | None],
     analysis: Section,
 ) -> dict[str, float]:
-    """Look up what observables read, and no more: of the system, else of the analysis."""
+    """Look up what observables read, and no more: of the system, else of the analysis.
+
+    What a system has as None is not known of it, and left out.
+    """
     entries = [OBSERVABLES[name] for name in needed(names)]
-    keys = {key for e in entries for key in (*e.settings, *e.settings_within.get(boundary, ()))}
-    return {key: of_system.get(key) or getattr(analysis, key) for key in sorted(keys)}
+    keys = {key for e in entries for key in (*e.settings, *e.settings_within.get(layout, ()))}
+    found = {
+        key: of_system[key] if key in of_system else getattr(analysis, key) for key in sorted(keys)
+    }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def observe_spec(
@@ -159,17 +182,23 @@ def observe_spec(
     `charges` are those of the liquid's centre, `analysis` and `dynamics` the configuration's
     sections.
     """
-    names, boundary = list(names), campaign.boundary
+    names, layout = list(names), campaign.layout
     reads_charges = any(OBSERVABLES[name].charges for name in needed(names))
-    of_system = {"mass_u": liquid.mass, "temperature_K": dynamics.temperature_K}
+    low, high = campaign.metallic_window_V or (None, None)
+    of_system = {
+        "mass_u": liquid.mass,
+        "temperature_K": dynamics.temperature_K,
+        "window_low_V": low,
+        "window_high_V": high,
+    }
     return ObserveSpec(
         origin=origin,
         observables=names,
-        boundary=boundary,
+        layout=layout,
         mirror=campaign.mirror,
         liquid=liquid,
         charges=liquid.charges(charges.own_e) if reads_charges else {},
         electronic_charges=liquid.charges(charges.electronic_e) if reads_charges else {},
-        settings=read_settings(names, boundary, of_system=of_system, analysis=analysis),
+        settings=read_settings(names, layout, of_system=of_system, analysis=analysis),
         discard_ps=campaign.discard_ps(dynamics),
     )

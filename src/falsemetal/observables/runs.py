@@ -14,7 +14,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from falsemetal.arrays import BoolArray, FloatArray, IntArray, StrArray
 from falsemetal.estimators.dipole import lateral_area, molecular_dipoles
 from falsemetal.estimators.relaxation import memory_ps
-from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, needed
+from falsemetal.observables.registry import INTERFACES, OBSERVABLES, ObserveSpec, needed
 from falsemetal.progress import logger
 from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.systems.boundary import Boundary, boundary_of
@@ -27,13 +27,20 @@ MAXIMUM_BLOCK = 200
 BLOCKS = {Boundary.FILM: 64, Boundary.BULK: 40}
 """Blocks of a run, at least, if it has the frames."""
 
+SOLIDS = ("metal", "oxide")
+"""Regions of solids."""
+
+PLANE_A = 1.0
+"""Atoms of a solid's heaviest element that lie no deeper belong to its outermost plane."""
+
 
 @dataclass(frozen=True)
 class Block:
     """Consecutive frames of a run, with what the observables need of its system.
 
     Positions are of the liquid's atoms, unwrapped, shape (n_frames, n_atoms, 3), Å; numbers are
-    their atomic numbers.
+    their atomic numbers. `solid` are heights of the nuclei of a solid's heaviest element, shape
+    (n_frames, n), Å, n = 0 without one.
     """
 
     positions: FloatArray
@@ -41,6 +48,7 @@ class Block:
     cell: FloatArray
     pbc: BoolArray
     liquid: Molecule
+    solid: FloatArray
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -51,6 +59,31 @@ class Block:
         return find_molecules(
             self.positions, self.numbers, self.cell, self.pbc, molecule=self.liquid
         )
+
+    @cached_property
+    def faces(self) -> tuple[FloatArray, FloatArray]:
+        """Heights of the solid's outermost planes, the lower and the upper one, (n_frames,), Å."""
+        first = self.solid[0]
+        lower, upper = first < first.min() + PLANE_A, first > first.max() - PLANE_A
+        return self.solid[:, lower].mean(axis=1), self.solid[:, upper].mean(axis=1)
+
+    def heights(self, positions: FloatArray) -> FloatArray:
+        """Heights above the solid's upper face in Å, shape (n_frames, n_atoms).
+
+        Without a solid above the centre of mass of the liquid's centres; in a periodic cell from 0
+        to its height.
+        """
+        z = positions[..., 2]
+        if self.solid.shape[1] == 0:
+            return np.asarray(z - self.molecules.centres[..., 2].mean(axis=1, keepdims=True))
+        above = z - self.faces[1][:, None]
+        return np.asarray(above % self.cell[2, 2] if self.pbc[2] else above)
+
+    @property
+    def gap_A(self) -> FloatArray:
+        """Height between the faces of a solid and its periodic image, shape (n_frames,), Å."""
+        lower, upper = self.faces
+        return np.asarray(self.cell[2, 2] - (upper - lower))
 
     def dipoles_z(self, charges: Mapping[str, float]) -> FloatArray:
         """Components of the molecular dipoles along z, shape (n_frames, n_molecules), e·Å.
@@ -229,8 +262,10 @@ def collect_runs(spec: ObserveSpec, trajectories: Iterable[Frames]) -> Runs:
     for number, trajectory in enumerate(trajectories):
         path, boundary = trajectory.path, boundary_of(trajectory.pbc)
         paths.append(path)
-        if boundary != spec.boundary:
-            raise ValueError(f"{path}: a {boundary} cell, not {spec.boundary}")
+        if boundary != spec.layout.boundary:
+            raise ValueError(f"{path}: a {boundary} cell, not {spec.layout.boundary}")
+        if spec.layout in INTERFACES and not np.isin(trajectory.region, SOLIDS).any():
+            raise ValueError(f"{path}: holds no {' or '.join(SOLIDS)} beside the liquid")
         liquid = trajectory.region == spec.liquid.region
         centre = is_centre(trajectory.numbers, spec.liquid)
         n_molecules = int(np.count_nonzero(liquid & centre))
@@ -256,7 +291,9 @@ def collect_run(spec: ObserveSpec, trajectory: Frames, number: int) -> Completed
     collected: dict[str, list[Any]] = {name: [] for name in collectors}
     lengths = []
     n_frames = trajectory.n_frames - start
-    size = max(1, min(n_frames // BLOCKS[spec.boundary], MAXIMUM_BLOCK))
+    size = max(1, min(n_frames // BLOCKS[spec.layout.boundary], MAXIMUM_BLOCK))
+    solid = np.isin(trajectory.region, SOLIDS)
+    heaviest = solid & (trajectory.numbers == trajectory.numbers[solid].max(initial=0))
     for positions in trajectory.position_chunks(start, size):
         block = Block(
             positions[:, liquid],
@@ -264,6 +301,7 @@ def collect_run(spec: ObserveSpec, trajectory: Frames, number: int) -> Completed
             trajectory.cell,
             trajectory.pbc,
             spec.liquid,
+            positions[:, heaviest, 2],
         )
         for name, collect in collectors.items():
             collected[name].append(collect(block, spec))

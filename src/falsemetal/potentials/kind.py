@@ -14,6 +14,7 @@ from falsemetal.simulation.settings import Dynamics, Run
 from falsemetal.specs import Spec
 from falsemetal.systems.boundary import Boundary
 from falsemetal.systems.molecule import Molecule
+from falsemetal.systems.surfaces import Surface
 
 if TYPE_CHECKING:
     import torch
@@ -83,6 +84,10 @@ class Labels(Protocol):
     @property
     def force_field(self) -> WaterForceField | None:
         """Force field that labelled it, if one did."""
+
+    @property
+    def elements(self) -> frozenset[str] | None:
+        """Elements of its frames, None where that is not known before they are read."""
 
 
 class PotentialKind(Section):
@@ -177,6 +182,12 @@ class PotentialKind(Section):
 
     def find_fault_in(self, boundary: Boundary) -> str | None:
         """Tell why it cannot be run in systems of a boundary, with what to do, or None."""
+        return None
+
+    def find_fault_beside(
+        self, solid: Surface, datasets: Mapping[str, Labels]
+    ) -> tuple[str, str] | None:
+        """Key and message of what it lacks for the elements of a solid, or None."""
         return None
 
     def load(self, folder: Path, *, dtype: "torch.dtype", device: "torch.device | str") -> "Model":

@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -56,6 +57,10 @@ class Runner(Section):
         """
         raise NotImplementedError
 
+    def beside(self, elements: Collection[str]) -> Self:
+        """Return the same with nothing in it that depends on other solids than of these."""
+        return self
+
     def for_single_points(self) -> Self:
         """Return the same with nothing in it that only dynamics depends on, in double precision."""
         return self
@@ -81,6 +86,10 @@ class LammpsRunner(Runner):
         from falsemetal.potentials.force_field.md import LammpsMD
 
         return LammpsMD(start, self.force_field, conditions, friction_per_fs=self.friction_per_fs)
+
+    def beside(self, elements: Collection[str]) -> Self:
+        """Return it with the parameters of solids of these elements alone."""
+        return self.model_copy(update={"force_field": self.force_field.beside(elements)})
 
     def for_single_points(self) -> Self:
         """Return the force field without a thermostat."""

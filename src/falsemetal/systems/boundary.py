@@ -13,6 +13,25 @@ class Boundary(StrEnum):
     """Periodic along x and y, vacuum along z."""
 
 
+class Layout(StrEnum):
+    """What a liquid lies between."""
+
+    BULK = "bulk"
+    """Nothing: its periodic images."""
+    FREE = "free"
+    """Vacuum on both sides."""
+    SUPPORTED = "supported"
+    """A solid below and vacuum above."""
+    CONFINED = "confined"
+    """Both faces of a solid, in a periodic cell."""
+
+    @property
+    def boundary(self) -> Boundary:
+        """How such a system ends."""
+        periodic = self in {Layout.BULK, Layout.CONFINED}
+        return Boundary.BULK if periodic else Boundary.FILM
+
+
 PERIODICITY = {Boundary.BULK: (True, True, True), Boundary.FILM: (True, True, False)}
 
 

@@ -10,7 +10,7 @@ from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, read_setti
 from falsemetal.observables.runs import Frames, Runs, collect_runs
 from falsemetal.observables.settings import Analysis
 from falsemetal.specs import Origin
-from falsemetal.systems.boundary import Boundary, boundary_of
+from falsemetal.systems.boundary import Boundary, Layout, boundary_of
 from falsemetal.systems.molecule import Molecule
 from falsemetal.verdict.errors import CheckError
 from falsemetal.verdict.result import Assumptions, Evidence, Quantity
@@ -86,6 +86,7 @@ def observe_spec_of(
     boundary: Boundary, liquid: Molecule, assumptions: Assumptions, discard_ps: float
 ) -> ObserveSpec:
     """Specify the observables as the workflow does."""
+    layout = Layout.FREE if boundary is Boundary.FILM else Layout.BULK
     names = ["voltage", "summary"]
     names += ["structure_factors"] * (boundary is Boundary.BULK)
     analysis = Analysis(band_gap_eV=assumptions.band_gap_eV)
@@ -93,12 +94,12 @@ def observe_spec_of(
     return ObserveSpec(
         origin=Origin(name="check", sha256="", seed=0),
         observables=names,
-        boundary=boundary,
+        layout=layout,
         mirror=boundary is Boundary.FILM,
         liquid=liquid,
         charges=liquid.charges(assumptions.charge_e),
         electronic_charges=liquid.charges(assumptions.electronic_charge_e),
-        settings=read_settings(names, boundary, of_system=told, analysis=analysis),
+        settings=read_settings(names, layout, of_system=told, analysis=analysis),
         discard_ps=discard_ps,
     )
 

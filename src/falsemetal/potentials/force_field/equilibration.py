@@ -28,10 +28,10 @@ def equilibrate(
     n_steps = round(duration_ps * 1000.0 / TIMESTEP_FS)
     progress = Progress(label, n_steps)
     progress.update(0)
-    with LammpsEngine(system.atoms, force_field, log=log) as engine:
+    with LammpsEngine(system.atoms, force_field, fixed=system.fixed, log=log) as engine:
         heat(engine, temperature_K, seed)
         if field_V_per_A:
-            engine.command(f"fix field all efield 0.0 0.0 {field_V_per_A!r}")
+            engine.apply_field(field_V_per_A)
         for done in run_in_parts(engine, n_steps):
             progress.update(done)
         return System(engine.snapshot(), system.region, system.fixed)

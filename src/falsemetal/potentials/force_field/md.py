@@ -7,7 +7,6 @@ import numpy as np
 
 from falsemetal.potentials.force_field.engine import LammpsEngine
 from falsemetal.potentials.force_field.settings import WaterForceField
-from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.simulation.checkpoint import Checkpoint
 from falsemetal.simulation.engine import Sample
 from falsemetal.simulation.settings import Conditions
@@ -27,15 +26,16 @@ TIMESTEP_FS = 1.0
 
 
 class LammpsMD:
-    """Langevin dynamics by LAMMPS with the centre of mass at rest; every frame is a sample.
+    """Langevin dynamics by LAMMPS; every frame is a sample.
+
+    The centre of mass is at rest, unless fixed atoms hold the system in its place.
 
     A run is a chain of segments, each begun from a checkpoint with a thermostat seeded by (seed,
     step). It continues exactly from the ends of segments alone. Segments are rounded down to whole
     frame intervals, at least one.
 
     Velocities are drawn anew at the start, since the masses may differ; forces of the thermostat,
-    by its friction, are part of those that samples hold. Fixed atoms raise
-    UnsupportedStructureError.
+    by its friction, are part of those that samples hold.
     """
 
     name = "LAMMPS"
@@ -49,8 +49,6 @@ class LammpsMD:
         friction_per_fs: float,
         segment_steps: int = SEGMENT_STEPS,
     ) -> None:
-        if start.fixed.any():
-            raise UnsupportedStructureError("fixed atoms: the force field's runs move all of them")
         self._start, self._force_field, self._conditions = start, force_field, conditions
         self._relaxation_fs = 1.0 / friction_per_fs
         interval = conditions.frame_interval_steps
@@ -86,7 +84,12 @@ class LammpsMD:
             atoms.positions = checkpoint.positions
             atoms.set_momenta(checkpoint.momenta)
         seeds = lammps_seeds(conditions.seed, checkpoint.step if checkpoint else 0)
-        engine = LammpsEngine(atoms, self._force_field, hydrogen_mass_u=conditions.hydrogen_mass_u)
+        engine = LammpsEngine(
+            atoms,
+            self._force_field,
+            fixed=self._start.fixed,
+            hydrogen_mass_u=conditions.hydrogen_mass_u,
+        )
         if checkpoint is None:
             engine.draw_velocities(conditions.temperature_K, seeds[0])
         engine.command(f"timestep {conditions.timestep_fs!r}")
@@ -108,7 +111,7 @@ def lammps_seeds(*entropy: int) -> tuple[int, int]:
 
 def heat(engine: LammpsEngine, temperature_K: float, seed: int) -> None:
     """Relax a built structure and start Langevin dynamics at a temperature."""
-    engine.command("minimize 1e-4 1e-4 500 5000")
+    engine.minimise()
     engine.command(f"timestep {TIMESTEP_FS!r}")
     engine.draw_velocities(temperature_K, seed)
     engine.start_langevin(temperature_K, LANGEVIN_TIME_FS, seed)

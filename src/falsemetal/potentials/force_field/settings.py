@@ -1,13 +1,17 @@
-"""Parameters of the flexible three-site water model (paper, Table S4)."""
+"""Parameters of the flexible three-site water model (paper, Table S4) and of what is beside it."""
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Collection
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from falsemetal.arrays import FloatArray
-from falsemetal.section import Number, PositiveFloat, Section
+from falsemetal.potentials.force_field.solids import METALS, OXIDES, Metal, Oxide
+from falsemetal.section import LATER, Number, PositiveFloat, Section
+from falsemetal.systems.molecule import Element
+from falsemetal.systems.surfaces import Surface
 
 
 class FullCoulomb(Section):
@@ -77,3 +81,62 @@ class WaterForceField(Section):
         },
         description="Joung-Cheatham parameters for SPC/E; Lorentz-Berthelot mixing",
     )
+    metals: Annotated[dict[Element, Metal], LATER] = Field(
+        default={}, description="Metals that water is put on, by element, beside copper"
+    )
+    oxides: Annotated[dict[Element, Oxide], LATER] = Field(
+        default={}, description="Oxides that water is put on, by cation, beside rutile"
+    )
+
+    @property
+    def known_metals(self) -> dict[str, Metal]:
+        """Metals by element: those given, and copper."""
+        return METALS | self.metals
+
+    @property
+    def known_oxides(self) -> dict[str, Oxide]:
+        """Oxides by cation: those given, and rutile."""
+        return OXIDES | self.oxides
+
+    def beside(self, elements: Collection[str]) -> Self:
+        """Return it with those solids alone, and in full, that hold one of the elements."""
+        metals = {name: metal for name, metal in self.known_metals.items() if name in elements}
+        oxides = {name: oxide for name, oxide in self.known_oxides.items() if name in elements}
+        return self.model_copy(update={"metals": metals, "oxides": oxides})
+
+    def is_conductor(self, element: str) -> bool:
+        """Whether a metal answers to the water: not if the Coulomb energy ends at a cutoff."""
+        whole = isinstance(self.coulomb, FullCoulomb)
+        return whole and self.known_metals[element].response == "conductor"
+
+    def find_fault_of(self, surface: Surface) -> str | None:
+        """Tell what it lacks for a solid, with its key and what to do, or None."""
+        element = surface.elements[0]
+        if surface.region == "oxide":
+            return self._fault_of_oxide(element)
+        metal = self.known_metals.get(element)
+        if metal is None:
+            known = ", ".join(self.known_metals)
+            return f"metals: no parameters of {element} (there are those of: {known}); give them"
+        if metal.eam is not None and metal.eam_file is None:
+            return f"metals.{element}.eam: there is no file '{metal.eam}', or none of LAMMPS' own"
+        if not surface.moves:
+            return None
+        if metal.eam is None:
+            return (
+                f"metals.{element}.eam: required, as layers of {element} move; name an eam/alloy "
+                "file, or fix all layers"
+            )
+        if metal.solver == "matrix":
+            return (
+                f"metals.{element}.solver: a matrix holds while all of the metal is at rest, and "
+                "layers move; take cg or auto, or fix all layers"
+            )
+        return None
+
+    def _fault_of_oxide(self, cation: str) -> str | None:
+        oxide = self.known_oxides.get(cation)
+        if oxide is not None and cation in oxide.charges_e:
+            return None
+        known = ", ".join(self.known_oxides)
+        return f"oxides: no charges and parameters of {cation} (there are those of: {known})"

@@ -19,69 +19,122 @@ class UnsupportedStructureError(ValueError):
 
 
 @dataclass(frozen=True)
+class Species:
+    """A type of atoms: their element and charge in e; an oxide's oxygen is not that of water."""
+
+    name: str
+    element: str
+    charge_e: float
+
+
+OXIDE_OXYGEN = "O of an oxide"
+
+
+@dataclass(frozen=True)
 class Topology:
     """Types, charges (e) and molecules of a structure; LAMMPS counts both from one.
 
-    `species` is the chemical symbol of each type; hydrogens of a molecule are the two atoms that
-    follow its oxygen, whose index is in `oxygens`.
+    `species` are the types; hydrogens of a molecule are the two atoms that follow its oxygen, whose
+    index is in `oxygens`; `metals` are the elements of those that are metals, `oxide` is the cation
+    of the oxide, or None.
     """
 
-    species: tuple[str, ...]
+    species: tuple[Species, ...]
     types: IntArray
     molecules: IntArray
     charges: FloatArray
     oxygens: IntArray
+    metals: tuple[str, ...]
+    oxide: str | None
 
-
-def species_charges(force_field: WaterForceField) -> dict[str, float]:
-    """Charge of each species in e."""
-    water = {"O": force_field.charge_O_e, "H": -0.5 * force_field.charge_O_e}
-    return water | {name: ion.charge_e for name, ion in force_field.ions.items()}
+    def type_of(self, name: str) -> int:
+        """Find the number of a species."""
+        return [species.name for species in self.species].index(name) + 1
 
 
 def find_topology(atoms: Atoms, force_field: WaterForceField) -> Topology:
-    """Read the molecules off the order of atoms: O, H, H of each molecule, ions anywhere between.
+    """Read the molecules off the order of atoms: O, H, H of each molecule, others anywhere between.
 
+    An oxygen that two hydrogens do not follow is one of an oxide, if there is its cation.
     UnsupportedStructureError for another order, a species without parameters, a net charge, a cell
     that is not orthorhombic, or a periodicity other than TTT and TTF.
     """
     symbols = atoms.get_chemical_symbols()
-    charge_of = species_charges(force_field)
     _require_cell(atoms)
-    species = tuple(name for name in charge_of if name in symbols)
+    oxide = _find_oxide(symbols, force_field)
+    known = _species(force_field, oxide)
+    names: list[str] = []
     molecules: list[int] = []
     oxygens: list[int] = []
-    index = 0
-    while index < len(symbols):
-        size = 3 if symbols[index : index + 3] == ["O", "H", "H"] else 1
-        if symbols[index] not in charge_of:
-            raise UnsupportedStructureError(
-                f"atom {index} is {symbols[index]}, for which the force field has no parameters; "
-                f"add it to force_field.ions (now: {', '.join(force_field.ions) or 'none'})"
-            )
-        if size == 1 and symbols[index] in {"O", "H"}:
-            raise UnsupportedStructureError(
-                f"atom {index} ({symbols[index]}) is not part of a sequence O, H, H; "
-                "order the atoms by molecule"
-            )
-        if size == 3:
+    while (index := len(names)) < len(symbols):
+        if symbols[index : index + 3] == ["O", "H", "H"]:
             oxygens.append(index)
-        molecules += [molecules[-1] + 1 if molecules else 1] * size
-        index += size
-    charges = np.array([charge_of[symbol] for symbol in symbols])
+            found = ["O", "H", "H"]
+        else:
+            found = [OXIDE_OXYGEN if symbols[index] == "O" else symbols[index]]
+            _require_known(index, symbols[index], found[0], known, force_field)
+        molecules += [molecules[-1] + 1 if molecules else 1] * len(found)
+        names += found
+    species = tuple(known[name] for name in known if name in names)
+    type_of = {kind.name: index for index, kind in enumerate(species, 1)}
+    charges = np.array([known[name].charge_e for name in names])
     if abs(charges.sum()) > 1e-6:
         raise UnsupportedStructureError(
             f"net charge {charges.sum():+.3f} e; energy and slab dipole need a neutral cell"
         )
-    types = np.array([species.index(symbol) + 1 for symbol in symbols])
-    return Topology(species, types, np.array(molecules), charges, np.array(oxygens, dtype=int))
+    return Topology(
+        species=species,
+        types=np.array([type_of[name] for name in names]),
+        molecules=np.array(molecules),
+        charges=charges,
+        oxygens=np.array(oxygens, dtype=int),
+        metals=tuple(kind.name for kind in species if kind.name in force_field.known_metals),
+        oxide=oxide,
+    )
 
 
-def species_masses(species: tuple[str, ...], hydrogen_mass_u: float) -> list[float]:
+def _find_oxide(symbols: list[str], force_field: WaterForceField) -> str | None:
+    cations = [cation for cation in force_field.known_oxides if cation in symbols]
+    return cations[0] if cations else None
+
+
+def _species(force_field: WaterForceField, oxide: str | None) -> dict[str, Species]:
+    charges = {"O": force_field.charge_O_e, "H": -0.5 * force_field.charge_O_e}
+    charges |= {name: ion.charge_e for name, ion in force_field.ions.items()}
+    charges |= dict.fromkeys(force_field.known_metals, 0.0)
+    species = {name: Species(name, name, charge) for name, charge in charges.items()}
+    if oxide is not None:
+        of_oxide = force_field.known_oxides[oxide].charges_e
+        species[oxide] = Species(oxide, oxide, of_oxide[oxide])
+        species[OXIDE_OXYGEN] = Species(OXIDE_OXYGEN, "O", of_oxide["O"])
+    return species
+
+
+def _require_known(
+    index: int,
+    symbol: str,
+    name: str,
+    known: dict[str, Species],
+    force_field: WaterForceField,
+) -> None:
+    if name in known and symbol != "H":
+        return
+    if symbol in {"O", "H"}:
+        raise UnsupportedStructureError(
+            f"atom {index} ({symbol}) is not part of a sequence O, H, H; order the atoms by molecule"
+        )
+    raise UnsupportedStructureError(
+        f"atom {index} is {symbol}, for which the force field has no parameters; add it to "
+        f"force_field.ions, metals or oxides (now: "
+        f"{', '.join([*force_field.ions, *force_field.known_metals, *force_field.known_oxides]) or 'none'})"
+    )
+
+
+def species_masses(species: tuple[Species, ...], hydrogen_mass_u: float) -> list[float]:
     """Mass of each species in u, hydrogen's as given."""
     return [
-        hydrogen_mass_u if name == "H" else float(atomic_masses[atomic_numbers[name]])
-        for name in species
+        hydrogen_mass_u if kind.name == "H" else float(atomic_masses[atomic_numbers[kind.element]])
+        for kind in species
     ]
 
 

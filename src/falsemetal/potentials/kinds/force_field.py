@@ -1,7 +1,7 @@
 """The force field that labelled a dataset, run by LAMMPS."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,8 +12,9 @@ from falsemetal.potentials.force_field.settings import (
 )
 from falsemetal.potentials.kind import LAMMPS_SECONDS, POTENTIALS, Labels, PotentialKind
 from falsemetal.potentials.runners import LammpsRunner
-from falsemetal.section import Name
+from falsemetal.section import LATER, Name
 from falsemetal.simulation.settings import Dynamics
+from falsemetal.systems.surfaces import Surface
 
 
 @POTENTIALS.register("force_field")
@@ -25,7 +26,12 @@ class ForceFieldKind(PotentialKind):
     kind: Literal["force_field"]
     dataset: Name = Field(description="Dataset that it labelled")
     coulomb: Coulomb | None = Field(
-        None, description="In place of its own, as of a short-ranged potential; default: its own"
+        None,
+        description="In place of its own, as of a short-ranged potential; default: its own. Beside "
+        "one that ends at a cutoff a metal does not answer",
+    )
+    metal_response: Annotated[Literal["conductor", "none"] | None, LATER] = Field(
+        None, description="In place of that of its metals: none leaves them without charges"
     )
 
     def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
@@ -54,9 +60,22 @@ class ForceFieldKind(PotentialKind):
         coulomb = self._force_field(datasets).coulomb
         return coulomb if isinstance(coulomb, DampedShiftedCoulomb) else None
 
+    def find_fault_beside(
+        self, solid: Surface, datasets: Mapping[str, Labels]
+    ) -> tuple[str, str] | None:
+        """Key and message of parameters that its force field lacks, or None."""
+        fault = self._force_field(datasets).find_fault_of(solid)
+        return None if fault is None else ("dataset", f"{self.dataset}.force_field.{fault}")
+
     def _force_field(self, datasets: Mapping[str, Labels]) -> WaterForceField:
         force_field = datasets[self.dataset].force_field
         assert force_field is not None  # as find_fault has seen
-        if self.coulomb is None:
-            return force_field
-        return force_field.model_copy(update={"coulomb": self.coulomb})
+        changed: dict[str, object] = {}
+        if self.coulomb is not None:
+            changed["coulomb"] = self.coulomb
+        if self.metal_response is not None:
+            changed["metals"] = {
+                element: metal.model_copy(update={"response": self.metal_response})
+                for element, metal in force_field.known_metals.items()
+            }
+        return force_field.model_copy(update=changed)

@@ -10,6 +10,7 @@ from falsemetal.potentials.mace.settings import MACEArchitecture
 from falsemetal.potentials.runners import AseRunner
 from falsemetal.section import Name, NonNegativeInt, PositiveFloat
 from falsemetal.simulation.settings import Dynamics
+from falsemetal.systems.surfaces import Surface
 
 if TYPE_CHECKING:
     from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE
@@ -31,6 +32,20 @@ class TrainedKind(PotentialKind):
     def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> AseRunner:
         """ASE with the model in its fast form."""
         return fast_runner(dynamics)
+
+    def find_fault_beside(
+        self, solid: Surface, datasets: Mapping[str, Labels]
+    ) -> tuple[str, str] | None:
+        """Key and message of a dataset without the solid's elements, or None."""
+        held = datasets[self.dataset].elements
+        missing = [element for element in solid.elements if element not in (held or solid.elements)]
+        if not missing:
+            return None
+        return (
+            "dataset",
+            f"no run of {self.dataset} samples {', '.join(missing)}, which this campaign holds; "
+            "add one to its sampling, or name another dataset",
+        )
 
     def build(self, statistics: "DatasetStatistics") -> "ShortRangedMACE":
         """Untrained model with random weights, in PyTorch's default precision."""

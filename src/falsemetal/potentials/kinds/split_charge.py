@@ -1,10 +1,12 @@
 """Long-ranged MACE models with split charges."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from falsemetal.potentials.kind import POTENTIALS
+from falsemetal.potentials.kind import POTENTIALS, Labels
 from falsemetal.potentials.kinds.mace import TrainedKind
 from falsemetal.potentials.mace.settings import SplitChargeArchitecture
+from falsemetal.systems.surfaces import Surface
 
 if TYPE_CHECKING:
     from falsemetal.potentials.mace.model import DatasetStatistics
@@ -19,6 +21,19 @@ class SplitChargeKind(SplitChargeArchitecture, TrainedKind):
     learns_charges: ClassVar[bool] = True
 
     kind: Literal["split_charge"]
+
+    def find_fault_beside(
+        self, solid: Surface, datasets: Mapping[str, Labels]
+    ) -> tuple[str, str] | None:
+        """Key and message of an element without a formal charge, or not in the dataset, or None."""
+        missing = [name for name in solid.elements if name not in self.formal_charges_e]
+        if missing:
+            known = ", ".join(f"{name}: {e:g}" for name, e in self.formal_charges_e.items())
+            return (
+                "formal_charges_e",
+                f"gives none of {', '.join(missing)}, which this campaign holds ({known}); add it",
+            )
+        return super().find_fault_beside(solid, datasets)
 
     def build(self, statistics: "DatasetStatistics") -> "SplitChargeMACE":
         """Untrained model."""

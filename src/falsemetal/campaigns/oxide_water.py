@@ -1,0 +1,18 @@
+"""Water on an oxide, below vacuum."""
+
+from typing import ClassVar, Literal
+
+from falsemetal.campaigns.interface import SupportedCampaign
+from falsemetal.campaigns.kind import CAMPAIGNS
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.surfaces import RutileSurface
+
+
+@CAMPAIGNS.register("oxide_water")
+class OxideWater(SupportedCampaign):
+    """A layer of water on rutile (110) (paper, Fig. S13)."""
+
+    boundary: ClassVar = Boundary.FILM
+
+    kind: Literal["oxide_water"]
+    surface: RutileSurface
