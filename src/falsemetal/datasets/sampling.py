@@ -36,10 +36,10 @@ def sample_labelled_frames(
 ) -> list[Atoms]:
     """Sample frames of all replicas of a run and label them with energies and forces.
 
-    Bulk water and brine run at constant pressure, slabs and interfaces at constant volume. Half of the
-    equilibration is Langevin dynamics at the start density, half the production ensemble. Replica 2
-    of the run `bulk` becomes the trajectory `bulk-2`; seed, name and replica determine everything
-    random.
+    Bulk water and brine run at constant pressure, slabs and interfaces at constant volume. Half of
+    the equilibration is Langevin dynamics at the start density, half the production ensemble.
+    Replica 2 of the run `bulk` becomes the trajectory `bulk-2`; seed, name and replica determine
+    everything random.
 
     `progress` is told the number of steps done, of :func:`sampling_steps`; LAMMPS appends its log
     to `log`. Frames have `REF_energy` (eV), `config_type`, `trajectory` and `time_ps` in `info`,

@@ -112,7 +112,7 @@ def _metallic(
 
 
 def _confined(runs: Runs, spec: ObserveSpec, n_independent: float) -> dict[str, Interval]:
-    """ΔV of the centre, and the dipole of all of the layer, whose mean a mirror plane makes zero."""
+    """ΔV of the centre, and the dipole of all the layer, whose mean a mirror plane makes zero."""
     difference = runs.series("voltage", "delta_V")
     return {
         "sigma_P_e_per_A": std_interval(runs.series("voltage", "P_z"), mean=0.0),

@@ -6,7 +6,6 @@ shorts the layer, ΔV is that of its centre, (P_low − P_up)/2ε0, by the dipol
 """
 
 import numpy as np
-
 import pandas as pd
 
 from falsemetal.arrays import FloatArray

@@ -84,12 +84,11 @@ class Surface(Section):
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
-        if self.n_fixed > self.layers:
+        if not 1 <= self.n_fixed <= self.layers:
             raise ValueError(
-                f"fixed_layers: {self.n_fixed} of {self.layers} {self.layer_name}; fix fewer"
+                f"fixed_layers: {self.n_fixed} of {self.layers} {self.layer_name}; fix one at "
+                "least, which keeps the slab from drifting"
             )
-        if not 0 < self.n_fixed:
-            raise ValueError("fixed_layers: 0 let the slab drift; fix one at least")
         try:
             self.slab()
         except Exception as error:  # ASE raises anything
@@ -117,9 +116,7 @@ class MetalSurface(Surface):
     element: Element
     face: Face = "fcc111"
     lattice_constant_A: PositiveFloat = Field(le=10.0)
-    c_A: PositiveFloat | None = Field(
-        None, le=20.0, description="Of a hexagonal metal, and only it"
-    )
+    c_A: PositiveFloat | None = Field(None, le=20.0, description="Of a hexagonal metal alone")
 
     @model_validator(mode="after")
     def _height_is_of_hexagonal(self) -> Self:

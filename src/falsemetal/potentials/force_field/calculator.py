@@ -12,8 +12,8 @@ from falsemetal.potentials.single_points import EnergyAndForces
 class ForceFieldCalculator(EnergyAndForces):
     """Energies and forces as of labels: without a mesh, each structure by a LAMMPS of its own.
 
-    Atoms are in the order O, H, H by molecule, solids before them; structures that the force field cannot treat raise
-    UnsupportedStructureError.
+    Atoms are in the order O, H, H by molecule, solids before them; structures that the force field
+    cannot treat raise UnsupportedStructureError.
     """
 
     def __init__(self, force_field: WaterForceField | None = None) -> None:

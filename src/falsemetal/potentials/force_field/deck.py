@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -96,7 +96,7 @@ def _groups(fixed: BoolArray | None) -> Iterator[str]:
         yield "group mobile union all"
         return
     ends = [0, *(i for i in range(1, len(fixed)) if fixed[i] != fixed[i - 1]), len(fixed)]
-    for first, end in zip(ends[:-1], ends[1:], strict=True):
+    for first, end in pairwise(ends):
         if fixed[first]:
             yield f"group still id {first + 1}:{end}"
     yield "group mobile subtract all still"
@@ -212,7 +212,7 @@ class _Pairs:
         path = self._force_field.known_metals[self._metal].eam_file
         if path is None:
             raise UnsupportedStructureError(
-                f"metals.{self._metal}.eam: there is no file '{self.eam}', here or among LAMMPS' own"
+                f"metals.{self._metal}.eam: there is no file '{self.eam}', or none of LAMMPS' own"
             )
         return path
 

@@ -90,7 +90,7 @@ class LammpsEngine:
             raise LammpsError(f"'{line}': {error}") from error
 
     def draw_velocities(self, temperature_K: float, seed: int) -> None:
-        """Give all mobile atoms velocities of a temperature, the centre of mass none if all move."""
+        """Give mobile atoms velocities of a temperature, the centre of mass none if all move."""
         options = "mom no temp temperature" if self._has_fixed else "mom yes"
         self.command(f"velocity mobile create {temperature_K!r} {seed} {options} dist gaussian")
         if self._has_fixed:

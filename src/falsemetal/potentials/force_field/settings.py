@@ -118,21 +118,20 @@ class WaterForceField(Section):
         if metal is None:
             known = ", ".join(self.known_metals)
             return f"metals: no parameters of {element} (there are those of: {known}); give them"
-        if metal.eam is not None and metal.eam_file is None:
-            return f"metals.{element}.eam: there is no file '{metal.eam}', or none of LAMMPS' own"
-        if not surface.moves:
-            return None
-        if metal.eam is None:
-            return (
-                f"metals.{element}.eam: required, as layers of {element} move; name an eam/alloy "
-                "file, or fix all layers"
+        fault = None
+        if metal.eam is None and surface.moves:
+            fault = (
+                f"eam: required, as layers of {element} move; name an eam/alloy file, or fix all "
+                "layers"
             )
-        if metal.solver == "matrix":
-            return (
-                f"metals.{element}.solver: a matrix holds while all of the metal is at rest, and "
-                "layers move; take cg or auto, or fix all layers"
+        elif metal.eam is not None and metal.eam_file is None:
+            fault = f"eam: there is no file '{metal.eam}', here or among LAMMPS' own"
+        elif metal.solver == "matrix" and surface.moves:
+            fault = (
+                "solver: a matrix holds while all of the metal is at rest, and layers move; take "
+                "cg or auto, or fix all layers"
             )
-        return None
+        return f"metals.{element}.{fault}" if fault else None
 
     def _fault_of_oxide(self, cation: str) -> str | None:
         oxide = self.known_oxides.get(cation)

@@ -37,8 +37,8 @@ class Metal(Section):
 
     Its atoms carry Gaussian charges that keep all of them at one potential at any instant, with no
     net charge (LAMMPS' ELECTRODE). Between the water's oxygen and the metal acts a 12-6 potential
-    by the Lorentz-Berthelot rules; hydrogen feels the charges alone. The metal's atoms act upon each
-    other by their charges and by an embedded-atom potential, without which they must all be fixed.
+    by the Lorentz-Berthelot rules; hydrogen feels the charges alone. The metal's atoms act upon
+    each other by their charges and by an embedded-atom potential, without which all must be fixed.
     """
 
     epsilon_kcal_per_mol: PositiveFloat

@@ -121,12 +121,13 @@ def _require_known(
         return
     if symbol in {"O", "H"}:
         raise UnsupportedStructureError(
-            f"atom {index} ({symbol}) is not part of a sequence O, H, H; order the atoms by molecule"
+            f"atom {index} ({symbol}) is not part of a sequence O, H, H; "
+            "order the atoms by molecule"
         )
+    there = [*force_field.ions, *force_field.known_metals, *force_field.known_oxides]
     raise UnsupportedStructureError(
         f"atom {index} is {symbol}, for which the force field has no parameters; add it to "
-        f"force_field.ions, metals or oxides (now: "
-        f"{', '.join([*force_field.ions, *force_field.known_metals, *force_field.known_oxides]) or 'none'})"
+        f"force_field.ions, metals or oxides (now: {', '.join(there)})"
     )
 
 
