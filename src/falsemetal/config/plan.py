@@ -45,7 +45,7 @@ class Plan(Jobs):
             ]
             if product.runs:
                 targets.append(Target(product.name, product, tuple(self.config.campaigns)))
-            elif len(campaigns) > 1:
+            elif len(campaigns) > 1 and not product.together:
                 names = [f"{product.name}-{name}" for name in campaigns]
                 targets += [
                     Target(name, product, (campaign,))
@@ -63,7 +63,7 @@ class Plan(Jobs):
             return self.job_tables(product)
         reads = {"summary": ALL} if product.runs else product.reads
         tables = [table for c in target.campaigns for table in self.tables(c, reads)]
-        if product.campaigns and not tables:
+        if product.reads and not tables:
             return []
         shown = self._potentials_of(target)
         of_models = [
@@ -83,7 +83,7 @@ class Plan(Jobs):
     @property
     def wanted(self) -> list[str]:
         """Products that the configuration asks for."""
-        return [name for name in self.targets if self.inputs(name)]
+        return [name for name, t in self.targets.items() if t.product.told or self.inputs(name)]
 
     def product(self, name: str, missing: Mapping[str, str] | None = None) -> ProductSpec:
         """Make a product.
@@ -134,6 +134,8 @@ class Plan(Jobs):
 
     def _potentials_of(self, target: Target) -> set[str]:
         """Potentials that a product shows."""
+        if target.product.told:
+            return set(self.config.potentials)
         if target.product.models and not target.product.campaigns:
             return {name for table in target.product.models for name in self.measured(table)}
         if target.product.checks and not target.product.campaigns:
