@@ -169,7 +169,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.lr-mace.label": [
         *CHECKS,
         *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
-        *LEARNED,
+        *("product:tableS2", *LEARNED),
     ],
     "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")] + CHECKS,
     "potentials.*.optional": [],
@@ -229,7 +229,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.theirs.*": ["run:theirs/*", "check:theirs"],
     "potentials.ours.*": ["run:ours/*", "check:ours"],
     "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
-    "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors"],
+    "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors", "product:tableS2"],
     # campaigns
     "campaigns.slabs.cross_section_A": [
         *("start:slabs/*", "check:*"),

@@ -135,7 +135,8 @@ class Plan(Jobs):
     def _potentials_of(self, target: Target) -> set[str]:
         """Potentials that a product shows."""
         if target.product.told:
-            return set(self.config.potentials)
+            potentials = self.config.potentials if target.product.architecture else {}
+            return {name for name, potential in potentials.items() if potential.learns_charges}
         if target.product.models and not target.product.campaigns:
             return {name for table in target.product.models for name in self.measured(table)}
         if target.product.checks and not target.product.campaigns:
