@@ -7,6 +7,7 @@ from interfaces import INTERFACES, TEMPERATURE_K, equilibrated
 
 from falsemetal.interruption import InterruptedRunError
 from falsemetal.potentials.force_field.calculator import ForceFieldCalculator
+from falsemetal.potentials.force_field.engine import LammpsEngine
 from falsemetal.potentials.force_field.md import LammpsMD
 from falsemetal.simulation.ase_engine import AseLangevin
 from falsemetal.simulation.driver import simulate
@@ -123,6 +124,18 @@ def test_temperature_is_that_of_mobile_atoms(name) -> None:
     independent = 0.75 * settings.n_steps * settings.timestep_fs / MEMORY_FS
     sigma = TEMPERATURE_K * np.sqrt(2.0 / (3 * mobile.sum()) / independent)
     assert abs(settled.mean() - TEMPERATURE_K) < TEMPERATURE_SIGMAS * sigma
+
+
+@pytest.mark.parametrize("name", ["frozen metal", "moving metal"])
+def test_a_recorded_energy_is_that_of_its_frame_alone(name) -> None:
+    """A conductor's charges are those of its positions at each step, not of an earlier one."""
+    start = equilibrated(name)
+    for sample in engine_of(name, conditions(60)).run(None, 60, watch=lambda _: None):
+        atoms = start.atoms.copy()
+        atoms.positions = sample.positions
+        with LammpsEngine(atoms, INTERFACES[name][1], fixed=start.fixed) as alone:
+            alone.command("run 0 post no")
+            assert sample.potential_energy_eV == pytest.approx(alone.potential_energy_eV, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["frozen metal", "between faces"])
