@@ -9,9 +9,10 @@ from interfaces import CONDUCTOR, MOVING, copper, rutile
 
 from falsemetal.campaigns import MetalWater, MetalWaterMetal
 from falsemetal.campaigns.kind import StartSpec
+from falsemetal.datasets.checks import check_frames
 from falsemetal.datasets.labelling import label_frames
 from falsemetal.datasets.sampling import sample_labelled_frames, sampling_steps
-from falsemetal.datasets.settings import InterfaceRun, SampleSpec
+from falsemetal.datasets.settings import Checks, InterfaceRun, SampleSpec
 from falsemetal.specs import Origin
 from falsemetal.systems.surfaces import Surface
 from falsemetal.units import BOLTZMANN, EPSILON_0
@@ -88,6 +89,12 @@ def test_labels_are_those_of_the_bare_force_field(name) -> None:
         assert one.info["REF_energy"] == other.info["REF_energy"]
         assert np.array_equal(one.arrays["REF_forces"], other.arrays["REF_forces"])
         assert np.abs(one.arrays["REF_forces"].sum(axis=0)).max() < 1e-9
+
+
+def test_frames_of_several_solids_pass_the_checks_of_a_dataset() -> None:
+    frames = [f for name in ("copper", "between", "polarised", "rutile") for f in sample(name)[0]]
+    kept, rejected = check_frames(frames, Checks())
+    assert (len(kept), rejected) == (len(frames), [])
 
 
 def test_replicas_are_polarised_up_and_down_in_turn() -> None:

@@ -6,7 +6,10 @@ from ase.units import kB
 from interfaces import INTERFACES, TEMPERATURE_K, equilibrated
 
 from falsemetal.interruption import InterruptedRunError
+from falsemetal.potentials.force_field.calculator import ForceFieldCalculator
+from falsemetal.potentials.force_field.engine import LammpsEngine
 from falsemetal.potentials.force_field.md import LammpsMD
+from falsemetal.simulation.ase_engine import AseLangevin
 from falsemetal.simulation.driver import simulate
 from falsemetal.simulation.settings import Conditions
 from falsemetal.simulation.trajectory import Trajectory
@@ -41,11 +44,11 @@ def engine_of(name: str, settings: Conditions, segment_steps: int = SEGMENT) -> 
     )
 
 
-def run(name: str, path, interrupted=lambda: False) -> list[int]:
-    settings, reports = conditions(), []
+def run(name: str, path, interrupted=lambda: False, make=engine_of, **changes) -> list[int]:
+    settings, reports = conditions(**changes), []
     simulate(
         equilibrated(name),
-        engine_of(name, settings),
+        make(name, settings),
         settings,
         path=path,
         identity=settings.identity(extent=False),
@@ -80,6 +83,25 @@ def test_an_interrupted_run_continues_to_the_same_bits(name, tmp_path) -> None:
     assert moved[~fixed].min() > 0.01
 
 
+def by_ase(name: str, settings: Conditions) -> AseLangevin:
+    calculator = ForceFieldCalculator(INTERFACES[name][1])
+    return AseLangevin(equilibrated(name), calculator, settings, friction_per_fs=1.0 / MEMORY_FS)
+
+
+def test_a_run_by_ase_beside_atoms_at_rest_continues_to_the_same_bits(tmp_path) -> None:
+    short = {"make": by_ase, "n_steps": 16, "frame_interval_steps": 2}
+    asked = iter(range(1, 17))
+    with pytest.raises(InterruptedRunError):
+        run("rutile", tmp_path / "parts.h5", lambda: next(asked) == 7, **short)
+    run("rutile", tmp_path / "parts.h5", **short)
+    run("rutile", tmp_path / "whole.h5", **short)
+    parts, whole = frames(tmp_path / "parts.h5"), frames(tmp_path / "whole.h5")
+    for one, other in zip(parts, whole, strict=True):
+        assert np.array_equal(one, other)
+    moved = np.ptp(whole[0], axis=0).max(axis=1)
+    np.testing.assert_array_equal(moved == 0.0, equilibrated("rutile").fixed)
+
+
 @with_each_interface
 def test_temperature_is_that_of_mobile_atoms(name) -> None:
     settings = conditions(600)
@@ -87,7 +109,7 @@ def test_temperature_is_that_of_mobile_atoms(name) -> None:
     masses = np.where(start.atoms.numbers == 1, 4.0, start.atoms.get_masses())
     mobile = ~start.fixed
     temperatures = []
-    engine = engine_of(name, settings, segment_steps=INTERVAL)
+    engine = engine_of(name, settings, segment_steps=5 * INTERVAL)
     for sample in engine.run(None, settings.n_steps, watch=lambda _: None):
         temperatures.append(sample.temperature_K)
         if sample.checkpoint is None:
@@ -102,6 +124,18 @@ def test_temperature_is_that_of_mobile_atoms(name) -> None:
     independent = 0.75 * settings.n_steps * settings.timestep_fs / MEMORY_FS
     sigma = TEMPERATURE_K * np.sqrt(2.0 / (3 * mobile.sum()) / independent)
     assert abs(settled.mean() - TEMPERATURE_K) < TEMPERATURE_SIGMAS * sigma
+
+
+@pytest.mark.parametrize("name", ["frozen metal", "moving metal"])
+def test_a_recorded_energy_is_that_of_its_frame_alone(name) -> None:
+    """A conductor's charges are those of its positions at each step, not of an earlier one."""
+    start = equilibrated(name)
+    for sample in engine_of(name, conditions(60)).run(None, 60, watch=lambda _: None):
+        atoms = start.atoms.copy()
+        atoms.positions = sample.positions
+        with LammpsEngine(atoms, INTERFACES[name][1], fixed=start.fixed) as alone:
+            alone.command("run 0 post no")
+            assert sample.potential_energy_eV == pytest.approx(alone.potential_energy_eV, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["frozen metal", "between faces"])
