@@ -27,9 +27,12 @@ THREADS = 2
 ORIGIN = Origin(name="benchmark", sha256="", seed=1)
 
 
-def equilibrate(campaign: CampaignKind, size_A: float) -> System:
+def equilibrate(
+    campaign: CampaignKind, size_A: float, force_field: WaterForceField | None = None
+) -> System:
     """System of a campaign at 300 K, by SPC/E."""
-    shared = {"origin": ORIGIN, "force_field": WaterForceField(), "temperature_K": 300.0, "seed": 1}
+    force_field = force_field or WaterForceField()
+    shared = {"origin": ORIGIN, "force_field": force_field, "temperature_K": 300.0, "seed": 1}
     return campaign.start(StartSpec(campaign=campaign, size_A=size_A, **shared))
 
 

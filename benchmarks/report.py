@@ -49,6 +49,11 @@ QUESTIONS = {
         "`bulkH2O-jcp2020-cnnp`: this engine in float32 and CP2K's NNP on the same files, "
         "with as many threads as CP2K has ranks. The aim is five times CP2K at 315 atoms.",
     ),
+    "interfaces": (
+        "Classical references of interfaces",
+        "Langevin dynamics by LAMMPS, recorded every 20 steps, and a label in an instance of its "
+        "own, on one core. The aim for 64 Cu and 72 H₂O is 200 steps/s and 0.1 s a label.",
+    ),
     "observables": (
         "Observables",
         "All observables of a slab, read from its trajectory, one process.",

@@ -23,15 +23,18 @@ class MetalWater(SupportedCampaign):
     kind: Literal["metal_water"]
     surface: MetalSurface
     window_V: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = Field(
-        list(WINDOW_V),
+        None,
         description="ΔV by the electronic charge beyond which a band of the water reaches the "
-        "metal's Fermi level: that of Cu(111) by PBE; null: not known",
+        "metal's Fermi level; default: on Cu(111) that by PBE, elsewhere not known",
     )
 
     @property
     def metallic_window_V(self) -> tuple[float, float] | None:
-        """As configured."""
-        return None if self.window_V is None else (self.window_V[0], self.window_V[1])
+        """As configured, or that of Cu(111)."""
+        if self.window_V is not None:
+            return self.window_V[0], self.window_V[1]
+        is_known = (self.surface.element, self.surface.face) == ("Cu", "fcc111")
+        return WINDOW_V if is_known else None
 
     @model_validator(mode="after")
     def _window_holds_zero(self) -> Self:

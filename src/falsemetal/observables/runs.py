@@ -30,7 +30,7 @@ BLOCKS = {Boundary.FILM: 64, Boundary.BULK: 40}
 SOLIDS = ("metal", "oxide")
 """Regions of solids."""
 
-PLANE_A = 1.0
+PLANE_A = 0.6
 """Atoms of a solid's heaviest element that lie no deeper belong to its outermost plane."""
 
 
