@@ -274,6 +274,7 @@ LEARNED = {"learned_charges": 1, "table_charges": 1}
                 **{"simulate_ase": 6, "observe_slabs_voltage": 2},
                 **{"observe_cubic_voltage": 1, "observe_cubic_rdf": 1},
                 **{**FILMS, **CUBES, **ERRORS, **LEARNED, **REST, "structure_factors-cubic": 0},
+                "tableS2": 1,
             },
         ),
     ],
@@ -344,7 +345,9 @@ def test_one_figure_needs_only_its_own_jobs(checkout) -> None:
     assert "fig3a" not in output
 
 
-@pytest.mark.parametrize("name", ["demo", "workstation", "paper"])
+@pytest.mark.parametrize(
+    "name", ["demo", "workstation", "paper", "interfaces", "interfaces-paper", "interfaces-dft"]
+)
 def test_every_configuration_builds_its_jobs(checkout, name) -> None:
     run = snakemake(checkout, "--dry-run", "--configfile", f"config/{name}.yaml")
     assert run.returncode == 0, run.stderr
