@@ -144,7 +144,7 @@ class Plan(Jobs):
         return {
             name
             for name, potential in self.config.potentials.items()
-            if set(target.campaigns) & potential.runs.keys()
+            if set(target.campaigns) & potential.by_campaign.keys()
         }
 
     def _shown(self, index: int, name: str, potential: AnyPotential, target: Target) -> Shown:
