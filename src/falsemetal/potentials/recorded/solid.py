@@ -6,7 +6,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
-from falsemetal.arrays import BoolArray
+from falsemetal.arrays import BoolArray, IntArray
 from falsemetal.potentials.recorded.spec import RecordedSpec, atoms_of
 from falsemetal.systems.molecules import FREE, find_molecules, has_element_of, whole_molecules
 
@@ -28,17 +28,7 @@ def find_solid(first: Atoms, spec: RecordedSpec, path: Path) -> BoolArray:
             solid[atoms_of(spec.solid_atoms, len(first))] = True
         except ValueError as error:
             raise spec.fault(path, f"{spec.key}.solid_atoms {error}") from error
-    strange = np.where(solid, ~wanted, ~has_element_of(numbers, spec.liquid))
-    if strange.any():
-        found = ", ".join(sorted({chemical_symbols[z] for z in numbers[strange]}))
-        holds = " and ".join(
-            [f"{spec.liquid.region} of {', '.join(spec.liquid.elements)}"]
-            + [f"a solid of {', '.join(nominal.elements)}"] * bool(nominal.elements)
-        )
-        which = f"{spec.key}.solid_atoms" if spec.solid_atoms is not None else "the file"
-        raise spec.fault(
-            path, f"{which} holds {found}, and {spec.nominal_key} {holds}; correct one of them"
-        )
+    _require_elements(numbers, solid, wanted, spec, path)
     lacking = set(nominal.elements) - {chemical_symbols[z] for z in numbers[solid]}
     if lacking:
         raise spec.fault(
@@ -47,6 +37,32 @@ def find_solid(first: Atoms, spec: RecordedSpec, path: Path) -> BoolArray:
             f"of {spec.nominal_key} is; tell which atoms the solid's are: {spec.key}.solid_atoms",
         )
     return solid
+
+
+def _require_elements(
+    numbers: IntArray, solid: BoolArray, wanted: BoolArray, spec: RecordedSpec, path: Path
+) -> None:
+    """TrajectoryError for elements that the solid or the liquid has not."""
+    in_solid = _symbols(numbers[solid & ~wanted])
+    in_liquid = _symbols(numbers[~solid & ~has_element_of(numbers, spec.liquid)])
+    if not (in_solid or in_liquid):
+        return
+    liquid, solids = spec.liquid.region, spec.nominal.elements
+    holds = f"{liquid} of {', '.join(spec.liquid.elements)}"
+    holds += f" and a solid of {', '.join(solids)}" if solids else " and no solid"
+    if spec.solid_atoms is None or not solids:
+        raise spec.fault(path, f"holds {in_liquid}, where {spec.nominal_key} has {holds}")
+    parts = [f"gives the solid {in_solid}"] * bool(in_solid)
+    parts += [f"leaves the {liquid} {in_liquid}"] * bool(in_liquid)
+    raise spec.fault(
+        path,
+        f"{spec.key}.solid_atoms {' and '.join(parts)}, where {spec.nominal_key} has {holds}; "
+        "correct it (atoms count from 0)",
+    )
+
+
+def _symbols(numbers: IntArray) -> str:
+    return ", ".join(sorted({chemical_symbols[z] for z in numbers}))
 
 
 def _in_molecules(first: Atoms, wanted: BoolArray, spec: RecordedSpec, path: Path) -> BoolArray:
