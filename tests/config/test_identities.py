@@ -130,8 +130,7 @@ MODELS = ["train:{0}", "product:table_errors"]
 EXPECTED: dict[str, list[str]] = {
     "name": [],
     # of solids that these systems do not hold
-    "datasets.spce.force_field.metals": ["curate:spce"],
-    "start_force_field.metals": [],
+    "*force_field.metals": [],
     "potentials.*.metal_response": [],
     "seed": ["sample:*", "curate:*", "train:*", "evaluate:*", "start:*", "run:*"],
     # datasets
@@ -178,7 +177,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.lr-mace.label": [
         *CHECKS,
         *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
-        *LEARNED,
+        *("product:tableS2", *LEARNED),
     ],
     "potentials.recorded.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
     "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")] + CHECKS,
@@ -244,7 +243,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.recorded.*charge_e": ["observe:recorded/*/voltage", *DIPOLES_OF_CUBES],
     "potentials.recorded.*": ["recording:recorded/*"],
     "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
-    "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors"],
+    "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors", "product:tableS2"],
     # campaigns
     "campaigns.slabs.cross_section_A": [
         *("start:slabs/*", "check:*"),

@@ -54,6 +54,9 @@ class CampaignKind(Section):
     kind: str
     sizes_A: Annotated[list[PositiveFloat], ASIDE] = Field(min_length=1)
     equilibration_ps: PositiveFloat = Field(20.0, description="By the force field, before each run")
+    on_request: Annotated[bool, ASIDE] = Field(
+        False, description="Made for figures that are asked for by name, and not for `all`"
+    )
 
     @property
     def layout(self) -> Layout:

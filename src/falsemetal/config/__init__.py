@@ -111,14 +111,20 @@ def _describe(fault: Mapping[str, Any], raw: Any, where: Callable[[Key], str]) -
 def _written(location: Key, raw: Any, *, absent_last: bool) -> Key:
     """Location as it was written: pydantic inserts the kinds by which it tells unions apart."""
     key: list[str | int] = []
+    entered = False
     for index, part in enumerate(location):
+        # a kind that is called like one of its keys, as the data set's force_field
+        is_kind = entered and isinstance(raw, Mapping) and raw.get("kind") == part
+        entered = False
+        if is_kind:
+            continue
         there = (
             part in raw
             if isinstance(raw, Mapping)
             else isinstance(raw, list) and isinstance(part, int)
         )
         if there:
-            raw = raw[part]
+            raw, entered = raw[part], True
         if there or (absent_last and index == len(location) - 1):
             key.append(part)
     return key

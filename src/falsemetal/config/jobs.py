@@ -97,10 +97,14 @@ class Jobs:
     def curate(self, dataset: str) -> CurateSpec:
         """Check and split a dataset."""
         settings = self.config.datasets[dataset]
+        if isinstance(settings, ForceFieldDataset):
+            force_field = settings.force_field.beside(settings.elements)
+            settings = settings.model_copy(update={"force_field": force_field})
+        source = {key: value for key, value in settings.identity().items() if key != "checks"}
         return CurateSpec(
             origin=self.origin,
             name=dataset,
-            source=settings.model_dump(mode="json", exclude={"checks"}),
+            source=source,
             checks=settings.checks,
             split=settings.split,
             seed=self.config.seed,

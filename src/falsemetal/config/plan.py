@@ -44,8 +44,8 @@ class Plan(Jobs):
                 name for name, c in self.config.campaigns.items() if c.kind in product.campaigns
             ]
             if product.runs:
-                targets.append(Target(product.name, product, tuple(self.config.campaigns)))
-            elif len(campaigns) > 1:
+                targets.append(Target(product.name, product, self._asked))
+            elif len(campaigns) > 1 and not product.together:
                 names = [f"{product.name}-{name}" for name in campaigns]
                 targets += [
                     Target(name, product, (campaign,))
@@ -63,7 +63,7 @@ class Plan(Jobs):
             return self.job_tables(product)
         reads = {"summary": ALL} if product.runs else product.reads
         tables = [table for c in target.campaigns for table in self.tables(c, reads)]
-        if product.campaigns and not tables:
+        if product.reads and not tables:
             return []
         shown = self._potentials_of(target)
         of_models = [
@@ -82,8 +82,18 @@ class Plan(Jobs):
 
     @property
     def wanted(self) -> list[str]:
-        """Products that the configuration asks for."""
-        return [name for name in self.targets if self.inputs(name)]
+        """Products that the configuration asks for, but those that are made on request."""
+        return [
+            name
+            for name, target in self.targets.items()
+            if (target.product.told or self.inputs(name))
+            and (not target.campaigns or set(target.campaigns) & set(self._asked))
+        ]
+
+    @cached_property
+    def _asked(self) -> tuple[str, ...]:
+        """Campaigns that are not made on request alone."""
+        return tuple(name for name, c in self.config.campaigns.items() if not c.on_request)
 
     def product(self, name: str, missing: Mapping[str, str] | None = None) -> ProductSpec:
         """Make a product.
@@ -133,7 +143,19 @@ class Plan(Jobs):
         ]
 
     def _potentials_of(self, target: Target) -> set[str]:
-        """Potentials that a product shows."""
+        """Potentials that a product shows; of no campaign those that are run in asked ones."""
+        shown = self._fitting(target)
+        if target.campaigns:
+            return shown
+        potentials = self.config.potentials
+        return {
+            n for n in shown if not (runs := potentials[n].runs) or set(runs) & set(self._asked)
+        }
+
+    def _fitting(self, target: Target) -> set[str]:
+        if target.product.told:
+            potentials = self.config.potentials if target.product.architecture else {}
+            return {name for name, potential in potentials.items() if potential.learns_charges}
         if target.product.models and not target.product.campaigns:
             return {name for table in target.product.models for name in self.measured(table)}
         if target.product.checks and not target.product.campaigns:

@@ -50,12 +50,14 @@ def make_product(
     product = PRODUCTS[spec.product]
     stem.with_name(stem.name + PARTIAL).unlink(missing_ok=True)
     tables = [Path(path) for path in paths]
-    if not tables and not spec.missing:
+    if product.told:
+        tables = []
+    elif not tables and not spec.missing:
         raise NothingToShowError(
             f"{spec.name}: the configuration asks for nothing that it shows; add "
             f"{'electronic.frames' if product.jobs else 'potentials.*.runs'}"
         )
-    if not tables and not (product.jobs and not product.is_figure):
+    if not tables and not product.told and not (product.jobs and not product.is_figure):
         raise NothingToShowError(f"{spec.name}: nothing that it shows could be made")
     if product.jobs:
         read: dict[str, Any] = read_job_tables(tables, product.job_tables)

@@ -82,6 +82,10 @@ class Product:
         Whether it draws dipoles by the charges of the potentials.
     settings
         What it reads of the configuration, such as `analysis.band_gap_eV`.
+    together
+        Whether it shows all its campaigns at once.
+    told
+        Whether it is made of the configuration alone.
     """
 
     name: str
@@ -97,6 +101,8 @@ class Product:
     architecture: bool = False
     charges: bool = False
     settings: tuple[str, ...] = ()
+    together: bool = False
+    told: bool = False
 
     def load(self) -> ModuleType:
         """Import the module."""
@@ -122,6 +128,8 @@ def register(name: str, *, module: str | None = None, **fields: Any) -> None:
 SLABS = ("water_slab",)
 FILMS, BULK = frozenset({Boundary.FILM}), frozenset({Boundary.BULK})
 GAP = ("analysis.band_gap_eV", "analysis.band_gap_scatter_eV")
+METALS = ("metal_water", "metal_water_metal")
+LAYER = ("analysis.relative_permittivity", "dynamics.temperature_K")
 CONTINUUM = (*GAP, "analysis.relative_permittivity", "dynamics.temperature_K")
 
 register("table_check", is_figure=False, checks=("verdict",))
@@ -180,6 +188,55 @@ register(
     charges=True,
     settings=GAP,
 )
+register(
+    "fig1",
+    campaigns=("metal_water",),
+    reads=dict.fromkeys(["element_density", "cumulative", "dipole", "summary"], SMALLEST),
+    charges=True,
+    settings=LAYER,
+)
+register(
+    "figS2",
+    campaigns=("metal_water",),
+    reads=dict.fromkeys(["cumulative", "dipole"], SMALLEST),
+    charges=True,
+)
+register("figS3", campaigns=("metal_water",), reads={"dissociation": SMALLEST})
+register("figS4", campaigns=("metal_water",), reads={"autocorrelation": SMALLEST})
+register(
+    "figS5",
+    campaigns=("metal_water_metal",),
+    reads=dict.fromkeys(["cumulative", "dipole", "summary"], SMALLEST),
+    charges=True,
+)
+register(
+    "figS12",
+    campaigns=("metal_water",),
+    reads=dict.fromkeys(["cumulative", "dipole", "summary"], LARGEST),
+    charges=True,
+    settings=LAYER,
+)
+register(
+    "figS13",
+    campaigns=("oxide_water",),
+    reads=dict.fromkeys(
+        ["element_density", "cumulative", "dipole", "summary", "autocorrelation"], SMALLEST
+    ),
+    charges=True,
+    settings=LAYER,
+)
+register("tableS1", is_figure=False, told=True)
+register("tableS2", is_figure=False, told=True, architecture=True)
+for table, kinds in (("tableS3", METALS), ("tableS10", ("oxide_water",))):
+    register(
+        table,
+        module="falsemetal.products.table_errors",
+        is_figure=False,
+        campaigns=kinds,
+        models=("errors",),
+        architecture=True,
+        together=True,
+    )
 register("fig3b", jobs=FILMS, settings=("analysis.band_gap_eV",))
 register("figS1", jobs=FILMS, settings=("analysis.band_gap_eV", "electronic.small_dipole_V"))
 register("fig2b", jobs=FILMS, job_tables=("response",))

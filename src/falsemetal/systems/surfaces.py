@@ -12,13 +12,20 @@ from pydantic import Field, model_validator
 
 from falsemetal.arrays import BoolArray
 from falsemetal.registry import KindRegistry
-from falsemetal.section import Number, PositiveFloat, PositiveInt, Section
+from falsemetal.section import NonNegativeInt, Number, PositiveFloat, PositiveInt, Section
 from falsemetal.systems.molecule import Element
 
 Face = Literal["fcc111", "fcc100", "fcc110", "bcc110", "bcc100", "bcc111", "hcp0001", "hcp10m10"]
 """ASE's builders of metals, in cells with right angles."""
 
-Repeats = Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+ANY_NUMBER = frozenset({"fcc100", "fcc110", "bcc100"})
+"""Faces with a rectangular cell of one atom a layer; others take an even number along y."""
+
+LEAST_LATTICE_A = 2.0
+"""No element has a smaller lattice constant: it is given in another unit."""
+
+Repeats = Annotated[list[Annotated[PositiveInt, Field(le=100)]], Field(min_length=2, max_length=2)]
+Lattice = Annotated[PositiveFloat, Field(ge=LEAST_LATTICE_A, le=10.0)]
 
 
 class Surface(Section):
@@ -38,7 +45,7 @@ class Surface(Section):
     kind: str
     repeats: Repeats = Field(description="Of the face's cell along x and y")
     layers: PositiveInt = Field(le=100)
-    fixed_layers: Annotated[int, Field(ge=0)] | None = Field(
+    fixed_layers: NonNegativeInt | None = Field(
         None, description="Lowest ones, whose atoms never move; default: all"
     )
 
@@ -82,13 +89,19 @@ class Surface(Section):
         """Build the slab as :meth:`slab` gives it, layer by layer; ValueError where it cannot."""
         raise NotImplementedError
 
+    def find_fault(self) -> str | None:
+        """Tell what does not fit together, with its key and what to do, or None."""
+        if 1 <= self.n_fixed <= self.layers:
+            return None
+        return (
+            f"fixed_layers: {self.n_fixed} of {self.layers} {self.layer_name}; fix one at least, "
+            "which keeps the slab from drifting, and all at most"
+        )
+
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
-        if not 1 <= self.n_fixed <= self.layers:
-            raise ValueError(
-                f"fixed_layers: {self.n_fixed} of {self.layers} {self.layer_name}; fix one at "
-                "least, which keeps the slab from drifting"
-            )
+        if fault := self.find_fault():
+            raise ValueError(fault)
         try:
             self.slab()
         except Exception as error:  # ASE raises anything
@@ -115,19 +128,26 @@ class MetalSurface(Surface):
     kind: Literal["metal"]
     element: Element
     face: Face = "fcc111"
-    lattice_constant_A: PositiveFloat = Field(le=10.0)
-    c_A: PositiveFloat | None = Field(None, le=20.0, description="Of a hexagonal metal alone")
-
-    @model_validator(mode="after")
-    def _height_is_of_hexagonal(self) -> Self:
-        if self.face.startswith("hcp") != (self.c_A is not None):
-            raise ValueError("c_A belongs to a face of a hexagonal metal, and only to it")
-        return self
+    lattice_constant_A: Lattice
+    c_A: Annotated[PositiveFloat, Field(ge=LEAST_LATTICE_A, le=20.0)] | None = Field(
+        None, description="Of a hexagonal metal alone"
+    )
 
     @property
     def elements(self) -> tuple[str, ...]:
         """The metal."""
         return (self.element,)
+
+    def find_fault(self) -> str | None:
+        """Tell what does not fit the face, or None."""
+        if self.face.startswith("hcp") != (self.c_A is not None):
+            return "c_A belongs to a face of a hexagonal metal, and only to it"
+        if self.repeats[1] % 2 and self.face not in ANY_NUMBER:
+            return (
+                f"repeats: {self.repeats[1]} along y; {self.face} has right angles with an even "
+                "number alone"
+            )
+        return super().find_fault()
 
     def build(self) -> Atoms:
         """Build by ASE."""
@@ -154,8 +174,8 @@ class RutileSurface(Surface):
 
     kind: Literal["rutile110"]
     cation: Element = "Ti"
-    a_A: PositiveFloat = Field(4.593, le=10.0)
-    c_A: PositiveFloat = Field(2.958, le=10.0)
+    a_A: Lattice = 4.593
+    c_A: Lattice = 2.958
     u: Annotated[Number, Field(gt=0.2, lt=0.4)] = Field(0.305, description="Of the oxygens")
 
     @property

