@@ -149,7 +149,9 @@ class Plan(Jobs):
             return shown
         potentials = self.config.potentials
         return {
-            n for n in shown if not (runs := potentials[n].runs) or set(runs) & set(self._asked)
+            n
+            for n in shown
+            if not (runs := potentials[n].by_campaign) or set(runs) & set(self._asked)
         }
 
     def _fitting(self, target: Target) -> set[str]:
