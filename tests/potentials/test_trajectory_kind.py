@@ -10,6 +10,7 @@ import pytest
 from ase import Atoms
 from recordings import INTERVAL_PS, tumbling, wrapped, write
 
+from falsemetal import salvage
 from falsemetal.config import ConfigError, parse_config
 from falsemetal.config.checks import find_missing_files
 from falsemetal.config.plan import Plan, plan_here
@@ -316,6 +317,12 @@ def test_what_the_files_tell_the_plan(tmp_path: Path) -> None:
     assert fault.splitlines()[1] == (
         "my.yaml: potentials.aimd.files.slabs.9.3[0]: a.xyz: no such file; correct it"
     )
+
+
+def test_figures_name_a_file_that_could_not_be_read() -> None:
+    plan, table = plan_of("slabs"), Path("observables/aimd/slabs/9.3A/summary.csv")
+    failures = [salvage.Failure("read_run/aimd/slabs/9.3A-0", "holds 5 frames", Path("log"))]
+    assert salvage._reason(table, plan, failures) == "read_run failed"
 
 
 def test_without_mdanalysis_it_is_left_out(monkeypatch) -> None:
