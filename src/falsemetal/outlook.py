@@ -53,7 +53,7 @@ def _costs(plan: Plan) -> Iterator[tuple[str, float]]:
             atoms = sum(run.n_atoms * run.n_frames * run.replicas for run in runs)
             cost = plan.training.epochs * atoms * each * TRAINING
             yield f"<results>/models/{name}/model.json", cost
-        for campaign in potential.runs:
+        for campaign in potential.runs:  # files are read in no time
             kind = config.campaigns[campaign]
             for size in config.durations_ps(name, campaign):
                 atoms, steps = kind.n_atoms(size), config.n_steps(name, campaign, size)

@@ -165,6 +165,7 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
             released = plan.released(potential, campaign, size.removesuffix("A"))
             for run_in, at in {(campaign, size), *(Path(path).parts[-3:-1] for path in released)}:
                 wanted += [f"equilibrate/{run_in}/{at}-", f"simulate/{potential}/{run_in}/{at}-"]
+                wanted.append(f"read_run/{potential}/{run_in}/{at}-")
         case ("electronic", frames, frame, job, _):
             wanted = [f"electronic/{frames}/{frame}/{job}/", f"electronic/{frames}/choose"]
         case ("checks", potential, *_):

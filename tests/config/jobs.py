@@ -28,6 +28,8 @@ def everything() -> dict[str, Any]:
     raw["potentials"]["theirs"] = {"kind": "foundation", "arch": "spce"} | cubic
     springs = {"module": "ase.calculators.lj", "factory": "LennardJones"}
     raw["potentials"]["ours"] = {"kind": "ase"} | springs | cubic
+    files = {"files": {"cubic": {"9.3": ["0.xyz", "1.xyz"]}}}
+    raw["potentials"]["recorded"] = {"kind": "trajectory"} | files
     polarised = {"potential": "spce", "campaign": "slabs", "size_A": 6.3, "targets_V": [0.0, 1.0]}
     largest = {"potential": "spce", "campaign": "elongated", "size_A": 9.3, "quantiles": [1.0]}
     raw["electronic"] = {
@@ -68,12 +70,15 @@ def potentials(plan: Plan) -> Iterator[tuple[str, Spec]]:
             yield f"evaluate:{name}", plan.evaluate(name)
         if name in plan.measured("charges"):
             yield f"learned_charges:{name}", plan.learned_charges(name)
-        for campaign in potential.runs:
+        for campaign in potential.by_campaign:
             for names in (n for c, n in plan.observe_jobs if c == campaign):
                 yield f"observe:{name}/{campaign}/{names[0]}", plan.observe(name, campaign, names)
             for size in config.durations_ps(name, campaign):
                 for replica in range(config.n_replicas(name, campaign, size)):
                     where = (campaign, f"{size:g}", str(replica))
+                    if potential.runs_key == "files":
+                        yield f"recording:{name}/{'/'.join(where)}", plan.recording(name, *where)
+                        continue
                     yield f"run:{name}/{'/'.join(where)}", plan.run(name, *where)
                     yield f"start:{'/'.join(where)}", plan.start(*where)
 

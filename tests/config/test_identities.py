@@ -54,6 +54,7 @@ OTHERS: dict[str, Any] = {
     "potentials.by-cp2k.engine": "native",
     "campaigns.*.kind": None,
     "campaigns.*.sizes_A": None,
+    "campaigns.cubic.density_g_per_cm3": 1.2,
     "liquid.region": None,
     "liquid.centres": None,
     "liquid.bonds": [{"element": "H", "count": 2, "cutoff_A": 1.3}],
@@ -85,6 +86,13 @@ OTHERS: dict[str, Any] = {
     "potentials.*.python": "elsewhere/bin/python",
     "potentials.*.d3": "pbe",
     "potentials.*.kwargs": {"key": 1.0},
+    "potentials.recorded.files.*": ["2.xyz", "3.xyz"],
+    "potentials.recorded.topology": "top.pdb",
+    "potentials.recorded.types": ["O", "H"],
+    "potentials.recorded.interval_ps": 0.05,
+    "potentials.recorded.cell_A": [9.3, 9.3, 9.3],
+    "potentials.recorded.solid_atoms": 3,
+    "potentials.recorded.runs": None,
     "check.probes": ["water-64"],
     "check.n_cells": 5,
     "plugins": None,
@@ -171,6 +179,7 @@ EXPECTED: dict[str, list[str]] = {
         *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
         *("product:tableS2", *LEARNED),
     ],
+    "potentials.recorded.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
     "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")] + CHECKS,
     "potentials.*.optional": [],
     "potentials.spce.coulomb": ["run:spce/*", "check:spce", *DIPOLES],
@@ -228,6 +237,11 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.ours.*charge_e": ["observe:ours/*/voltage", "check:ours", *DIPOLES_OF_CUBES],
     "potentials.theirs.*": ["run:theirs/*", "check:theirs"],
     "potentials.ours.*": ["run:ours/*", "check:ours"],
+    # inputs of their rule
+    "potentials.recorded.files.*": [],
+    "potentials.recorded.topology": [],
+    "potentials.recorded.*charge_e": ["observe:recorded/*/voltage", *DIPOLES_OF_CUBES],
+    "potentials.recorded.*": ["recording:recorded/*"],
     "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
     "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors", "product:tableS2"],
     # campaigns
@@ -247,13 +261,17 @@ EXPECTED: dict[str, list[str]] = {
         "start:released/*",
         *(f"product:{name}" for name in (*RELEASED, "table_runs")),
     ],
-    "campaigns.cubic.*": [
+    "campaigns.cubic.equilibration_ps": [
         "start:cubic/*",
+        *(f"product:{name}" for name in (*CUBES, "table_runs")),
+    ],
+    "campaigns.cubic.*": [
+        *("start:cubic/*", "recording:*"),
         *(f"product:{name}" for name in (*CUBES, "table_runs")),
     ],
     "check.*": ["check:*"],
     "liquid.bonds": [
-        "run:*",
+        *("run:*", "recording:*"),
         "observe:*",
         "check:*",
         "learned_charges:*",
@@ -375,7 +393,7 @@ def test_volts_and_thresholds_are_by_the_electronic_charge(kind) -> None:
     for name, potential in PLAN.config.potentials.items():
         if potential.kind != kind:
             continue
-        for campaign in potential.runs:
+        for campaign in potential.by_campaign:
             spec = PLAN.observe(name, campaign, ["voltage", "summary"])
             assert spec.electronic_charges["O"] == ELECTRONIC_CHARGE_E
             assert spec.charges["O"] == PLAN.charges(name).own_e

@@ -48,3 +48,25 @@ for program, threads_each, memory_mb in (
             models=str(RESULTS / "models"),
         script:
             "../scripts/simulate.py"
+
+
+rule read_run:
+    """Take a run of the user's own, such as AIMD, for one of a potential: it needs no start."""
+    input:
+        run=lambda w: PLAN.recorded(w.potential, w.campaign, w.size, w.replica),
+        topology=lambda w: PLAN.topology(w.potential),
+    output:
+        "<results>/trajectories/{potential}/{campaign}/{size}A/{replica}.h5",
+    log:
+        "<logs>/read_run/{potential}/{campaign}/{size}A-{replica}.log",
+    wildcard_constraints:
+        potential=one_of(PLAN.run_by("files")),
+    conda:
+        "../../envs/falsemetal.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        **specified(PLAN.recording, "potential", "campaign", "size", "replica"),
+    script:
+        "../scripts/read_run.py"

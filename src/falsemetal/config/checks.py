@@ -5,6 +5,7 @@ from pathlib import Path
 
 from falsemetal.config.model import Config
 from falsemetal.files import expand
+from falsemetal.potentials.kind import PotentialKind
 from falsemetal.section import Section
 from falsemetal.sources.catalogue import load_sources
 from falsemetal.sources.errors import SourceError
@@ -60,6 +61,9 @@ def _missing_files(config: Config, catalogue: Path) -> Iterator[str]:
     }
     sections |= {f"potentials.{name}": kind for name, kind in config.potentials.items()}
     for key, section in sections.items():
+        for name, file in section.named_files() if isinstance(section, PotentialKind) else ():
+            if not expand(file).is_file():
+                yield f"{key}.{name}: {file}: no such file; correct it"
         source, path = getattr(section, "source", None), getattr(section, "path", None)
         if path is not None and not expand(path).exists():
             yield f"{key}.path: {path}: no such file or folder; correct it"

@@ -4,6 +4,7 @@ Paths begin with `<results>`, as Snakemake's rules have them.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,12 @@ from falsemetal.datasets.settings import CurateSpec, ForceFieldDataset, ReadSpec
 from falsemetal.electronic.engine import SinglePoint
 from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, SelectSpec, WriteJobSpec
-from falsemetal.files import text_sha256
+from falsemetal.files import expand, text_sha256
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, observe_spec
 from falsemetal.potentials.kind import ChargeModel, FetchSpec
 from falsemetal.potentials.learned_charges import LearnedChargesSpec
-from falsemetal.potentials.runners import AnyRunner, Runner, RunSpec
+from falsemetal.potentials.recorded.spec import Nominal, RecordedRuns, RecordedSpec
+from falsemetal.potentials.runners import Runner, RunSpec
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
 from falsemetal.products.registry import Sizes
@@ -208,7 +210,7 @@ class Jobs:
         runner = self._runner(potential)
         return type(runner).make_calculator is not Runner.make_calculator
 
-    def _runner(self, potential: str) -> AnyRunner:
+    def _runner(self, potential: str) -> Runner:
         settings = self.config.potentials[potential]
         return settings.runner(self.config.datasets, self.config.dynamics)
 
@@ -264,6 +266,37 @@ class Jobs:
         runner = self._runner(potential).beside(self._solid(campaign))
         return RunSpec(origin=self.origin, conditions=conditions, runner=runner)
 
+    def recording(self, potential: str, campaign: str, size: str, replica: str) -> RecordedSpec:
+        """Take a file for a run of a potential."""
+        settings, kind = self.config.potentials[potential], self.config.campaigns[campaign]
+        told = ("types", "interval_ps", "cell_A", "solid_atoms")
+        return RecordedSpec(
+            origin=self.origin,
+            liquid=self.config.liquid,
+            nominal=Nominal(
+                layout=kind.layout,
+                region=kind.solid.region if kind.solid else None,
+                elements=kind.solid.elements if kind.solid else (),
+                edges_A=kind.cell_lengths(float(size)),
+                n_molecules=kind.n_molecules(float(size)),
+            ),
+            key=f"potentials.{potential}",
+            entry=f"files.{campaign}.{size}[{replica}]",
+            nominal_key=f"campaigns.{campaign} at {size} Å",
+            **{key: getattr(settings, key) for key in told},
+        )
+
+    def recorded(self, potential: str, campaign: str, size: str, replica: str) -> str:
+        """Path of the file that is a run of a potential."""
+        run = self.config.potentials[potential].by_campaign[campaign]
+        assert isinstance(run, RecordedRuns)
+        return os.path.normpath(expand(run.files[float(size)][int(replica)]))
+
+    def topology(self, potential: str) -> list[str]:
+        """Path of the file that tells the elements of a potential's recorded runs."""
+        path = getattr(self.config.potentials[potential], "topology", None)
+        return [os.path.normpath(expand(path))] if path else []
+
     def _solid(self, campaign: str) -> tuple[str, ...]:
         """Elements of the solid beside a campaign's liquid."""
         solid = self.config.campaigns[campaign].solid
@@ -274,7 +307,7 @@ class Jobs:
         return [
             name
             for name, settings in self.config.potentials.items()
-            if settings.runs and self._runner(name).program == program
+            if settings.by_campaign and self._runner(name).program == program
         ]
 
     def trajectories(self, potential: str, campaign: str, size: str | float) -> list[str]:

@@ -1,6 +1,7 @@
 """The configuration's sections, and what must fit together between them."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -13,6 +14,7 @@ from falsemetal.observables.settings import Analysis
 from falsemetal.potentials import kinds as _kinds  # noqa: F401  (registers its kinds)
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.kind import AnyPotential
+from falsemetal.potentials.recorded.spec import RecordedRuns
 from falsemetal.potentials.training.settings import Training
 from falsemetal.section import Name, NonNegativeInt, Section
 from falsemetal.simulation.settings import Dynamics, Run
@@ -59,8 +61,8 @@ class Config(Section):
                 potential.charges(self.datasets, self.liquid)
             except ValueError as error:
                 raise ValueError(f"{key}.{error}") from error
-            for campaign, run in potential.runs.items():
-                self._check_run(f"{key}.runs.{campaign}", name, campaign, run)
+            for campaign, run in potential.by_campaign.items():
+                self._check_run(f"{key}.{potential.runs_key}.{campaign}", name, campaign, run)
         trained = [name for name, p in self.potentials.items() if p.prepare == "train"]
         if self.training is None and trained:
             raise ValueError(
@@ -100,7 +102,7 @@ class Config(Section):
                 f"{key}.field_V_per_A: a field needs vacuum; choose a campaign of films"
             )
 
-    def _check_run(self, key: str, potential: str, name: str, run: Run) -> None:
+    def _check_run(self, key: str, potential: str, name: str, run: Run | RecordedRuns) -> None:
         if name not in self.campaigns:
             raise ValueError(
                 f"{key}: there is no campaign '{name}'; name one of: "
@@ -111,14 +113,17 @@ class Config(Section):
         fault = settings.find_fault_in(campaign.boundary)
         if fault := fault or campaign.find_fault_of(self.liquid):
             raise ValueError(f"{key}: {fault}")
-        if campaign.solid is not None:
+        made = isinstance(run, Run)
+        if campaign.solid is not None and made:
             if lacks := settings.find_fault_beside(campaign.solid, self.datasets):
                 raise ValueError(f"potentials.{potential}.{lacks[0]}: {lacks[1]} (run in {name})")
             if lack := self.start_force_field.find_fault_of(campaign.solid):
                 raise ValueError(f"start_force_field.{lack} (for campaigns.{name})")
         fault = run.find_fault(campaign.sizes_A)
         if fault:
-            raise ValueError(f"{key}.{fault}")
+            raise ValueError(f"{key}.{fault}" if made else f"{key}: {fault}")
+        if isinstance(run, RecordedRuns):
+            return
         shortest = min(run.durations_ps(campaign.sizes_A).values())
         # the first frame counts, and the last interval must be whole
         analysed_ps = MINIMUM_FRAMES * self.dynamics.frame_interval_fs / 1000.0
@@ -129,19 +134,23 @@ class Config(Section):
                 f"after dynamics.discard_ps; give {float(f'{least + 5e-5:.4f}')!r} or more"
             )
 
-    def durations_ps(self, potential: str, campaign: str) -> dict[float, float]:
-        """Lengths of a potential's runs in ps by size in Å; empty where it is not run."""
-        run = self.potentials[potential].runs.get(campaign)
+    def durations_ps(self, potential: str, campaign: str) -> Mapping[float, float | None]:
+        """Lengths of a potential's runs in ps by size in Å; empty where it is not run.
+
+        None where its files alone tell.
+        """
+        run = self.potentials[potential].by_campaign.get(campaign)
         return run.durations_ps(self.campaigns[campaign].sizes_A) if run else {}
 
     def n_replicas(self, potential: str, campaign: str, size_A: float) -> int:
         """Count the independent runs of a potential at one size."""
-        run = self.potentials[potential].runs[campaign]
+        run = self.potentials[potential].by_campaign[campaign]
         return run.n_replicas(self.campaigns[campaign].sizes_A)[size_A]
 
     def n_steps(self, potential: str, campaign: str, size_A: float) -> int:
         """Length of a production run in steps, a whole number of frame intervals."""
         duration_ps = self.durations_ps(potential, campaign)[size_A]
+        assert duration_ps is not None  # of no files
         steps = duration_ps * 1000.0 / self.dynamics.timestep_fs
         interval = self.dynamics.frame_interval_steps
         return max(1, round(steps / interval)) * interval

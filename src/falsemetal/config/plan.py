@@ -149,7 +149,9 @@ class Plan(Jobs):
             return shown
         potentials = self.config.potentials
         return {
-            n for n in shown if not (runs := potentials[n].runs) or set(runs) & set(self._asked)
+            n
+            for n in shown
+            if not (runs := potentials[n].by_campaign) or set(runs) & set(self._asked)
         }
 
     def _fitting(self, target: Target) -> set[str]:
@@ -166,7 +168,7 @@ class Plan(Jobs):
         return {
             name
             for name, potential in self.config.potentials.items()
-            if set(target.campaigns) & potential.runs.keys()
+            if set(target.campaigns) & potential.by_campaign.keys()
         }
 
     def _shown(self, index: int, name: str, potential: AnyPotential, target: Target) -> Shown:

@@ -1,13 +1,14 @@
 """What every kind of potential says of itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import AfterValidator, Field
 
 from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb, WaterForceField
-from falsemetal.potentials.runners import AnyRunner
+from falsemetal.potentials.recorded.spec import RecordedRuns
+from falsemetal.potentials.runners import Runner
 from falsemetal.registry import KindRegistry
 from falsemetal.section import ASIDE, Name, Number, Section
 from falsemetal.simulation.settings import Dynamics, Run
@@ -101,11 +102,14 @@ class PotentialKind(Section):
         Of its points in figures.
     learns_charges
         Whether its model has charges of its own.
+    runs_key
+        Key of its runs.
     """
 
     prepare: ClassVar[Literal["train", "fetch", "none"]] = "none"
     marker: ClassVar[str] = "X"
     learns_charges: ClassVar[bool] = False
+    runs_key: ClassVar[str] = "runs"
 
     kind: str
     dataset: Annotated[Name | None, ASIDE] = Field(
@@ -134,6 +138,15 @@ class PotentialKind(Section):
         description="Charge that meets dipoles by electronic structure (S1.0.4), by which volts "
         "and what is metallic are counted; default: −0.5562 e in water, else the own one",
     )
+
+    @property
+    def by_campaign(self) -> Mapping[str, Run | RecordedRuns]:
+        """Runs by campaign: those that are made, or those of files."""
+        return self.runs
+
+    def named_files(self) -> Iterator[tuple[str, str]]:
+        """Keys and paths of further files that must be there, beside its `path`."""
+        yield from ()
 
     @property
     def seconds_per_atom_step(self) -> float:
@@ -165,7 +178,7 @@ class PotentialKind(Section):
             )
         return ChargeModel(own_e=own, electronic_e=electronic, origin=origin)
 
-    def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> AnyRunner:
+    def runner(self, datasets: Mapping[str, Labels], dynamics: Dynamics) -> Runner:
         """Program that runs it, with all that a run depends on beside the model's folder."""
         raise NotImplementedError
 

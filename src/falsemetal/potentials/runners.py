@@ -29,9 +29,13 @@ class Runner(Section):
     ----------
     title
         Its name in messages.
+    program
+        By which its rule goes.
     """
 
     title: ClassVar[str]
+
+    program: str
 
     def find_fault(self) -> str | None:
         """Tell why it cannot be used on this machine, or None."""
@@ -247,6 +251,27 @@ class Cp2kRunner(Runner):
         from falsemetal.potentials.calculator import calculator_for_points
 
         return calculator_for_points(str(folder))
+
+
+class FileRunner(Runner):
+    """No program: its runs are files, which are read.
+
+    Attributes
+    ----------
+    needs
+        Package beside ASE that reads them, or None.
+    """
+
+    title: ClassVar[str] = "reader of trajectories"
+
+    program: Literal["files"] = "files"
+    needs: str | None = None
+
+    def find_fault(self) -> str | None:
+        """Tell that the package is not here, or None."""
+        if self.needs is None or importlib.util.find_spec(self.needs) is not None:
+            return None
+        return f"{self.needs} is not here: pip install 'falsemetal[trajectory]'"
 
 
 AnyRunner = Annotated[

@@ -287,7 +287,7 @@ class Shown(Section):
     architecture
         Further settings that tables of models list.
     durations_ps
-        Lengths of its runs by campaign and size in Å.
+        Lengths of its runs by campaign and size in Å, None where files tell.
     charges
         Of eq. 1, for products that draw dipoles.
     truncation
@@ -300,7 +300,7 @@ class Shown(Section):
     kind: str
     dataset: str | None
     architecture: dict[str, Any]
-    durations_ps: dict[str, dict[float, float]]
+    durations_ps: dict[str, dict[float, float | None]]
     charges: ChargeModel | None = None
     truncation: DampedShiftedCoulomb | None = None
 

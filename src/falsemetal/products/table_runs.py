@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from falsemetal.campaigns.kind import CampaignKind
@@ -16,7 +17,8 @@ def tabulate(summaries: Mapping[str, Tables], spec: ProductSpec) -> pd.DataFrame
     Summaries are by campaign: one-row tables by potential and size in Å, with the counts,
     temperatures and failures of all runs. `n_runs` counts those analysed, `n_runs_failed` those
     that failed, with the reasons in `failures`. `temperature_K_uncertainty` is half of the 95 %
-    interval of the measured mean.
+    interval of the measured mean. Of runs that are files of the user's, cell, timestep and
+    temperatures are not known here, and `time_ps` is their mean length.
     """
     rows = []
     for name, shown in spec.potentials.items():
@@ -25,12 +27,13 @@ def tabulate(summaries: Mapping[str, Tables], spec: ProductSpec) -> pd.DataFrame
                 if (name, size) not in tables:
                     continue
                 row = {"model": shown.label, "campaign": campaign, "size_A": size}
-                row |= _describe_cell(spec.campaigns[campaign], size)
+                kind, summary = spec.campaigns[campaign], tables[name, size].iloc[0]
                 rows.append(
-                    row
-                    | _describe_runs(
-                        tables[name, size].iloc[0], time_ps, spec.campaigns[campaign], spec
-                    )
+                    row | _describe_recorded(summary, kind, spec)
+                    if time_ps is None
+                    else row
+                    | _describe_cell(kind, size)
+                    | _describe_runs(summary, time_ps, kind, spec)
                 )
     return pd.DataFrame(rows)
 
@@ -58,4 +61,18 @@ def _describe_runs(
         "temperature_K_uncertainty": 0.5
         * (summary["temperature_K_high"] - summary["temperature_K_low"]),
         "failures": summary["failures"],
+    }
+
+
+def _describe_recorded(
+    summary: pd.Series, campaign: CampaignKind, spec: ProductSpec
+) -> dict[str, Any]:
+    described = _describe_runs(summary, np.nan, campaign, spec)
+    n_runs = described["n_runs"] or np.nan
+    return {
+        **{"cell_A": None, "n_molecules": int(summary["n_molecules"]), "n_atoms": None},
+        **described,
+        "time_ps": described["sampled_ps"] / n_runs + described["discarded_ps"],
+        "timestep_fs": np.nan,
+        "temperature_set_K": np.nan,
     }

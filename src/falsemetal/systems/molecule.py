@@ -77,6 +77,11 @@ class Molecule(Section):
         return counts
 
     @property
+    def elements(self) -> list[str]:
+        """Of its atoms."""
+        return [*self.centres, *self.satellites]
+
+    @property
     def mass(self) -> float:
         """Molar mass in g/mol; of several centres the mean."""
         if self.mass_u is not None:

@@ -134,6 +134,11 @@ def is_centre(numbers: IntArray, molecule: Molecule) -> BoolArray:
     return np.isin(numbers, [atomic_numbers[symbol] for symbol in molecule.centres])
 
 
+def has_element_of(numbers: IntArray, molecule: Molecule) -> BoolArray:
+    """Tell which atoms are of an element of a molecule, shape (n_atoms,)."""
+    return np.isin(numbers, [atomic_numbers[symbol] for symbol in molecule.elements])
+
+
 def orthorhombic_box(cell: FloatArray, pbc: BoolArray) -> FloatArray:
     """Edge lengths in Å, shape (3,), zero along directions that are not periodic.
 

@@ -5,6 +5,7 @@ from falsemetal.potentials.kinds.force_field import ForceFieldKind
 from falsemetal.potentials.kinds.foreign import AseKind, FoundationKind
 from falsemetal.potentials.kinds.mace import MACEKind
 from falsemetal.potentials.kinds.split_charge import SplitChargeKind
+from falsemetal.potentials.kinds.trajectory import TrajectoryKind
 
 __all__ = [
     "AseKind",
@@ -13,4 +14,5 @@ __all__ = [
     "FoundationKind",
     "MACEKind",
     "SplitChargeKind",
+    "TrajectoryKind",
 ]

@@ -1,0 +1,1 @@
+"""Runs that others have made, which stand as those of a potential."""
