@@ -61,6 +61,7 @@ OTHERS: dict[str, Any] = {
     "*force_field.metals": {"Cu": {"epsilon_kcal_per_mol": 1.0, "sigma_A": 2.3}},
     "*force_field.oxides": None,
     "potentials.*.metal_response": "none",
+    "campaigns.*.on_request": None,
     "liquid.charge_shares": {"O": 1.0, "H": -0.4},
     "dynamics.frame_interval_fs": 20.0,
     "dynamics.dtype": "float64",
