@@ -31,6 +31,9 @@ MINIMUM_SIGMA_EV = 1e-4
 
 MAD_TO_SIGMA = 1.4826
 
+HELD_NET_EV_PER_A = 0.01
+"""Net force over the root of the number of atoms from which zero forces are not symmetry's."""
+
 FREE_A = 6.0
 """Width of a cell from which an atom in it is free."""
 
@@ -60,11 +63,12 @@ def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], 
 
     A frame is rejected for the first check that it fails: readable; labels present, of the right
     shape and finite; periodic as bulk or a film; bonds of a plausible length, and atoms not closer
-    than their pair's limit; force magnitudes and net force plausible; no element that next to no
-    other frame has; no duplicate of an earlier frame; energy per atom no outlier, neither from
-    energies of its elements nor among the frames of the same `config_type` and composition, whose
-    energies and forces must fit each other (:mod:`falsemetal.datasets.physics`). Accepted frames
-    and rejections keep their order; isolated atoms are accepted where the checks say so.
+    than their pair's limit; force magnitudes and net force plausible, and no force set to zero on
+    an atom that was held; no element that next to no other frame has; no duplicate of an earlier
+    frame; energy per atom no outlier, neither from energies of its elements nor among the frames of
+    the same `config_type` and composition, whose energies and forces must fit each other
+    (:mod:`falsemetal.datasets.physics`). Accepted frames and rejections keep their order; isolated
+    atoms are accepted where the checks say so.
     """
     faults: dict[int, Fault] = {}
     for index, frame in enumerate(frames):
@@ -195,6 +199,13 @@ def _force_fault(frame: Atoms, checks: Checks) -> Fault | None:
             f"force rms {rms:.3g} eV/Å above {checks.maximum_force_rms_eV_per_A:g}; wrong units"
         )
     net, limit = float(np.abs(forces.sum(axis=0)).max()), checks.maximum_net_force_eV_per_A
+    held = int(np.sum(~forces.any(axis=1)))
+    if held and net > HELD_NET_EV_PER_A * np.sqrt(len(frame)):
+        return "held atoms", (
+            f"forces on {held} atoms are exactly zero and those on the others sum to {net:.3g} "
+            "eV/Å: set to zero where atoms were held, while the energy has others; give the forces "
+            "without constraints"
+        )
     if net > limit * np.sqrt(len(frame)):
         return "net force", (
             f"net force {net:.3g} eV/Å above {limit:g} times the root of {len(frame)} atoms; "
