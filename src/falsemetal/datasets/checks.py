@@ -8,8 +8,8 @@ import numpy as np
 from ase import Atoms
 from matscipy.neighbours import neighbour_list
 
+from falsemetal.arrays import BoolArray
 from falsemetal.datasets.faults import FAULT, REASON
-from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.datasets.physics import (
     Fault,
     bond_fault,
@@ -19,6 +19,7 @@ from falsemetal.datasets.physics import (
 )
 from falsemetal.datasets.settings import Checks
 from falsemetal.systems.boundary import Boundary, boundary_of
+from falsemetal.systems.labels import ENERGY, FORCES, HELD
 
 DUPLICATE_TOLERANCE_A = 1e-3
 """Frames whose atoms all agree within this distance are one frame."""
@@ -89,6 +90,20 @@ def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], 
         Rejection(index, info.get("trajectory"), info.get("time_ps"), *faults[index])
         for index, info in origins.items()
     ]
+
+
+def held_atoms(frame: Atoms) -> BoolArray:
+    """Tell whose forces were set to zero because they were held, shape (n_atoms,).
+
+    The frame tells (`REF_held`), or zero forces do, unless the others balance without them, as by
+    symmetry.
+    """
+    forces = frame.arrays[FORCES]
+    zero = ~np.any(forces, axis=1)
+    net = np.abs(forces.sum(axis=0)).max()
+    unbalanced = net > HELD_NET_EV_PER_A * np.sqrt(len(frame))
+    told = np.asarray(frame.arrays.get(HELD, False), dtype=bool)
+    return np.asarray(told | (zero & unbalanced), dtype=bool)
 
 
 def is_isolated(frame: Atoms) -> bool:
@@ -198,13 +213,19 @@ def _force_fault(frame: Atoms, checks: Checks) -> Fault | None:
         return "large forces", (
             f"force rms {rms:.3g} eV/Å above {checks.maximum_force_rms_eV_per_A:g}; wrong units"
         )
+    return None
+
+
+def _net_force_fault(frame: Atoms, checks: Checks) -> Fault | None:
+    forces = frame.arrays[FORCES]
     net, limit = float(np.abs(forces.sum(axis=0)).max()), checks.maximum_net_force_eV_per_A
-    held = int(np.sum(~forces.any(axis=1)))
-    if held and net > HELD_NET_EV_PER_A * np.sqrt(len(frame)):
+    if n_held := int(held_atoms(frame).sum()):
+        if checks.held_atoms == "leave_out":
+            return None
         return "held atoms", (
-            f"forces on {held} atoms are exactly zero and those on the others sum to {net:.3g} "
-            "eV/Å: set to zero where atoms were held, while the energy has others; give the forces "
-            "without constraints"
+            f"forces on {n_held} atoms are exactly zero and those on the others sum to {net:.3g} "
+            "eV/Å: they were set to zero where atoms were held; give the forces without "
+            "constraints, or set checks.held_atoms: leave_out"
         )
     if net > limit * np.sqrt(len(frame)):
         return "net force", (
@@ -217,7 +238,7 @@ def _force_fault(frame: Atoms, checks: Checks) -> Fault | None:
 ATOM_FAULTS = (_reading_fault, _isolated_fault, _label_fault)
 FRAME_FAULTS = (
     *(_reading_fault, _label_fault, _boundary_fault),
-    *(bond_fault, _distance_fault, _force_fault),
+    *(bond_fault, _distance_fault, _force_fault, _net_force_fault),
 )
 """What is checked of each isolated atom, and of each other frame alone, in this order."""
 
