@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from falsemetal.config import ConfigError, load_config
 from falsemetal.datasets.checks import check_frames
 from falsemetal.datasets.errors import DatasetError
-from falsemetal.datasets.io import ENERGY, FORCES, read_frames
+from falsemetal.datasets.io import read_frames
 from falsemetal.datasets.reading import read_file
 from falsemetal.datasets.settings import Checks
 from falsemetal.electronic.aims_result import read_atom_projected
@@ -36,6 +36,7 @@ from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.sources.catalogue import FrameLayout, load_sources
 from falsemetal.sources.errors import SourceError
 from falsemetal.systems.boundary import boundary_of
+from falsemetal.systems.labels import ENERGY, FORCES
 from falsemetal.systems.molecule import WATER
 from falsemetal.systems.system import System
 from falsemetal.verdict.errors import CheckError

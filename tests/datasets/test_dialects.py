@@ -172,7 +172,7 @@ def test_forces_of_fixed_atoms(read):
         frame.arrays["REF_forces"][[0, 1]] = 0.0
 
     (rejection,) = read(lambda t: t, prepare=freeze_and_forget)[1]
-    assert (rejection.frame, rejection.check) == (SPOILED, "constraint")
+    assert (rejection.frame, rejection.check) == (SPOILED, "held atoms")
 
 
 def test_several_heads(read):

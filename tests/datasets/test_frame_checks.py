@@ -52,6 +52,10 @@ def pushed(frame):
     frame.arrays["REF_forces"][:, 2] += 0.02
 
 
+def held(frame):
+    frame.arrays["REF_forces"][:6] = 0.0
+
+
 def outlying(frame):
     frame.info["REF_energy"] += 2.0
 
@@ -70,6 +74,7 @@ def outlying(frame):
         (forces_too_large, "large force", r"eV/Å above 50; wrong units"),
         (forces_too_small, "small forces", r"eV/Å below 0.005; wrong units"),
         (pushed, "net force", "net force 0.48 eV/Å above 0.05 times the root of 24 atoms"),
+        (held, "held atoms", "forces on 6 atoms are exactly zero and those on the others sum to"),
         (outlying, "energy outlier", r"robust σ .* from the median .* limit 8"),
     ],
 )
@@ -84,6 +89,14 @@ def test_each_reason(make_frames, spoil, check, reason):
     assert (rejection.trajectory, rejection.time_ps) == ("bulk-0", pytest.approx(0.8))
     with pytest.raises(AssertionError, match=reason):
         raise AssertionError(rejection.reason)
+
+
+def test_zero_forces_by_symmetry_are_no_constraint(make_frames):
+    frames = make_frames()
+    forces = frames[CULPRIT].arrays["REF_forces"]
+    forces[:6] = 0.0
+    forces[6:] -= forces[6:].mean(axis=0)
+    assert check_frames(frames, Checks())[1] == []
 
 
 def test_the_later_duplicate_goes(make_frames):

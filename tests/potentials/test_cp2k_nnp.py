@@ -6,7 +6,6 @@ from ase import Atoms
 from checkouts import SHARED, with_cp2k, with_shared_data
 from cp2k_points import single_points
 
-from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.datasets.runner import read_runner
 from falsemetal.potentials.bpnnp.cp2k import Cp2kCommittee
 from falsemetal.potentials.bpnnp.fetch import fetch_committee
@@ -14,6 +13,7 @@ from falsemetal.potentials.bpnnp.store import kept_committee
 from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.potentials.kinds import BPNNPKind
 from falsemetal.potentials.store import ModelError, describe
+from falsemetal.systems.labels import ENERGY, FORCES
 
 COMMITTEE = SHARED / "bpnnp-bulkH2O-jcp2020"
 

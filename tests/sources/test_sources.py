@@ -11,12 +11,15 @@ import yaml
 from checkouts import ROOT, SHARED, with_shared_data
 
 from falsemetal.datasets.reading import count_frames
+from falsemetal.files import file_git_blob
 from falsemetal.sources.catalogue import fetch_source, find_local, find_source, load_sources
 from falsemetal.sources.errors import SourceError
 
 SOURCES = ROOT / "data/sources.yaml"
 REVPBE0 = SHARED / "revpbe0-d3-water/input.data"
 COMMITTEE = SHARED / "bpnnp-bulkH2O-jcp2020"
+TITANIA = SHARED / "tio2-water-cnnp"
+TRECI = SHARED / "cu111-water-treci/cu111_water_94.xyz"
 CP2K_COMMITTEE = Path("/usr/share/cp2k/NNP/bulkH2O-jcp2020-cnnp")
 
 RUNNER = """begin
@@ -80,17 +83,28 @@ def test_the_project_names_its_sources():
         "revpbe0-d3-water",
         "revpbe0-d3-water-generation-1",
         "bulkH2O-jcp2020-cnnp",
+        "cu111-water-treci",
+        "tio2-water",
+        "tio2-water-cnnp",
     }
+    assert sources.pop("cu111-water-treci").licence == "MIT"
     assert all(source.licence == "CC-BY-SA-4.0" for source in sources.values())
     committee = {file.path for file in sources["bulkH2O-jcp2020-cnnp"].files}
     names = ("input.nn", "scaling.data", "weights.001.data", "weights.008.data")
     assert committee == {f"nnp-{n}/{name}" for n in range(1, 9) for name in names}
+    committee = {file.path for file in sources["tio2-water-cnnp"].files}
+    names = (*names, "weights.022.data")
+    assert committee == {f"nnp-{n:03d}/{name}" for n in range(1, 9) for name in names}
 
 
 @with_shared_data
 @pytest.mark.parametrize(
     ("name", "folder"),
-    [("revpbe0-d3-water-generation-1", REVPBE0.parent), ("bulkH2O-jcp2020-cnnp", COMMITTEE)],
+    [
+        ("revpbe0-d3-water-generation-1", REVPBE0.parent),
+        ("bulkH2O-jcp2020-cnnp", COMMITTEE),
+        ("tio2-water-cnnp", TITANIA),
+    ],
 )
 def test_checksums_are_those_of_the_published_files(serve, tmp_path, name, folder):
     source = load_sources(SOURCES)[name].model_copy(update={"url": serve(folder)})
@@ -98,6 +112,38 @@ def test_checksums_are_those_of_the_published_files(serve, tmp_path, name, folde
     assert paths == [tmp_path / "downloads" / file.path for file in source.files]
     for file, path in zip(source.files, paths, strict=True):
         assert path.read_bytes() == (folder / file.path).read_bytes()
+
+
+@with_shared_data
+def test_the_checksum_of_a_published_file_that_is_called_otherwise_here(serve, tmp_path):
+    source = load_sources(SOURCES)["cu111-water-treci"]
+    (tmp_path / source.files[0].path).symlink_to(TRECI)
+    source = source.model_copy(update={"url": serve(tmp_path)})
+    (path,) = fetch_source(source, tmp_path / "downloads")
+    assert count_frames(path, source) == source.frames
+
+
+@with_shared_data
+def test_git_knows_a_published_file_by_this_name():
+    """As the tree of the commit has it that sources.yaml names."""
+    assert file_git_blob(REVPBE0) == "b06a29dabc1ff8da39805a6d5ef4bc1a61a1d8e1"
+
+
+def test_without_checksum_git_knows_the_file(load, serve, tmp_path, caplog):
+    folder, downloads = tmp_path / "published", tmp_path / "downloads"
+    folder.mkdir()
+    (folder / "input.data").write_text(RUNNER)
+    blob = file_git_blob(folder / "input.data")
+    file = ENTRY["files"][0] | {"git_blob": blob}
+    source = load(url=serve(folder), frames=None, files=[file])
+    with caplog.at_level(logging.WARNING, logger="falsemetal"):
+        (path,) = fetch_source(source, downloads)
+    assert "its sha256 is not pinned" in caplog.text
+    shutil.rmtree(downloads)
+    (folder / "input.data").write_text(RUNNER.replace("-0.5", "-0.6"))
+    with pytest.raises(SourceError, match=f"not A set: git knows it as .* instead of {blob}; it"):
+        fetch_source(source, downloads)
+    assert not path.exists()
 
 
 def test_without_checksum_the_frames_are_counted_and_the_checksum_kept(
@@ -144,7 +190,11 @@ def test_wrong_content(load, serve, tmp_path, content, message):
             {"files": [{"path": "a", "size": 1, "sha256": "abc"}]},
             "a-set.files.0.sha256: String should match",
         ),
-        ({"frames": None}, "a-set: a file without sha256 is verified by its frames"),
+        (
+            {"files": [{"path": "a", "size": 1, "sha256": None, "git_blob": "abc"}]},
+            "a-set.files.0.git_blob: String should match",
+        ),
+        ({"frames": None}, "a-set: a file without sha256 and git_blob is verified by its frames"),
     ],
 )
 def test_faults_in_the_list_name_file_and_key(load, changes, message):

@@ -9,9 +9,9 @@ import numpy as np
 from ase import Atoms
 
 from falsemetal.datasets.checks import Rejection
-from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.datasets.settings import CurateSpec
 from falsemetal.files import file_sha256
+from falsemetal.systems.labels import ENERGY, known_forces
 
 UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "time": "ps"}
 
@@ -58,12 +58,12 @@ def _counts(frames: Sequence[Atoms]) -> dict[str, int]:
 
 def _statistics(frames: Sequence[Atoms]) -> dict[str, float]:
     energies = np.array([frame.info[ENERGY] / len(frame) for frame in frames])
-    forces = np.concatenate([frame.arrays[FORCES].ravel() for frame in frames])
+    forces = np.concatenate([known_forces(frame).ravel() for frame in frames])
     return {
         "energy_per_atom_mean_eV": float(energies.mean()),
         "energy_per_atom_std_eV": float(energies.std()),
         "energy_per_atom_minimum_eV": float(energies.min()),
         "energy_per_atom_maximum_eV": float(energies.max()),
-        "force_rms_eV_per_A": float(np.sqrt(np.mean(forces**2))),
-        "force_maximum_eV_per_A": float(np.abs(forces).max()),
+        "force_rms_eV_per_A": float(np.sqrt(np.nanmean(forces**2))),
+        "force_maximum_eV_per_A": float(np.nanmax(np.abs(forces))),
     }

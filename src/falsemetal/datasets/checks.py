@@ -8,8 +8,8 @@ import numpy as np
 from ase import Atoms
 from matscipy.neighbours import neighbour_list
 
+from falsemetal.arrays import BoolArray
 from falsemetal.datasets.faults import FAULT, REASON
-from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.datasets.physics import (
     Fault,
     bond_fault,
@@ -19,6 +19,7 @@ from falsemetal.datasets.physics import (
 )
 from falsemetal.datasets.settings import Checks
 from falsemetal.systems.boundary import Boundary, boundary_of
+from falsemetal.systems.labels import ENERGY, FORCES, HELD
 
 DUPLICATE_TOLERANCE_A = 1e-3
 """Frames whose atoms all agree within this distance are one frame."""
@@ -30,6 +31,9 @@ MINIMUM_SIGMA_EV = 1e-4
 """Floor of the spread of the energy per atom: labels themselves are no better."""
 
 MAD_TO_SIGMA = 1.4826
+
+HELD_NET_EV_PER_A = 0.01
+"""Net force over the root of the number of atoms from which zero forces are not symmetry's."""
 
 FREE_A = 6.0
 """Width of a cell from which an atom in it is free."""
@@ -60,11 +64,12 @@ def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], 
 
     A frame is rejected for the first check that it fails: readable; labels present, of the right
     shape and finite; periodic as bulk or a film; bonds of a plausible length, and atoms not closer
-    than their pair's limit; force magnitudes and net force plausible; no element that next to no
-    other frame has; no duplicate of an earlier frame; energy per atom no outlier, neither from
-    energies of its elements nor among the frames of the same `config_type` and composition, whose
-    energies and forces must fit each other (:mod:`falsemetal.datasets.physics`). Accepted frames
-    and rejections keep their order; isolated atoms are accepted where the checks say so.
+    than their pair's limit; force magnitudes and net force plausible, and no force set to zero on
+    an atom that was held; no element that next to no other frame has; no duplicate of an earlier
+    frame; energy per atom no outlier, neither from energies of its elements nor among the frames of
+    the same `config_type` and composition, whose energies and forces must fit each other
+    (:mod:`falsemetal.datasets.physics`). Accepted frames and rejections keep their order; isolated
+    atoms are accepted where the checks say so.
     """
     faults: dict[int, Fault] = {}
     for index, frame in enumerate(frames):
@@ -85,6 +90,20 @@ def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], 
         Rejection(index, info.get("trajectory"), info.get("time_ps"), *faults[index])
         for index, info in origins.items()
     ]
+
+
+def held_atoms(frame: Atoms) -> BoolArray:
+    """Tell whose forces were set to zero because they were held, shape (n_atoms,).
+
+    The frame tells (`REF_held`), or zero forces do, unless the others balance without them, as by
+    symmetry.
+    """
+    forces = frame.arrays[FORCES]
+    zero = ~np.any(forces, axis=1)
+    net = np.abs(forces.sum(axis=0)).max()
+    unbalanced = net > HELD_NET_EV_PER_A * np.sqrt(len(frame))
+    told = np.asarray(frame.arrays.get(HELD, False), dtype=bool)
+    return np.asarray(told | (zero & unbalanced), dtype=bool)
 
 
 def is_isolated(frame: Atoms) -> bool:
@@ -194,7 +213,20 @@ def _force_fault(frame: Atoms, checks: Checks) -> Fault | None:
         return "large forces", (
             f"force rms {rms:.3g} eV/Å above {checks.maximum_force_rms_eV_per_A:g}; wrong units"
         )
+    return None
+
+
+def _net_force_fault(frame: Atoms, checks: Checks) -> Fault | None:
+    forces = frame.arrays[FORCES]
     net, limit = float(np.abs(forces.sum(axis=0)).max()), checks.maximum_net_force_eV_per_A
+    if n_held := int(held_atoms(frame).sum()):
+        if checks.held_atoms == "leave_out":
+            return None
+        return "held atoms", (
+            f"forces on {n_held} atoms are exactly zero and those on the others sum to {net:.3g} "
+            "eV/Å: they were set to zero where atoms were held; give the forces without "
+            "constraints, or set checks.held_atoms: leave_out"
+        )
     if net > limit * np.sqrt(len(frame)):
         return "net force", (
             f"net force {net:.3g} eV/Å above {limit:g} times the root of {len(frame)} atoms; "
@@ -206,7 +238,7 @@ def _force_fault(frame: Atoms, checks: Checks) -> Fault | None:
 ATOM_FAULTS = (_reading_fault, _isolated_fault, _label_fault)
 FRAME_FAULTS = (
     *(_reading_fault, _label_fault, _boundary_fault),
-    *(bond_fault, _distance_fault, _force_fault),
+    *(bond_fault, _distance_fault, _force_fault, _net_force_fault),
 )
 """What is checked of each isolated atom, and of each other frame alone, in this order."""
 

@@ -12,12 +12,13 @@ import numpy as np
 from ase import Atoms
 
 from falsemetal.datasets.card import dataset_card
-from falsemetal.datasets.checks import Rejection, check_frames, is_isolated
+from falsemetal.datasets.checks import Rejection, check_frames, held_atoms, is_isolated
 from falsemetal.datasets.errors import DatasetError
-from falsemetal.datasets.io import FORCES, write_frames
+from falsemetal.datasets.io import write_frames
 from falsemetal.datasets.settings import CurateSpec
 from falsemetal.datasets.split import split_frames
 from falsemetal.progress import logger
+from falsemetal.systems.labels import FORCES, HELD
 
 REJECTION_COLUMNS = ("frame", "trajectory", "time_ps", "reason")
 
@@ -46,6 +47,7 @@ def curate(
     accepted = [frame for frame in accepted if not is_isolated(frame)]
     if not accepted:
         raise DatasetError(f"{_nothing_left(name, len(frames), rejections)} ({told})")
+    _mark_held(accepted, name)
     try:
         parts = split_frames(accepted, spec.split, seed=spec.seed)
     except DatasetError as error:
@@ -74,6 +76,18 @@ def _one_of_each(atoms: Sequence[Atoms], name: str) -> list[Atoms]:
             "one, or set checks.isolated_atoms: reject"
         )
     return list(atoms)
+
+
+def _mark_held(frames: Sequence[Atoms], name: str) -> None:
+    """Mark the atoms whose forces were set to zero, which are no labels."""
+    found = [(frame, held) for frame in frames if (held := held_atoms(frame)).any()]
+    for frame, held in found:
+        frame.arrays[HELD] = held
+    if found:
+        logger.info(
+            "dataset %s: the zero forces on held atoms of %d frames, %d to %d each, are left out",
+            *(name, len(found), *(limit(held.sum() for _, held in found) for limit in (min, max))),
+        )
 
 
 def _nothing_left(name: str, n_frames: int, rejections: Sequence[Rejection]) -> str:

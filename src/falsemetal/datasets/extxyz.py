@@ -17,10 +17,11 @@ from ase.io.formats import open_with_compression
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.faults import NONMETALS, FrameError, element_of, faulty_frame
-from falsemetal.datasets.io import ENERGY, FORCES, origin
+from falsemetal.datasets.io import origin
 from falsemetal.fortran import fortran_float
 from falsemetal.progress import logger
 from falsemetal.sources.catalogue import FrameLayout
+from falsemetal.systems.labels import ENERGY, FORCES, HELD
 
 COUNT = re.compile(r"\s*\d+\s*")
 
@@ -243,22 +244,18 @@ def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
             frame.arrays[FORCES] = np.asarray(forces, dtype=float)
         except ValueError:
             raise FrameError("label", f"{layout.forces_key} holds text") from None
-        _check_constrained(found, frame.arrays[FORCES])
+        _mark_held(found, frame)
     frame.info |= origin(found.info)
     frame.info.setdefault("config_type", find_config_type(frame))
     unused.update(set(_keys(found)) - KNOWN - {layout.energy_key, layout.forces_key})
     return frame
 
 
-def _check_constrained(frame: Atoms, forces: np.ndarray) -> None:
-    """Refuse forces that were set to zero where atoms were held: the energy has others."""
-    held = sorted({int(i) for constraint in frame.constraints for i in constraint.get_indices()})
-    if held and not forces[held].any():
-        raise FrameError(
-            "constraint",
-            f"the forces of its {len(held)} fixed atoms (move_mask) are zero; give the forces "
-            "without constraints",
-        )
+def _mark_held(found: Atoms, frame: Atoms) -> None:
+    """Mark the atoms that were fixed (`move_mask`) if their forces were set to zero."""
+    held = sorted({int(i) for constraint in found.constraints for i in constraint.get_indices()})
+    if held and not frame.arrays[FORCES][held].any():
+        frame.arrays[HELD] = np.isin(np.arange(len(frame)), held)
 
 
 def _check_metadata(info: Mapping[str, Any], *, magnetic: bool) -> None:

@@ -10,9 +10,6 @@ from ase import Atoms
 
 from falsemetal.datasets.errors import DatasetError
 
-ENERGY = "REF_energy"
-FORCES = "REF_forces"
-
 NAMES = ("config_type", "trajectory")
 """What the project reads from `info` besides the energy and `time_ps`."""
 

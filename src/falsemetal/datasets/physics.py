@@ -16,8 +16,8 @@ from ase.data import atomic_numbers, covalent_radii
 from matscipy.neighbours import neighbour_list
 
 from falsemetal.arrays import FloatArray, IntArray
-from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.datasets.settings import Checks
+from falsemetal.systems.labels import ENERGY, FORCES
 
 Fault = tuple[str, str]
 """Name of a check and the reason, as in :class:`falsemetal.datasets.checks.Rejection`."""

@@ -12,9 +12,9 @@ from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.extxyz import read_lines
 from falsemetal.datasets.faults import FAULT, FrameError, element_of, faulty_frame
-from falsemetal.datasets.io import ENERGY, FORCES
 from falsemetal.fortran import fortran_float
 from falsemetal.progress import logger
+from falsemetal.systems.labels import ENERGY, FORCES
 from falsemetal.units import BOHR, HARTREE
 
 COLUMNS = {"lattice": 3, "atom": 9, "energy": 1, "charge": 1}

@@ -11,6 +11,7 @@ from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.section import (
     ASIDE,
+    LATER,
     Fraction,
     Name,
     NonNegativeFloat,
@@ -204,6 +205,11 @@ class Checks(Section):
         "reject",
         description="Single atoms: left out, or kept as the energies of free atoms, from which "
         "models that are trained on the set count; they learn cohesion then, which takes longer",
+    )
+    held_atoms: Annotated[Literal["reject", "leave_out"], LATER] = Field(
+        "reject",
+        description="Where forces were set to zero on atoms that were held: reject the frames, or "
+        "leave these forces out of training and errors",
     )
 
 

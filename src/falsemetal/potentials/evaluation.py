@@ -29,16 +29,17 @@ def error_table(
     for atoms, item in zip(frames, label_graphs(frames, model), strict=True):
         item = item.to(device)  # noqa: PLW2901
         energies, forces = predict(model, item.graph)
+        known = ~torch.isnan(item.forces)
         energy_error = float((energies - item.energies)[0]) / len(atoms)
         row = {
             "config_type": atoms.info["config_type"],
             "energy": (1000.0 * energy_error) ** 2,
-            "force": 1e6 * float(((forces - item.forces) ** 2).sum()),
-            "components": 3 * len(atoms),
+            "force": 1e6 * float(((forces - item.forces)[known] ** 2).sum()),
+            "components": int(known.sum()),
         }
         deviation = model.force_deviation_eV_per_A(item.graph)
         if deviation is not None:
-            row["variance"] = 1e6 * float((deviation**2).sum())
+            row["variance"] = 1e6 * float((deviation[known] ** 2).sum())
         rows.append(row)
     squares = pd.DataFrame(rows)
     groups = [*squares.groupby("config_type"), ("all", squares)]

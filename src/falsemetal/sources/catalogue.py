@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from falsemetal.files import expand, file_sha256
+from falsemetal.files import expand, file_git_blob, file_sha256
 from falsemetal.locks import lock
 from falsemetal.progress import logger
 from falsemetal.section import Name, PositiveFloat, PositiveInt, Section
@@ -16,6 +16,7 @@ from falsemetal.sources.download import download, reject
 from falsemetal.sources.errors import SourceError
 
 SHA256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+GitBlob = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 
 
 class SourceFile(Section):
@@ -24,6 +25,11 @@ class SourceFile(Section):
     path: str = Field(description="Below the source's url, and below the folder it is put in")
     size: PositiveInt | None = Field(description="In bytes; null: not known")
     sha256: SHA256 | None = Field(description="null: not known; what arrives is reported")
+    git_blob: GitBlob | None = Field(
+        None,
+        description="Name of its content in a commit's tree, by which a file is verified whose "
+        "sha256 is not known",
+    )
 
 
 class FrameLayout(Section):
@@ -53,8 +59,11 @@ class Source(FrameLayout):
 
     @model_validator(mode="after")
     def _can_be_verified(self) -> "Source":
-        if self.frames is None and any(file.sha256 is None for file in self.files):
-            raise ValueError("a file without sha256 is verified by its frames: give one of them")
+        unknown = any(file.sha256 is None and file.git_blob is None for file in self.files)
+        if self.frames is None and unknown:
+            raise ValueError(
+                "a file without sha256 and git_blob is verified by its frames: give one of them"
+            )
         return self
 
 
@@ -127,10 +136,11 @@ def fetch_source(
 ) -> list[Path]:
     """Download the files of a source that are not in a folder yet, and verify all of them.
 
-    A file whose checksum `sources.yaml` does not know is verified by the number of its frames. Its
-    checksum is then kept beside it, in `<file>.sha256`, which later downloads are held to: copy it
-    along to another machine, or better, pin it in `sources.yaml`. Raises :class:`SourceError` if a
-    file cannot be had, or is not the one that it should be.
+    A file whose checksum `sources.yaml` does not know is verified by git's name of its content, or
+    else by the number of its frames. Its checksum is then kept beside it, in `<file>.sha256`, which
+    later downloads are held to: copy it along to another machine, or better, pin it in
+    `sources.yaml`. Raises :class:`SourceError` if a file cannot be had, or is not the one that it
+    should be.
     """
     logger.info("%s: %d files from %s", source.title, len(source.files), source.url)
     held = lock(Path(directory) / "download")
@@ -146,12 +156,20 @@ def _fetch(source: Source, file: SourceFile, directory: Path, count_frames: Coun
     known = file.sha256 or (kept.read_text().split()[0] if kept.exists() else None)
     found = download(f"{source.url}/{file.path}", path, sha256=known, size=file.size)
     if file.sha256 is None:
-        _check_frames(path, source, count_frames)
+        if file.git_blob is not None:
+            _check_blob(path, source, file.git_blob)
+        else:
+            _check_frames(path, source, count_frames)
         kept.write_text(f"{found}  {path.name}\n")
         logger.warning(
             "%s: its sha256 is not pinned; found %s: write it into data/sources.yaml", path, found
         )
     return path
+
+
+def _check_blob(path: Path, source: Source, expected: str) -> None:
+    if (found := file_git_blob(path)) != expected:
+        raise _other_content(path, source, f"git knows it as {found} instead of {expected}")
 
 
 def _check_frames(path: Path, source: Source, count_frames: CountFrames) -> None:
@@ -161,10 +179,15 @@ def _check_frames(path: Path, source: Source, count_frames: CountFrames) -> None
     except ValueError as error:
         n_frames, fault = 0, str(error)
     if n_frames != source.frames:
-        raise SourceError(
-            f"{path}: not {source.title}: {fault}; it was moved to {reject(path, path)}; run again "
-            "to fetch it anew, or name a local copy by the key `path`"
-        )
+        raise _other_content(path, source, fault)
+
+
+def _other_content(path: Path, source: Source, fault: str) -> SourceError:
+    """Set a file aside that is not the published one; returns the error to raise."""
+    return SourceError(
+        f"{path}: not {source.title}: {fault}; it was moved to {reject(path, path)}; run again "
+        "to fetch it anew, or name a local copy by the key `path`"
+    )
 
 
 def find_local(source: Source, path: str | Path) -> list[Path]:

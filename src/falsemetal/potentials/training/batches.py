@@ -11,11 +11,15 @@ from falsemetal.potentials.graph import Graph, build_graph, collate
 from falsemetal.potentials.mace.model import DatasetStatistics, predict
 from falsemetal.potentials.model import Model
 from falsemetal.potentials.training.settings import Training
+from falsemetal.systems.labels import known_forces
 
 
 @dataclass(frozen=True)
 class LabelledGraph:
-    """A graph or batch with its labels: energies (g,) in eV, float64, and forces (n, 3) in eV/Å."""
+    """A graph or batch with its labels: energies (g,) in eV, float64, and forces (n, 3) in eV/Å.
+
+    Forces that are not known are NaN, and no error is made on them.
+    """
 
     graph: Graph
     energies: torch.Tensor
@@ -43,11 +47,11 @@ class Errors:
 def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetStatistics:
     """Collect the elements and scales of a training set."""
     elements = tuple(sorted({int(z) for atoms in frames for z in atoms.numbers}))
-    forces = np.concatenate([atoms.arrays["REF_forces"] for atoms in frames])
+    forces = np.concatenate([known_forces(atoms) for atoms in frames])
     edges = sum(build_graph(atoms, elements, r_cut_A).edge_index.shape[1] for atoms in frames)
     return DatasetStatistics(
         elements=elements,
-        force_rms_eV_per_A=float(np.sqrt(np.mean(forces**2))),
+        force_rms_eV_per_A=float(np.sqrt(np.nanmean(forces**2))),
         mean_neighbours=edges / len(forces),
     )
 
@@ -58,7 +62,7 @@ def label_graphs(frames: Sequence[Atoms], model: Model) -> list[LabelledGraph]:
         LabelledGraph(
             build_graph(atoms, model.elements, model.r_cut_A),
             torch.tensor([atoms.info["REF_energy"]], dtype=torch.float64),
-            torch.tensor(atoms.arrays["REF_forces"]),
+            torch.tensor(known_forces(atoms)),
         )
         for atoms in frames
     ]
@@ -110,7 +114,8 @@ def batch_errors(
     """Mean squared errors of one batch."""
     energies, forces = predict(model, batch.graph, create_graph=create_graph)
     atoms = torch.bincount(batch.graph.batch, minlength=batch.graph.n_graphs)
+    known = ~torch.isnan(batch.forces)
     return Errors(
         energy=(((energies - batch.energies) / atoms) ** 2).mean(),
-        force=((forces - batch.forces) ** 2).mean().double(),
+        force=((forces - batch.forces)[known] ** 2).mean().double(),
     )

@@ -27,6 +27,7 @@ from falsemetal.potentials.training.batches import (
 )
 from falsemetal.potentials.training.spec import TrainSpec
 from falsemetal.progress import logger
+from falsemetal.systems.labels import HELD
 
 Report = Callable[[int, str], None]
 
@@ -204,4 +205,5 @@ def _fingerprint(spec: TrainSpec, *sets: Sequence[Atoms]) -> str:
 
 def _arrays(atoms: Atoms) -> tuple[Any, ...]:
     labels = atoms.info["REF_energy"], atoms.arrays["REF_forces"]
-    return atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, *labels
+    held = [atoms.arrays[HELD]] if HELD in atoms.arrays else []
+    return atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, *labels, *held
