@@ -227,7 +227,7 @@ def draw_continuum(panel: Panel, size_A: float) -> pd.DataFrame:
     sigma = dipole_std(reduced, thickness, x * y, temperature_K=temperature)
     voltage = sigma / spec.e_per_A_per_V()
     panel.axes.axvline(
-        voltage, color=style.CONTINUUM_COLOR, linestyle="--", linewidth=0.9, label="Dielectric"
+        voltage, color=style.CONTINUUM_COLOR, linestyle="-.", linewidth=0.9, label="Dielectric"
     )
     return panel.rows("dielectric", ("potential", "sigma_dV_V"), x=[np.nan], y=[voltage])
 
