@@ -59,6 +59,20 @@ def test_dataset_on_disk(make_frames, spec, tmp_path):
     assert "above 50" in row["reason"]
 
 
+def test_zero_forces_on_held_atoms_are_marked(make_frames, spec, tmp_path):
+    frames = make_frames(20)
+    for frame in frames:
+        frame.arrays["REF_forces"][:6] = 0.0
+    checks = spec.checks.model_copy(update={"held_atoms": "leave_out"})
+    card = curate(spec.model_copy(update={"checks": checks}), frames, tmp_path, stamp={})
+    assert card["rejected"]["n_frames"] == 0
+    written = [frame for part in PARTS for frame in read_frames(tmp_path / f"{part}.extxyz")]
+    assert all(frame.arrays["REF_held"].tolist() == 6 * [True] + 18 * [False] for frame in written)
+    moving = np.concatenate([frame.arrays["REF_forces"][6:] for frame in written])
+    rms = card["statistics"]["bulk"]["force_rms_eV_per_A"]
+    assert rms == pytest.approx(np.sqrt(np.mean(moving**2)), abs=1e-6)
+
+
 def test_same_frames_and_seed_give_the_same_files(make_frames, spec, tmp_path):
     one, other = (
         curate(spec, make_frames(20), tmp_path / folder, stamp={}) for folder in ("a", "b")

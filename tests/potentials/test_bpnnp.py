@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from checkouts import FIELD, SHARED, with_field, with_shared_data
+from checkouts import FIELD, ROOT, SHARED, with_field, with_shared_data
 from small_models import energy_and_forces, water_layer
 
 from falsemetal.kernels import write_kernels
 from falsemetal.potentials.bpnnp.committee import BPNNP, load_bpnnp
 from falsemetal.potentials.bpnnp.cp2k import Cp2kCommittee
+from falsemetal.potentials.bpnnp.fetch import fetch_committee
 from falsemetal.potentials.bpnnp.files import INPUT, SCALING, read_committee
 from falsemetal.potentials.bpnnp.settings import SymmetryFunction
 from falsemetal.potentials.bpnnp.symmetry import Environment
@@ -23,9 +24,13 @@ from falsemetal.potentials.calculator import ModelCalculator
 from falsemetal.potentials.fast.neighbours import find_neighbours
 from falsemetal.potentials.fast.symmetry import SymmetryFunctions
 from falsemetal.potentials.graph import build_graph
+from falsemetal.potentials.kinds import BPNNPKind
 from falsemetal.potentials.store import ModelError
+from falsemetal.systems.interface import water_on
+from falsemetal.systems.surfaces import RutileSurface
 
 WEIGHTS = SHARED / "bpnnp-bulkH2O-jcp2020"
+TITANIA = SHARED / "tio2-water-cnnp"
 
 pytestmark = with_shared_data
 
@@ -130,6 +135,38 @@ def test_forces_are_the_gradient_of_the_energy(committee, water) -> None:
             energies.append(atoms.get_potential_energy())
         slope = (energies[0] - energies[1]) / (2.0 * step_A)
         assert forces[atom, axis] == pytest.approx(-slope, abs=1e-6)
+
+
+def test_the_committee_of_rutile_and_water(tmp_path) -> None:
+    """Three elements in a film: its fast form is the plain one, and forces are a gradient."""
+    shutil.copytree(TITANIA, tmp_path / "downloads/tio2-water-cnnp", copy_function=shutil.copyfile)
+    (tmp_path / "sources.yaml").symlink_to(ROOT / "data/sources.yaml")
+    by_source, by_path = (
+        fetch_committee(BPNNPKind(kind="bpnnp", **keys), tmp_path / name, tmp_path)
+        for name, keys in (
+            ("a", {"source": "tio2-water-cnnp"}),
+            ("b", {"path": str(TITANIA)}),
+        )
+    )
+    assert by_source["weights_sha256"] == by_path["weights_sha256"]
+    titania = load_bpnnp(tmp_path / "a/committee", dtype=torch.float64)
+    assert titania.elements == (1, 8, 22)
+    surface = RutileSurface(kind="rutile110", repeats=[2, 1], layers=2)
+    film = water_on(surface, 8, layer_A=6.2, contact_A=2.2, vacuum_A=20.0, seed=1).atoms
+    film.positions += np.random.default_rng(1).normal(scale=0.02, size=film.positions.shape)
+    energy, forces = evaluate(titania, film)
+    film.calc = ModelCalculator(titania)
+    assert film.get_potential_energy() == pytest.approx(energy, abs=1e-6)
+    np.testing.assert_allclose(film.get_forces(), forces, atol=1e-8)
+    start, step_A = film.positions.copy(), 1e-4
+    for atom, axis in ((0, 2), (20, 0), (24, 1), (25, 2)):
+        energies = []
+        for sign in (1.0, -1.0):
+            film.positions = start
+            film.positions[atom, axis] += sign * step_A
+            energies.append(film.get_potential_energy())
+        slope = (energies[0] - energies[1]) / (2.0 * step_A)
+        assert forces[atom, axis] == pytest.approx(-slope, abs=1e-5)
 
 
 def test_energy_is_invariant_and_forces_turn(committee, water) -> None:

@@ -152,6 +152,7 @@ CHANGES = {
     "positions": lambda atoms: atoms.translate(0.1),
     "cell": lambda atoms: atoms.set_cell(1.01 * atoms.cell),
     "pbc": lambda atoms: atoms.set_pbc([True, True, not atoms.pbc[2]]),
+    "held": lambda atoms: atoms.set_array("REF_held", np.arange(len(atoms)) < 1),
     "species": lambda atoms: atoms.set_atomic_numbers(atoms.numbers[::-1]),
 }
 
@@ -165,6 +166,23 @@ def test_a_training_of_frames_that_changed_starts_anew(change, changed, frames, 
     CHANGES[change](mended[changed])
     run("mace-1", mended, tmp_path / "checkpoint.pt", training=SHORT, epochs=epochs)
     assert epochs == [0, 1]
+
+
+def test_forces_on_held_atoms_are_neither_learned_nor_measured(frames, tmp_path) -> None:
+    histories, tables, held = [], [], np.arange(len(frames[0])) < 3
+    for label in (0.0, 7.0):
+        marked = [atoms.copy() for atoms in frames]
+        for atoms in marked:
+            atoms.arrays["REF_forces"][held] = label
+            atoms.arrays["REF_held"] = held
+        model, history = run("mace-1", marked, tmp_path / f"{label}.pt", training=SHORT)
+        model.requires_grad_(False)
+        tables.append(error_table(model, marked[6:], device=torch.device("cpu"), seed=0))
+        histories.append(history)
+    pd.testing.assert_frame_equal(*histories)
+    pd.testing.assert_frame_equal(*tables)
+    whole = run("mace-1", frames, tmp_path / "whole.pt", training=SHORT)[1]
+    assert not whole.equals(histories[0])
 
 
 @pytest.mark.parametrize(
