@@ -14,6 +14,10 @@ RUTILE = {"kind": "rutile110", "repeats": [3, 1], "layers": 3}
 SAMPLED = {"kind": "interface", "n_molecules": 40, "n_frames": 10}
 RUN = {"copper": {"duration_ps": 20.0}, "rutile": {"duration_ps": 20.0}}
 EAM = {"epsilon_kcal_per_mol": 4.72, "sigma_A": 2.3306, "eam": "Cu_mishin1.eam.alloy"}
+NO_PAIRS = {
+    "pairs": dict.fromkeys(["Ti-Ti", "O-Ti", "O-O"]),
+    "with_water": dict.fromkeys(["Ti", "O"]),
+}
 SILVER = {"epsilon_kcal_per_mol": 4.56, "sigma_A": 2.6326}
 MODEL = {"dataset": "spce", "r_cut_A": 4.5, "layers": 1, "l_max": 0, "channels": 4}
 RAW = {
@@ -103,13 +107,21 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "an oxide with a net charge": (
         {
             "datasets.spce.force_field": {
-                "oxides": {
-                    "Ti": {"charges_e": {"Ti": 2.4, "O": -1.1}, "pairs": {}, "with_water": {}}
-                }
+                "oxides": {"Ti": NO_PAIRS | {"charges_e": {"Ti": 2.4, "O": -1.1}}}
             }
         },
         "datasets.spce: force_field.oxides.Ti.charges_e: a net charge of +0.2 e for 2 O of each "
         "Ti; give charges that add up to zero (for sampling.rutile)",
+    ),
+    "an oxide without all of its pairs": (
+        {
+            "datasets.spce.force_field": {
+                "oxides": {
+                    "Ti": {"charges_e": {"Ti": 2.2, "O": -1.1}, "pairs": {}, "with_water": {}}
+                }
+            }
+        },
+        "datasets.spce.force_field.oxides.Ti: pairs: lacks O-O, O-Ti, Ti-Ti; give it, or null",
     ),
     "layers that move without a potential": (
         MOVING,
@@ -204,8 +216,9 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         "campaigns.copper: window_V: give a negative and a positive voltage, in this order",
     ),
     "another solid than the campaign's": (
-        {"campaigns.rutile.surface.kind": "metal"},
-        "campaigns.rutile.surface.kind: Input should be 'rutile110'",
+        {"campaigns.rutile.kind": "metal_water"},
+        "campaigns.rutile: surface.kind: rutile110 is no metal; take another kind of surface, or of "
+        "campaign",
     ),
     "a field in a cell without vacuum": (
         {

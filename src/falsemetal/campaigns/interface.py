@@ -6,7 +6,12 @@ from pydantic import Field, model_validator
 
 from falsemetal.campaigns.kind import Length, WaterCampaign
 from falsemetal.systems.boundary import Layout
-from falsemetal.systems.interface import LEAST_CONTACT_A, LEAST_LAYER_A, cell_height
+from falsemetal.systems.interface import (
+    LEAST_CONTACT_A,
+    LEAST_LAYER_A,
+    MOST_CONTACT_A,
+    cell_height,
+)
 from falsemetal.systems.surfaces import AnySurface, Surface
 from falsemetal.units import MINIMUM_VACUUM_A
 
@@ -17,6 +22,7 @@ Contact = Annotated[
     Length,
     Field(
         ge=LEAST_CONTACT_A,
+        le=MOST_CONTACT_A,
         description="From the outermost plane of nuclei to the edge of the layer; with less the "
         "water lies in the solid",
     ),
@@ -24,8 +30,15 @@ Contact = Annotated[
 
 
 class InterfaceCampaign(WaterCampaign):
-    """Layers of water on a solid; a size is the layer's thickness at the bulk density."""
+    """Layers of water on a solid; a size is the layer's thickness at the bulk density.
 
+    Attributes
+    ----------
+    region
+        Of its solids: `metal` or `oxide`.
+    """
+
+    region: ClassVar[str]
     size_label: ClassVar = "Thickness of the water"
     size_symbol: ClassVar = "L"
 
@@ -69,6 +82,15 @@ class InterfaceCampaign(WaterCampaign):
             vacuum_A=self._vacuum_A,
             seed=seed,
         )
+
+    @model_validator(mode="after")
+    def _solid_is_of_the_region(self) -> Self:
+        if self.surface.region != self.region:
+            raise ValueError(
+                f"surface.kind: {self.surface.kind} is no {self.region}; take another kind of "
+                "surface, or of campaign"
+            )
+        return self
 
     @model_validator(mode="after")
     def _layers_have_a_middle(self) -> Self:

@@ -19,9 +19,9 @@ class MetalWater(SupportedCampaign):
     """A layer of water on a metal (paper, Fig. 1; with a thick layer S12)."""
 
     boundary: ClassVar = Boundary.FILM
+    region: ClassVar = "metal"
 
     kind: Literal["metal_water"]
-    surface: MetalSurface
     window_V: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = Field(
         None,
         description="ΔV by the electronic charge beyond which a band of the water reaches the "
@@ -33,7 +33,8 @@ class MetalWater(SupportedCampaign):
         """As configured, or that of Cu(111)."""
         if self.window_V is not None:
             return self.window_V[0], self.window_V[1]
-        is_known = (self.surface.element, self.surface.face) == ("Cu", "fcc111")
+        surface = self.surface
+        is_known = isinstance(surface, MetalSurface) and surface.is_of("Cu", "fcc111")
         return WINDOW_V if is_known else None
 
     @model_validator(mode="after")

@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 from falsemetal.campaigns.interface import InterfaceCampaign
 from falsemetal.campaigns.kind import CAMPAIGNS
 from falsemetal.systems.boundary import Boundary, Layout
-from falsemetal.systems.surfaces import MetalSurface
 
 
 @CAMPAIGNS.register("metal_water_metal")
@@ -17,9 +16,9 @@ class MetalWaterMetal(InterfaceCampaign):
     """
 
     boundary: ClassVar = Boundary.BULK
+    region: ClassVar = "metal"
 
     kind: Literal["metal_water_metal"]
-    surface: MetalSurface
 
     @property
     def layout(self) -> Layout:

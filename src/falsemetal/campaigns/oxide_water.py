@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 from falsemetal.campaigns.interface import SupportedCampaign
 from falsemetal.campaigns.kind import CAMPAIGNS
 from falsemetal.systems.boundary import Boundary
-from falsemetal.systems.surfaces import RutileSurface
 
 
 @CAMPAIGNS.register("oxide_water")
@@ -13,6 +12,6 @@ class OxideWater(SupportedCampaign):
     """A layer of water on rutile (110) (paper, Fig. S13)."""
 
     boundary: ClassVar = Boundary.FILM
+    region: ClassVar = "oxide"
 
     kind: Literal["oxide_water"]
-    surface: RutileSurface

@@ -105,7 +105,9 @@ class InterfaceRun(Section):
         return self.n_molecules / water_number_density(self.density_g_per_cm3) / (x * y)
 
     @model_validator(mode="after")
-    def _layer_has_a_middle(self) -> Self:
+    def _fits_together(self) -> Self:
+        if self.field_V_per_A and self.vacuum_A is None:
+            raise ValueError("field_V_per_A: a field along z needs vacuum; give vacuum_A")
         if self.layer_A < LEAST_LAYER_A:
             raise ValueError(
                 f"n_molecules: {self.n_molecules} fill a layer of {self.layer_A:.2g} Å on this "

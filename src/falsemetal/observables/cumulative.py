@@ -11,6 +11,7 @@ from falsemetal.estimators.statistics import are_enough, independent_frames, mea
 from falsemetal.observables.registry import INTERFACES, ObserveSpec
 from falsemetal.observables.runs import Block, Runs
 from falsemetal.observables.voltage import fluctuating
+from falsemetal.systems.boundary import Boundary
 from falsemetal.units import number_density
 
 GRID_MARGIN_A = 8.0
@@ -41,7 +42,7 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
     sums = [sum_over_blocks(run.collected["cumulative"]) for run in runs.completed]
     mean, squares = (np.sum(part, axis=0) / runs.n_frames for part in zip(*sums, strict=True))
     std = np.sqrt(np.maximum(squares - mean**2, 0.0))
-    series = fluctuating(runs, spec)
+    series = _slowest(runs, spec)
     half_width = np.full_like(std, np.nan)
     if are_enough(series, memory=runs.memory_frames):
         n_independent = independent_frames(series, memory=runs.memory_frames)
@@ -55,6 +56,12 @@ def tabulate(runs: Runs, spec: ObserveSpec) -> pd.DataFrame:
             "std_P_z_e_per_A": std,
         }
     )
+
+
+def _slowest(runs: Runs, spec: ObserveSpec) -> list[FloatArray]:
+    """Series whose memory the profile has: between two faces its end is the total dipole."""
+    is_film = spec.layout.boundary is Boundary.FILM
+    return fluctuating(runs, spec) if is_film else runs.series("voltage", "P_z")
 
 
 def sum_over_blocks(blocks: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:

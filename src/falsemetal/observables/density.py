@@ -1,5 +1,7 @@
 """Density of molecules across a layer, counted by their centres."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -8,12 +10,15 @@ from falsemetal.estimators.autocorrelation import integrated_correlation_frames
 from falsemetal.estimators.density import density_profile
 from falsemetal.estimators.statistics import mean_half_width
 from falsemetal.observables.cumulative import profile_grid
-from falsemetal.observables.registry import ObserveSpec
+from falsemetal.observables.registry import INTERFACES, ObserveSpec
 from falsemetal.observables.runs import Block, Runs
 from falsemetal.observables.voltage import fluctuating
 from falsemetal.units import number_density
 
 MINIMUM_BLOCKS = 4
+
+MOST_BESIDE_SOLID = 8
+"""Parts of a run whose scatter tells the interval, at most, beside a solid."""
 
 
 def collect(block: Block, spec: ObserveSpec) -> FloatArray:
@@ -41,12 +46,14 @@ def averages_of(runs: Runs, name: str, spec: ObserveSpec) -> FloatArray:
     """Average what an observable collected by block over independent parts of the runs."""
     series, known_mean = fluctuating(runs, spec), spec.known_mean
     # a density profile forgets faster than the dipole, so that the dipole's correlation time is
-    # a safe length for an average, and a run shorter than that may still be divided
+    # a safe length for an average, and a run shorter than that may still be divided; but molecules
+    # that touch a solid stay there for longer
     frames_each = 2.0 * integrated_correlation_frames(series, mean=known_mean)
+    most = MOST_BESIDE_SOLID if spec.layout in INTERFACES else math.inf
     averages: list[FloatArray] = []
     for run in runs.completed:
         densities = np.array(run.collected[name])
-        n_parts = max(MINIMUM_BLOCKS, int(len(run.times_ps) / frames_each))
+        n_parts = max(MINIMUM_BLOCKS, int(min(most, len(run.times_ps) / frames_each)))
         averages.extend(
             np.average(densities[part], axis=0, weights=run.block_frames[part])
             for part in np.array_split(np.arange(len(densities)), n_parts)

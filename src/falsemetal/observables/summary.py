@@ -112,10 +112,10 @@ def _metallic(
 
 
 def _confined(runs: Runs, spec: ObserveSpec, n_independent: float) -> dict[str, Interval]:
-    """ΔV of the centre, and the dipole of all the layer, whose mean a mirror plane makes zero."""
+    """ΔV of the centre, and the dipole of all the layer."""
     difference = runs.series("voltage", "delta_V")
     return {
-        "sigma_P_e_per_A": std_interval(runs.series("voltage", "P_z"), mean=0.0),
+        "sigma_P_e_per_A": std_interval(runs.series("voltage", "P_z")),
         "sigma_dV_V": std_interval(difference),
         "mean_dV_V": mean_interval(difference),
     }

@@ -7,7 +7,7 @@ from falsemetal.products import layers, style
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
 
-OF_OTHERS = ("foundation", "ase")
+OF_OTHERS = ("foundation",)
 """Kinds that Fig. S2 shows beside these."""
 
 

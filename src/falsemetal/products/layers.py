@@ -108,7 +108,7 @@ def draw_density(panel: Panel, element_density: Tables) -> pd.DataFrame:
                 y_low=of_element["density_per_A3_low"],
                 y_high=of_element["density_per_A3_high"],
             )
-            label = look.label if len(elements) == 1 or element == next(iter(elements)) else None
+            label = look.label if element == next(iter(elements)) else None
             panel.axes.plot(rows["x"], rows["y"], color=look.color, linestyle=line, label=label)
             panel.axes.fill_between(
                 rows["x"], rows["y_low"], rows["y_high"], color=look.color, alpha=0.14, linewidth=0
@@ -225,11 +225,15 @@ def draw_continuum(panel: Panel, size_A: float) -> pd.DataFrame:
     reduced = dielectric_fluctuation(spec.settings["analysis.relative_permittivity"])
     temperature = spec.settings["dynamics.temperature_K"]
     sigma = dipole_std(reduced, thickness, x * y, temperature_K=temperature)
-    voltage = sigma / spec.e_per_A_per_V()
-    panel.axes.axvline(
-        voltage, color=style.CONTINUUM_COLOR, linestyle="-.", linewidth=0.9, label="Dielectric"
-    )
-    return panel.rows("dielectric", ("potential", "sigma_dV_V"), x=[np.nan], y=[voltage])
+    parts = []
+    for number, name in enumerate(spec.references):
+        voltage = sigma / spec.e_per_A_per_V(name)
+        # of further references in the colour of their first potential
+        color = spec.potentials[name].color if number else style.CONTINUUM_COLOR
+        panel.axes.axvline(voltage, color=color, linestyle="-.", linewidth=0.9, label="Dielectric")
+        label = f"dielectric ({spec.charges(name).own_e:g} e)" if number else "dielectric"
+        parts.append(panel.rows(label, ("potential", "sigma_dV_V"), x=[np.nan], y=[voltage]))
+    return collect(parts)
 
 
 def draw_memory(panel: Panel, autocorrelation: Tables, symbol: str) -> pd.DataFrame:

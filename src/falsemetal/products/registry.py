@@ -19,8 +19,11 @@ from falsemetal.units import EPSILON_0
 
 # Okabe and Ito's colours, told apart by colour-blind readers, with wine for their yellow, which is
 # too faint for lines
-COLORS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
-"""Of the potentials, in their order."""
+COLORS = (
+    *("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255"),
+    *("#7F7F7F", "#8C564B", "#332288", "#117733", "#AA4499", "#999933", "#44AA99", "#EE3377"),
+)
+"""Of the potentials, in their order; the second eight are less easily told apart."""
 
 CAPTIONS = Path(__file__).parent / "captions"
 

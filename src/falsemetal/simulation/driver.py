@@ -74,6 +74,7 @@ def _run(
     """Record all samples and return step and reason of a failure, or None."""
     saved, limits = writer.checkpoint, conditions.limits
     reached = saved.step if saved else 0
+    mobile = ~start.fixed
 
     def report(step: int) -> None:
         nonlocal reached
@@ -94,7 +95,8 @@ def _run(
             is_frame = not is_begin and sample.step % conditions.frame_interval_steps == 0
             if is_begin and saved is None:
                 _record(writer, sample)  # whatever it is: a trajectory has a frame
-            failure = find_failure(sample.positions, sample.forces, sample.temperature_K, limits)
+            forces = sample.forces[mobile]
+            failure = find_failure(sample.positions, forces, sample.temperature_K, limits)
             if failure is None and is_frame:
                 failure = find_broken_molecules(sample.positions, start, conditions.liquid, limits)
             if failure is not None:

@@ -9,6 +9,9 @@ from falsemetal.systems.water import water_box
 LEAST_CONTACT_A = 1.5
 """Between nuclei of a solid and the edge of the water, whose atoms are nearer by half a spacing."""
 
+MOST_CONTACT_A = 3.5
+"""With more there is a void between them."""
+
 LEAST_LAYER_A = 5.0
 """Of two molecules above each other."""
 

@@ -15,6 +15,9 @@ from falsemetal.registry import KindRegistry
 from falsemetal.section import NonNegativeInt, Number, PositiveFloat, PositiveInt, Section
 from falsemetal.systems.molecule import Element
 
+SOLID_REGIONS = ("metal", "oxide")
+"""Regions of a system's atoms that are solids."""
+
 Face = Literal["fcc111", "fcc100", "fcc110", "bcc110", "bcc100", "bcc111", "hcp0001", "hcp10m10"]
 """ASE's builders of metals, in cells with right angles."""
 
@@ -137,6 +140,10 @@ class MetalSurface(Surface):
     def elements(self) -> tuple[str, ...]:
         """The metal."""
         return (self.element,)
+
+    def is_of(self, element: str, face: str) -> bool:
+        """Tell whether it is this face of this metal."""
+        return (self.element, self.face) == (element, face)
 
     def find_fault(self) -> str | None:
         """Tell what does not fit the face, or None."""

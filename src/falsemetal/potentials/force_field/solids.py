@@ -85,20 +85,23 @@ def _pair(key: str) -> str:
     return "-".join(sorted(elements))
 
 
-def _pairs(pairs: dict[str, Buckingham]) -> dict[str, Buckingham]:
-    return {_pair(key): value for key, value in pairs.items()}
+def _pairs(pairs: dict[str, Buckingham | None]) -> dict[str, Buckingham | None]:
+    normalised = {_pair(key): value for key, value in pairs.items()}
+    if len(normalised) < len(pairs):
+        raise ValueError("a pair of elements is given twice; remove one")
+    return normalised
 
 
 class Oxide(Section):
     """An oxide of fixed charges: pair potentials within it and with the water's oxygen."""
 
     charges_e: dict[Element, Number] = Field(description="Of cation and oxygen")
-    pairs: Annotated[dict[str, Buckingham], AfterValidator(_pairs)] = Field(
-        description="Within the oxide, such as Ti-O"
+    pairs: Annotated[dict[str, Buckingham | None], AfterValidator(_pairs)] = Field(
+        description="Within the oxide, such as Ti-O; null: none"
     )
-    with_water: dict[Element, Annotated[LennardJones | Buckingham, Field(discriminator="kind")]] = (
-        Field(description="Of an element with the water's oxygen")
-    )
+    with_water: dict[
+        Element, Annotated[LennardJones | Buckingham, Field(discriminator="kind")] | None
+    ] = Field(description="Of an element with the water's oxygen; null: none")
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -107,8 +110,11 @@ class Oxide(Section):
             raise ValueError(f"charges_e: of {', '.join(elements)}; give those of cation and O")
         pairs = {_pair(f"{one}-{other}") for one in elements for other in elements}
         for key, expected in (("pairs", pairs), ("with_water", set(elements))):
-            if unknown := set(getattr(self, key)) - expected:
+            given = set(getattr(self, key))
+            if unknown := given - expected:
                 raise ValueError(f"{key}: {', '.join(sorted(unknown))} is not of this oxide")
+            if missing := expected - given:
+                raise ValueError(f"{key}: lacks {', '.join(sorted(missing))}; give it, or null")
         return self
 
 
