@@ -217,8 +217,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "another solid than the campaign's": (
         {"campaigns.rutile.kind": "metal_water"},
-        "campaigns.rutile: surface.kind: rutile110 is no metal; take another kind of surface, or of "
-        "campaign",
+        "campaigns.rutile: surface.kind: rutile110 is no metal; take another kind of surface, or "
+        "of campaign",
     ),
     "a field in a cell without vacuum": (
         {

@@ -169,7 +169,7 @@ def _by_ase(path: Path, types: Sequence[str] | None, keys: Keys) -> Iterator[Ato
         options["specorder"] = list(types)
     for index, frame in enumerate(ase.io.iread(path, index=":", **options)):
         numbers = set(frame.numbers)
-        if index == 0 and dump and not types and numbers <= {1, 2, 3} and 8 not in numbers:
+        if index == 0 and dump and not types and numbers == set(range(1, len(numbers) + 1)):
             raise TrajectoryError(
                 f"{path}: tells types without elements; name these in their order: {keys.types}"
             )
