@@ -60,6 +60,7 @@ OTHERS: dict[str, Any] = {
     "liquid.bonds": [{"element": "H", "count": 2, "cutoff_A": 1.3}],
     "*force_field.metals": {"Cu": {"epsilon_kcal_per_mol": 1.0, "sigma_A": 2.3}},
     "*force_field.oxides": None,
+    "datasets.*.checks.held_atoms": "leave_out",
     "potentials.*.metal_response": "none",
     "campaigns.*.on_request": None,
     "liquid.charge_shares": {"O": 1.0, "H": -0.4},
