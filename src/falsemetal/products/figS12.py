@@ -20,10 +20,7 @@ def draw(
         a, b, c = panels = layers.panels(figure, spec, 1, 3)
         parts = [
             layers.draw_profile(a, cumulative),
-            layers.draw_distribution(b, dipole, layers.TOTAL, "dV_V"),
-            layers.draw_spread(c, summary, "sigma_dV_V", r"$\sigma(\Delta V)$ (V)"),
-            layers.draw_continuum(c, style.largest(summary)),
+            *layers.draw_voltage(b, c, dipole, summary),
         ]
-        b.axes.set_xlabel(r"$\Delta V = P_z/\varepsilon_0$ (V)")
         layers.finish(figure, panels, dipole)
     return figure, layers.collect(parts)

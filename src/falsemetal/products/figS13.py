@@ -26,11 +26,8 @@ def draw(
         parts = [
             layers.draw_density(a, element_density),
             layers.draw_profile(b, cumulative),
-            layers.draw_distribution(c, dipole, layers.TOTAL, "dV_V"),
-            layers.draw_spread(d, summary, "sigma_dV_V", r"$\sigma(\Delta V)$ (V)"),
-            layers.draw_continuum(d, style.largest(summary)),
+            *layers.draw_voltage(c, d, dipole, summary),
             layers.draw_memory(e, autocorrelation, "$P_z$"),
         ]
-        c.axes.set_xlabel(r"$\Delta V = P_z/\varepsilon_0$ (V)")
         layers.finish(figure, panels, dipole)
     return figure, layers.collect(parts)

@@ -236,6 +236,19 @@ def draw_continuum(panel: Panel, size_A: float) -> pd.DataFrame:
     return collect(parts)
 
 
+def draw_voltage(
+    distribution: Panel, spread: Panel, dipole: Tables, summary: Tables
+) -> list[pd.DataFrame]:
+    """Draw the distribution of ΔV = P_z/ε0 and its σ, beside that of a dielectric layer."""
+    rows = [
+        draw_distribution(distribution, dipole, TOTAL, "dV_V"),
+        draw_spread(spread, summary, "sigma_dV_V", r"$\sigma(\Delta V)$ (V)"),
+        draw_continuum(spread, style.largest(summary)),
+    ]
+    distribution.axes.set_xlabel(r"$\Delta V = P_z/\varepsilon_0$ (V)")
+    return rows
+
+
 def draw_memory(panel: Panel, autocorrelation: Tables, symbol: str) -> pd.DataFrame:
     """Draw autocorrelations with 95 % bands."""
     panel.axes.axhline(0.0, color="black", linewidth=0.5)
