@@ -143,9 +143,9 @@ class Plan(Jobs):
         ]
 
     def _potentials_of(self, target: Target) -> set[str]:
-        """Potentials that a product shows; of no campaign those that are run in asked ones."""
+        """Potentials that a product shows; of no campaign what is made for asked ones."""
         shown = self._fitting(target)
-        if target.campaigns:
+        if target.campaigns or target.product.told:
             return shown
         potentials = self.config.potentials
         return {
