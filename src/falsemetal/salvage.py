@@ -83,8 +83,9 @@ def salvage(plan: Plan, results: Path, targets: Iterable[str] = (), *, workflow:
         announce(plan, results)
         print("\nStopped, or a job was killed: see above", file=sys.stderr)
         return
-    wanted, named = plan.wanted, set(targets)
-    for name in [name for name in wanted if name in named] or wanted:
+    named = set(targets)
+    asked = [name for name in plan.targets if name in named and plan.inputs(name)]
+    for name in asked or plan.wanted:
         _make_from_the_rest(plan, name, results, failures)
     try:
         if made := _made(plan, results):
