@@ -11,6 +11,7 @@ from falsemetal.systems.interface import (
     LEAST_LAYER_A,
     MOST_CONTACT_A,
     cell_height,
+    water_on,
 )
 from falsemetal.systems.surfaces import AnySurface, Surface
 from falsemetal.units import MINIMUM_VACUUM_A
@@ -72,8 +73,6 @@ class InterfaceCampaign(WaterCampaign):
 
     def build(self, size_A: float, *, seed: int) -> "System":
         """Solid and molecules on a lattice above it."""
-        from falsemetal.systems.interface import water_on
-
         return water_on(
             self.surface,
             self.n_molecules(size_A),

@@ -12,7 +12,11 @@ import pandas as pd
 from ase.data import atomic_numbers, chemical_symbols
 
 from falsemetal.arrays import BoolArray, FloatArray, IntArray, StrArray
-from falsemetal.estimators.dipole import lateral_area, molecular_dipoles
+from falsemetal.estimators.dipole import (
+    heights_above_centre,
+    lateral_area,
+    molecular_dipoles,
+)
 from falsemetal.estimators.relaxation import memory_ps
 from falsemetal.observables.registry import INTERFACES, OBSERVABLES, ObserveSpec, needed
 from falsemetal.progress import logger
@@ -61,13 +65,12 @@ class Block:
     def heights(self, positions: FloatArray) -> FloatArray:
         """Heights above the solid's upper face in Å, shape (n_frames, n_atoms).
 
-        Without a solid above the centre of mass of the liquid's centres; in a periodic cell from 0
-        to its height.
+        Without a solid above the centre of mass of these atoms themselves; in a periodic cell from
+        0 to its height.
         """
-        z = positions[..., 2]
         if self.faces is None:
-            return np.asarray(z - self.molecules.centres[..., 2].mean(axis=1, keepdims=True))
-        above = z - self.faces[1][:, None]
+            return heights_above_centre(positions)
+        above = positions[..., 2] - self.faces[1][:, None]
         return np.asarray(above % self.cell[2, 2] if self.pbc[2] else above)
 
     @property
