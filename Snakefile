@@ -35,6 +35,7 @@ pathvars:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/datasets.smk"
+include: "workflow/rules/loops.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/dynamics.smk"

@@ -49,6 +49,8 @@ rule curate:
         card="<results>/datasets/{dataset}/card.json",
     log:
         "<logs>/curate/{dataset}.log",
+    wildcard_constraints:
+        dataset=one_of(PLAN.first),
     conda:
         "../../envs/falsemetal.yaml"
     params:

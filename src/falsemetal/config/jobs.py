@@ -11,7 +11,13 @@ from functools import cached_property
 
 from falsemetal.campaigns.kind import StartSpec
 from falsemetal.config.model import Config
-from falsemetal.datasets.settings import CurateSpec, ForceFieldDataset, ReadSpec, SampleSpec
+from falsemetal.datasets.settings import (
+    CurateSpec,
+    ForceFieldDataset,
+    LabelledDataset,
+    ReadSpec,
+    SampleSpec,
+)
 from falsemetal.electronic.engine import SinglePoint
 from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, SelectSpec, WriteJobSpec
@@ -91,6 +97,7 @@ class Jobs:
     def read(self, dataset: str) -> ReadSpec:
         """Read the labelled frames of others."""
         settings = self.config.datasets[dataset]
+        assert isinstance(settings, LabelledDataset)
         keys = ("source", "path", "format", "energy_key", "forces_key", "head", "step_fs")
         return ReadSpec(origin=self.origin, **{key: getattr(settings, key) for key in keys})
 
@@ -193,7 +200,7 @@ class Jobs:
 
     def charges(self, potential: str) -> ChargeModel:
         """Charges of eq. 1 of a potential."""
-        return self.config.potentials[potential].charges(self.config.datasets, self.config.liquid)
+        return self.config.potentials[potential].charges(self.config.labels, self.config.liquid)
 
     @property
     def checked(self) -> list[str]:
@@ -212,7 +219,7 @@ class Jobs:
 
     def _runner(self, potential: str) -> Runner:
         settings = self.config.potentials[potential]
-        return settings.runner(self.config.datasets, self.config.dynamics)
+        return settings.runner(self.config.labels, self.config.dynamics)
 
     def check(self, potential: str) -> CheckSpec:
         """Check a potential."""

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from falsemetal import campaigns as _campaigns  # noqa: F401  (registers its kinds)
 from falsemetal.campaigns.kind import AnyCampaign
-from falsemetal.datasets.settings import AnyDataset
+from falsemetal.config.extensions import find_fault_of_extension
+from falsemetal.datasets.extended import AnyDataset, ExtendedDataset
+from falsemetal.datasets.settings import FirstDataset
 from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.observables.settings import Analysis
 from falsemetal.potentials import kinds as _kinds  # noqa: F401  (registers its kinds)
@@ -51,14 +54,29 @@ class Config(Section):
         None, description="Frames of the runs whose electrons are computed"
     )
 
+    @cached_property
+    def labels(self) -> Mapping[str, FirstDataset]:
+        """Datasets by name, of extended ones the first: it tells whose labels they are."""
+        return {name: self._first(name) for name in self.datasets}
+
+    def _first(self, name: str) -> FirstDataset:
+        dataset = self.datasets[name]
+        while isinstance(dataset, ExtendedDataset):
+            dataset = self.datasets[dataset.of]
+        return dataset
+
     @model_validator(mode="after")
     def _references_resolve(self) -> Self:
+        for name, dataset in self.datasets.items():
+            extended = isinstance(dataset, ExtendedDataset)
+            if extended and (lack := find_fault_of_extension(self, name)):
+                raise ValueError(f"datasets.{name}.{lack}")
         for name, potential in self.potentials.items():
             key = f"potentials.{name}"
-            if fault := potential.find_fault(self.datasets):
+            if fault := potential.find_fault(self.labels):
                 raise ValueError(f"{key}.{fault[0]}: {fault[1]}")
             try:
-                potential.charges(self.datasets, self.liquid)
+                potential.charges(self.labels, self.liquid)
             except ValueError as error:
                 raise ValueError(f"{key}.{error}") from error
             for campaign, run in potential.by_campaign.items():
@@ -115,7 +133,7 @@ class Config(Section):
             raise ValueError(f"{key}: {fault}")
         made = isinstance(run, Run)
         if campaign.solid is not None and made:
-            if lacks := settings.find_fault_beside(campaign.solid, self.datasets):
+            if lacks := settings.find_fault_beside(campaign.solid, self.labels):
                 raise ValueError(f"potentials.{potential}.{lacks[0]}: {lacks[1]} (run in {name})")
             if lack := self.start_force_field.find_fault_of(campaign.solid):
                 raise ValueError(f"start_force_field.{lack} (for campaigns.{name})")

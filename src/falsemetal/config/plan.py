@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from falsemetal.config.jobs import Job, Jobs
+from falsemetal.config.jobs import Job
+from falsemetal.config.loops import Loops
 from falsemetal.config.model import Config
 from falsemetal.potentials.kind import AnyPotential
 from falsemetal.products.registry import ALL, COLORS, PRODUCTS, Product, ProductSpec, Shown
@@ -32,7 +33,7 @@ class Target:
     campaigns: tuple[str, ...]
 
 
-class Plan(Jobs):
+class Plan(Loops):
     """All jobs, and the products that are made of their tables."""
 
     @cached_property
@@ -184,7 +185,7 @@ class Plan(Jobs):
         )
 
     def _theory_of(self, name: str, potential: AnyPotential) -> dict[str, Any]:
-        truncation = potential.truncation(self.config.datasets)
+        truncation = potential.truncation(self.config.labels)
         return {"charges": self.charges(name), "truncation": truncation}
 
     def _setting(self, key: str) -> Any:
@@ -199,7 +200,7 @@ def plan_here(config: Config) -> tuple[Plan, list[str]]:
     absent: dict[str, str] = {}
     notices = []
     for name, potential in config.potentials.items():
-        runner = potential.runner(config.datasets, config.dynamics)
+        runner = potential.runner(config.labels, config.dynamics)
         if fault := runner.find_fault():
             absent[name] = f"no usable {runner.title}"
             notices.append(f"{fault}. Until then {name} is left out")

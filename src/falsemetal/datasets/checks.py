@@ -171,7 +171,8 @@ def _boundary_fault(frame: Atoms, _: Checks) -> Fault | None:
     return None
 
 
-def _distance_fault(frame: Atoms, checks: Checks) -> Fault | None:
+def distance_fault(frame: Atoms, checks: Checks) -> Fault | None:
+    """Find the pair of atoms that is closest below its limit."""
     limit_of = checks.minimum_distance_A
     first, second, distances = neighbour_list("ijd", frame, max(limit_of.values()))
     elements, kind = np.unique(frame.get_chemical_symbols(), return_inverse=True)
@@ -238,7 +239,7 @@ def _net_force_fault(frame: Atoms, checks: Checks) -> Fault | None:
 ATOM_FAULTS = (_reading_fault, _isolated_fault, _label_fault)
 FRAME_FAULTS = (
     *(_reading_fault, _label_fault, _boundary_fault),
-    *(bond_fault, _distance_fault, _force_fault, _net_force_fault),
+    *(bond_fault, distance_fault, _force_fault, _net_force_fault),
 )
 """What is checked of each isolated atom, and of each other frame alone, in this order."""
 

@@ -37,7 +37,7 @@ def curate(
     directory.mkdir(parents=True, exist_ok=True)
     accepted, rejections = check_frames(frames, spec.checks)
     told = directory / "rejected.csv"
-    _write_rejections(told, rejections)
+    write_rejections(told, rejections)
     reasons = Counter(rejection.check for rejection in rejections)
     logger.info("dataset %s: %d frames pass the checks", name, len(accepted))
     for check, count in reasons.most_common():
@@ -101,7 +101,8 @@ def _nothing_left(name: str, n_frames: int, rejections: Sequence[Rejection]) -> 
     )
 
 
-def _write_rejections(path: Path, rejections: Sequence[Rejection]) -> None:
+def write_rejections(path: Path, rejections: Sequence[Rejection]) -> None:
+    """Write a row per frame that was left out."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, REJECTION_COLUMNS, extrasaction="ignore")
         writer.writeheader()

@@ -60,3 +60,18 @@ def _read(path: Path) -> list[Atoms]:
     if not frames:
         raise DatasetError(f"{path}: holds no frame")
     return frames
+
+
+def write_chosen(path: str | Path, frames: Sequence[Atoms]) -> None:
+    """Write frames as :func:`write_frames`, be there none."""
+    path = Path(path)
+    if frames:
+        write_frames(path, frames)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+
+
+def read_chosen(path: str | Path) -> list[Atoms]:
+    """Read frames of :func:`write_chosen`, be there none."""
+    return read_frames(path) if Path(path).stat().st_size else []

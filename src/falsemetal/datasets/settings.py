@@ -315,7 +315,7 @@ class LabelledDataset(LabelledFrames):
         return None
 
 
-AnyDataset = Annotated[ForceFieldDataset | LabelledDataset, Field(discriminator="kind")]
+FirstDataset = Annotated[ForceFieldDataset | LabelledDataset, Field(discriminator="kind")]
 
 
 class SampleSpec(Spec):

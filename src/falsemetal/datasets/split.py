@@ -21,7 +21,9 @@ BLOCKS_WITHOUT_TIME = 20
 ROUNDING = 1e-6
 
 
-def split_frames(frames: Sequence[Atoms], split: Split, *, seed: int) -> dict[str, list[Atoms]]:
+def split_frames(
+    frames: Sequence[Atoms], split: Split, *, seed: int, whole: bool = True
+) -> dict[str, list[Atoms]]:
     """Deal blocks of frames out to training, validation and test.
 
     A block is a piece of one trajectory, at least `split.block_ps` long. Frames without a
@@ -31,7 +33,8 @@ def split_frames(frames: Sequence[Atoms], split: Split, *, seed: int) -> dict[st
     fewer it is training data only. Validation and test frames closer than `split.gap_ps` to a frame
     of another part, at the border of two blocks, are left out. The seed is of the deal, and of the
     subset if `split.maximum_frames` is set. Returns `train`, `validation` and `test`, each in the
-    order of `frames`, which is that of their file; DatasetError if a part would be empty.
+    order of `frames`, which is that of their file; DatasetError if a part would be empty, unless
+    they only add to parts that are there (`whole` is false).
     """
     rng = np.random.default_rng(seed)
     # blocks are cut from all frames: a subset would hide how far apart they are
@@ -51,7 +54,8 @@ def split_frames(frames: Sequence[Atoms], split: Split, *, seed: int) -> dict[st
     members["test"] = _apart(
         members["test"], members["train"] + members["validation"], frames, split.gap_ps
     )
-    _require_all_parts(members, blocks_by_type, split)
+    if whole:
+        _require_all_parts(members, blocks_by_type, split)
     return {part: [frames[i] for i in sorted(members[part])] for part in PARTS}
 
 

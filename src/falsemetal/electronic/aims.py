@@ -19,6 +19,7 @@ from falsemetal.section import ASIDE, PositiveFloat, PositiveInt
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from falsemetal.arrays import FloatArray
     from falsemetal.electronic.result import ElectronicStructure
     from falsemetal.electronic.structure import Layers
 
@@ -109,3 +110,9 @@ class AimsEngine(EngineKind):
         from falsemetal.electronic.aims_result import read_aims
 
         return read_aims(folder, structure, layers)
+
+    def read_labels(self, folder: Path, structure: "Atoms") -> "tuple[float, FloatArray]":
+        """Energy, that which forces belong to, and forces of a job that converged."""
+        from falsemetal.electronic.aims_result import read_labels
+
+        return read_labels(folder, structure)

@@ -43,6 +43,8 @@ def aims_input(
         "species_dir": str(_species_directory(atoms, engine)),
         "output": [f"atom_proj_dos {energies} {grid.smearing_eV:g}"],
     }
+    if point.forces:
+        parameters |= {"output": [], "compute_forces": ".true.", "final_forces_cleaned": ".true."}
     if not atoms.pbc[2]:
         # the vacuum's middle, where dipole correction and field have their steps
         parameters |= {"use_dipole_correction": ".true.", "set_vacuum_level": 0.0}

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -27,6 +28,8 @@ LUMO = re.compile(r"Lowest unoccupied state \(CBM\) at\s+(\S+) eV")
 REFERENCE = re.compile(
     rf"energy reference for this output is the (.+?)(?:, mu)?\s*=\s+({NUMBER}) eV"
 )
+
+POSITION_TOLERANCE_A = 1e-4
 
 
 def dipole_per_area(gradient_eV_per_A: float, height_A: float) -> float:
@@ -142,3 +145,24 @@ def _require_same_input(folder: Path, text: str) -> None:
 
 def _words(line: str) -> str:
     return " ".join(line.split("#", 1)[0].split())
+
+
+def read_labels(folder: str | Path, structure: Atoms) -> tuple[float, FloatArray]:
+    """Read as :meth:`falsemetal.electronic.engine.EngineKind.read_labels`, by ASE's reader."""
+    from ase.io import read
+
+    path = Path(folder) / OUTPUT
+    read_text(path)
+    try:
+        found: Any = read(path, format="aims-output")
+        energy, forces = found.get_potential_energy(force_consistent=True), found.get_forces()
+    except Exception as error:  # ASE's reader raises anything
+        raise ResultError(f"{path}: no energy and forces ({error}); run the job again") from None
+    same = list(found.symbols) == list(structure.symbols) and np.allclose(
+        found.positions, structure.positions, atol=POSITION_TOLERANCE_A
+    )
+    if not same:
+        raise ResultError(
+            f"{path}: of another structure than the job's; copy back the results of this folder"
+        )
+    return float(energy), np.asarray(forces)

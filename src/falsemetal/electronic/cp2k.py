@@ -23,6 +23,7 @@ from falsemetal.section import PositiveFloat, PositiveInt
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from falsemetal.arrays import FloatArray
     from falsemetal.electronic.profiles import Grid
     from falsemetal.electronic.result import ElectronicStructure
     from falsemetal.electronic.structure import Layers
@@ -141,6 +142,12 @@ class Cp2kEngine(EngineKind):
         from falsemetal.electronic.cp2k_result import read_cp2k
 
         return read_cp2k(folder, structure, layers, states)
+
+    def read_labels(self, folder: Path, structure: "Atoms") -> "tuple[float, FloatArray]":
+        """Energy, free where levels are smeared, and forces of a job that converged."""
+        from falsemetal.electronic.cp2k_labels import read_labels
+
+        return read_labels(folder, structure)
 
     def response_grids(self, folder: Path, *, field_V_per_A: float) -> "tuple[Grid, Grid]":
         """Potential energy of an electron, the field's included, and density of electrons."""

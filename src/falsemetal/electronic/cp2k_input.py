@@ -33,7 +33,7 @@ TRUNCATION = 0.49
 
 
 def cp2k_input(atoms: Atoms, layers: Layers, engine: Cp2kEngine, point: SinglePoint) -> str:
-    """Single point with projected densities of states.
+    """Single point with projected densities of states, or with forces.
 
     A slab gets the surface dipole correction with its step where the cell ends. CP2K aborts where
     charge reaches there, if only on the way to self-consistency. CP2K's external potential is an
@@ -76,10 +76,15 @@ def cp2k_input(atoms: Atoms, layers: Layers, engine: Cp2kEngine, point: SinglePo
             "BASIS_SET": [basis.format(valence=valence) for basis in bases],
             "POTENTIAL": f"GTH-PBE-q{valence}",
         }
+    force_eval: dict[str, Any] = {"METHOD": "QS", "DFT": dft, "SUBSYS": subsys}
+    if point.forces:
+        dft.pop("PRINT")
+        force_eval["PRINT"] = {"FORCES ON": {}}
+    run_type = "ENERGY_FORCE" if point.forces else "ENERGY"
     text = format_input(
         {
-            "GLOBAL": {"PROJECT": UNNAMED, "RUN_TYPE": "ENERGY", "PRINT_LEVEL": "MEDIUM"},
-            "FORCE_EVAL": {"METHOD": "QS", "DFT": dft, "SUBSYS": subsys},
+            "GLOBAL": {"PROJECT": UNNAMED, "RUN_TYPE": run_type, "PRINT_LEVEL": "MEDIUM"},
+            "FORCE_EVAL": force_eval,
         }
     )
     return text.replace(UNNAMED, f"job-{text_sha256(text)[:8]}")

@@ -106,7 +106,7 @@ def read_cp2k(
     """Read a job that converged, as :meth:`falsemetal.electronic.engine.EngineKind.read`."""
     folder = Path(folder)
     text = last_run(read_output(folder / LOG, NAME, mark="CP2K|"))
-    _require_same(folder / LOG, text, structure)
+    require_same(folder / LOG, text, structure)
     project = _project(folder)
     if project not in PROJECT_NAME.findall(text):
         raise ResultError(
@@ -180,7 +180,8 @@ def _project(folder: str | Path) -> str:
     return found[1]
 
 
-def _require_same(path: Path, text: str, expected: Atoms) -> None:
+def require_same(path: Path, text: str, expected: Atoms) -> None:
+    """Refuse an output whose coordinates are not those expected."""
     begin = COORDINATES_BEGIN.search(text)
     found = COORDINATES.findall(text[begin.end() :].partition(COORDINATES_END)[0] if begin else "")
     symbols = [symbol.capitalize() for symbol, *_ in found]

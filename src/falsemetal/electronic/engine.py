@@ -5,14 +5,17 @@ from pathlib import Path
 from re import Pattern
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from pydantic import Field
+
 from falsemetal.electronic.density_of_states import DensityOfStates
 from falsemetal.electronic.errors import ResultError
 from falsemetal.registry import KindRegistry
-from falsemetal.section import Name, Number, Section
+from falsemetal.section import LATER, Name, Number, Section
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from falsemetal.arrays import FloatArray
     from falsemetal.electronic.profiles import Grid
     from falsemetal.electronic.result import ElectronicStructure
     from falsemetal.electronic.structure import Layers
@@ -22,12 +25,13 @@ class SinglePoint(Section):
     """Calculation of one frame by a functional, in a field along z.
 
     The field is positive when it pushes positive charge up; with `cubes` electrostatic potential
-    and density are written on a grid.
+    and density are written on a grid; with `forces` a label is computed instead of states.
     """
 
     functional: Name
     field_V_per_A: Number = 0.0
     cubes: bool = False
+    forces: Annotated[bool, LATER] = Field(False, description="Energy and forces, and no states")
 
     @property
     def name(self) -> str:
@@ -105,6 +109,14 @@ class EngineKind(Section):
         ResultError.
         """
         raise NotImplementedError
+
+    def read_labels(self, folder: Path, structure: "Atoms") -> "tuple[float, FloatArray]":
+        """Read energy in eV and forces in eV/Å, shape (n_atoms, 3), of a job that converged.
+
+        They are of the structure's atoms in its order; ResultError for those of another structure,
+        or where the engine's are not read.
+        """
+        raise ResultError(f"{folder}: forces of {self.title} are not read")
 
     def response_grids(self, folder: Path, *, field_V_per_A: float) -> "tuple[Grid, Grid]":
         """Potential energy of an electron in eV, the field's included, and density in 1/Å³.

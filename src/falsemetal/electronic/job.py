@@ -119,7 +119,7 @@ def run_job(folder: str | Path, spec: RunJobSpec, n_cores: int) -> None:
     """
     folder = Path(folder)
     output, begun = folder / spec.engine.output, folder / BEGUN
-    if output.exists() and (not begun.exists() or _is_converged(output, spec.engine)):
+    if output.exists() and (not begun.exists() or is_done(output, spec.engine)):
         logger.info("%s: outputs are there", folder)
         begun.unlink(missing_ok=True)
         return
@@ -129,7 +129,8 @@ def run_job(folder: str | Path, spec: RunJobSpec, n_cores: int) -> None:
     begun.unlink()
 
 
-def _is_converged(output: Path, engine: EngineKind) -> bool:
+def is_done(output: Path, engine: EngineKind) -> bool:
+    """Tell whether an output is that of a run that ended and converged."""
     try:
         return engine.is_converged(output)
     except ResultError:

@@ -1,0 +1,237 @@
+"""What a dataset holds of a liquid's dipoles, and which frames of a potential's runs lie beyond."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from falsemetal.arrays import BoolArray, FloatArray
+from falsemetal.datasets.checks import distance_fault
+from falsemetal.datasets.choosing import choose
+from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.extended import ExploreSpec
+from falsemetal.datasets.settings import Checks
+from falsemetal.estimators.dipole import lateral_area
+from falsemetal.observables.runs import Block
+from falsemetal.progress import logger
+from falsemetal.simulation.trajectory import Trajectory
+from falsemetal.systems.molecule import Molecule
+from falsemetal.systems.molecules import find_molecules, is_centre
+
+CHUNK = 100
+"""Frames held in memory at once."""
+
+DECIMALS = 6
+"""Of positions in Å, as in the files."""
+
+
+@dataclass(frozen=True)
+class Explored:
+    """A system that runs explored: what makes frames of a dataset comparable with it."""
+
+    elements: frozenset[str]
+    pbc: tuple[bool, ...]
+    molecules_per_A2: float
+
+    def is_like(self, frame: Atoms) -> bool:
+        """Tell whether a frame has the same elements and periodicity."""
+        return set(frame.symbols) == self.elements and tuple(frame.pbc) == self.pbc
+
+
+def unit_dipoles(block: Block) -> FloatArray:
+    """Dipole along z of a liquid for a charge of 1 e on its centres, in e·Å, shape (n_frames,).
+
+    Its sum over molecules, in a periodic cell too.
+    """
+    return np.asarray(block.dipoles_z(block.liquid.charges(1.0)).sum(axis=1))
+
+
+def known_dipoles(frames: Iterable[Atoms], like: Explored, liquid: Molecule) -> FloatArray:
+    """Dipoles per area in e/Å that frames like the explored system would have in it.
+
+    For a charge of 1 e on the centres, and by molecule: a thinner or wider cell with molecules
+    aligned as much counts as the same.
+    """
+    values = []
+    for frame in frames:
+        if not like.is_like(frame):
+            continue
+        of_liquid = _liquid(frame, liquid)
+        block = Block(
+            frame.positions[None, of_liquid],
+            frame.numbers[of_liquid],
+            frame.cell.array,
+            frame.pbc,
+            liquid,
+            None,
+        )
+        values.append(unit_dipoles(block)[0] / block.n_molecules * like.molecules_per_A2)
+    return np.array(values)
+
+
+def broken_shares(frames: Iterable[Atoms], like: Explored, liquid: Molecule) -> FloatArray:
+    """Shares of molecules that are not whole, of frames like the explored system."""
+    return np.array([_share(f, _liquid(f, liquid), liquid) for f in frames if like.is_like(f)])
+
+
+def _share(frame: Atoms, chosen: BoolArray, liquid: Molecule) -> float:
+    molecules = find_molecules(
+        frame.positions[None, chosen],
+        frame.numbers[chosen],
+        frame.cell.array,
+        frame.pbc,
+        molecule=liquid,
+    )
+    return float(molecules.broken_fraction[0])
+
+
+def _liquid(frame: Atoms, liquid: Molecule) -> BoolArray:
+    """Tell a liquid's atoms: centres to which nothing is bound are a solid's, as oxygen of rutile.
+
+    Those of molecules without satellites are all the liquid's.
+    """
+    within = np.isin(frame.symbols, liquid.elements)
+    if not liquid.satellites or set(frame.symbols) <= set(liquid.elements):
+        return within
+    molecules = find_molecules(
+        frame.positions[None, within],
+        frame.numbers[within],
+        frame.cell.array,
+        frame.pbc,
+        molecule=liquid,
+    )
+    bare = np.sum(list(molecules.counts.values()), axis=0)[0] == 0
+    centres = np.flatnonzero(within & is_centre(frame.numbers, liquid))
+    within[centres[bare]] = False
+    return np.asarray(within, dtype=bool)
+
+
+def explore(
+    spec: ExploreSpec, known: Sequence[Atoms], trajectories: Sequence[Path]
+) -> tuple[list[Atoms], pd.DataFrame]:
+    """Choose frames of runs for labels.
+
+    Parameters
+    ----------
+    spec
+        What to choose by.
+    known
+        Frames of the dataset.
+    trajectories
+        H5MD files by number of replica; of one that failed the frames up to there.
+
+    Returns
+    -------
+    list of Atoms
+        Those chosen, with `number`, `config_type`, `trajectory` and `time_ps` in `info`.
+    DataFrame
+        All frames of the runs, as of :func:`falsemetal.datasets.choosing.choose`, and those of the
+        dataset with which they were compared, whose `verdict` is "held".
+    """
+    tables = []
+    like = None
+    for replica, path in enumerate(trajectories):
+        with Trajectory(path) as trajectory:
+            table, like = _tabulate(trajectory, spec)
+            tables.append(table.assign(replica=replica))
+            if trajectory.failure:
+                logger.info("%s: failed, explored up to there: %s", path, trajectory.failure)
+    if like is None:
+        raise DatasetError(f"{spec.by}: no run to explore")
+    dipoles = known_dipoles(known, like, spec.liquid)
+    held = pd.DataFrame({"unit_P_per_A": dipoles})
+    if not len(held):
+        logger.warning(
+            "no frame of the dataset is of %s with the periodicity of the runs: all of these are new",
+            ", ".join(sorted(like.elements)),
+        )
+    held["fraction_broken"] = broken_shares(known, like, spec.liquid)
+    explored = choose(pd.concat(tables, ignore_index=True), held, spec.select)
+    chosen = explored[explored["verdict"] == "chosen"].sort_values("replica", kind="stable")
+    explored.loc[chosen.index, "number"] = np.arange(len(chosen))
+    logger.info(
+        "explored %d frames: %s",
+        len(explored),
+        ", ".join(f"{n} {verdict}" for verdict, n in explored["verdict"].value_counts().items()),
+    )
+    frames = list(_extract(chosen, trajectories, spec.by))
+    table = pd.concat([explored, held.assign(verdict="held")], ignore_index=True)
+    return frames, table.assign(
+        P_z_e_per_A=spec.charge_e * table["unit_P_per_A"],
+        electronic_P_z_e_per_A=spec.electronic_charge_e * table["unit_P_per_A"],
+    )
+
+
+def _tabulate(trajectory: Trajectory, spec: ExploreSpec) -> tuple[pd.DataFrame, Explored]:
+    of_liquid = trajectory.region == spec.liquid.region
+    area_A2 = lateral_area(trajectory.cell)
+    atoms = Atoms(numbers=trajectory.numbers, cell=trajectory.cell, pbc=trajectory.pbc)
+    parts = []
+    first = 0
+    n_molecules = 0
+    for positions in trajectory.position_chunks(0, CHUNK):
+        block = Block(
+            positions[:, of_liquid],
+            trajectory.numbers[of_liquid],
+            trajectory.cell,
+            trajectory.pbc,
+            spec.liquid,
+            None,
+        )
+        n_molecules = block.n_molecules
+        parts.append(
+            pd.DataFrame(
+                {
+                    "frame": np.arange(first, first + len(positions)),
+                    "time_ps": trajectory.times_ps[first : first + len(positions)],
+                    "unit_P_per_A": unit_dipoles(block) / area_A2,
+                    "fraction_broken": block.molecules.broken_fraction,
+                    "refused": list(_refusals(positions, block, atoms, spec.checks)),
+                }
+            )
+        )
+        first += len(positions)
+    like = Explored(
+        frozenset(atoms.symbols), tuple(map(bool, trajectory.pbc)), n_molecules / area_A2
+    )
+    return pd.concat(parts, ignore_index=True), like
+
+
+def _refusals(
+    positions: FloatArray, block: Block, atoms: Atoms, checks: Checks
+) -> Iterator[str]:
+    """Why each frame is unphysical, or nothing."""
+    counts = block.molecules.counts
+    lone = np.sum(list(counts.values()), axis=0) == 0 if counts else np.zeros((len(block), 1), bool)
+    for places, alone in zip(positions, lone.any(axis=1), strict=True):
+        if not np.isfinite(places).all():
+            yield "not finite"
+        elif alone:
+            yield f"{block.liquid.centres[0]} without {' or '.join(block.liquid.satellites)}"
+        else:
+            atoms.positions = places
+            fault = distance_fault(atoms, checks)
+            yield fault[0] if fault else ""
+
+
+def _extract(chosen: pd.DataFrame, trajectories: Sequence[Path], by: str) -> Iterator[Atoms]:
+    """Frames in the order of their numbers."""
+    for replica, rows in chosen.groupby("replica", sort=True):
+        with Trajectory(trajectories[int(str(replica))]) as trajectory:
+            for index, row in rows.iterrows():
+                [positions] = next(trajectory.position_chunks(int(row["frame"]), 1))
+                frame = Atoms(
+                    numbers=trajectory.numbers,
+                    positions=positions.astype(float).round(DECIMALS),
+                    cell=trajectory.cell,
+                    pbc=trajectory.pbc,
+                )
+                frame.info = {
+                    "number": chosen.index.get_loc(index),
+                    "trajectory": f"{by}-{replica}",
+                    "time_ps": float(row["time_ps"]),
+                }
+                yield frame

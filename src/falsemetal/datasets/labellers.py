@@ -1,0 +1,255 @@
+"""What labels frames: potentials, engines of electronic structure, programs of the user's own."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from ase import Atoms
+from pydantic import Field
+
+from falsemetal.datasets.errors import DatasetError
+from falsemetal.datasets.faults import faulty_frame
+from falsemetal.electronic.engine import AnyEngine
+from falsemetal.progress import logger
+from falsemetal.registry import KindRegistry
+from falsemetal.section import Name, PositiveFloat, Section
+from falsemetal.systems.labels import ENERGY, FORCES
+
+if TYPE_CHECKING:
+    from falsemetal.potentials.runners import Runner
+
+STRUCTURE = "structure.extxyz"
+
+
+class LabellerKind(Section):
+    """A source of energies and forces.
+
+    Attributes
+    ----------
+    one_by_one
+        Whether each frame is a job of its own.
+    """
+
+    one_by_one: ClassVar[bool] = False
+
+    kind: str
+
+    def find_fault(self) -> str | None:
+        """Tell why it labels nothing on this machine, or None."""
+        return None
+
+    def label(
+        self,
+        frames: Sequence[Atoms],
+        folder: Path,
+        *,
+        runner: "Runner | None",
+        model: Path,
+        threads: int,
+    ) -> list[Atoms]:
+        """Label copies of frames with `REF_energy` in eV and `REF_forces` in eV/Å.
+
+        Parameters
+        ----------
+        frames
+            Unlabelled; their `info` is kept.
+        folder
+            For files that are to last.
+        runner, model
+            Of a potential that labels: its program and its folder.
+        threads
+            To compute with.
+
+        Returns
+        -------
+        list of Atoms
+            In the order of the frames; one that could not be labelled carries its fault
+            (:mod:`falsemetal.datasets.faults`).
+
+        Raises
+        ------
+        DatasetError
+            If labels are still to be computed elsewhere.
+        """
+        raise NotImplementedError
+
+
+LABELLERS: KindRegistry[LabellerKind] = KindRegistry("kind of labeller")
+
+AnyLabeller = Annotated[LabellerKind, LABELLERS]
+
+
+@LABELLERS.register("potential")
+class PotentialLabeller(LabellerKind):
+    """A potential of the configuration: a force field, or any ASE calculator."""
+
+    kind: Literal["potential"]
+    potential: Name | None = Field(
+        None, description="In the configuration; default: the first dataset's force field"
+    )
+
+    def label(
+        self,
+        frames: Sequence[Atoms],
+        folder: Path,
+        *,
+        runner: "Runner | None",
+        model: Path,
+        threads: int,
+    ) -> list[Atoms]:
+        """Label each frame by a single point."""
+        assert runner is not None, "the plan gives a labelling potential its runner"
+        calculator: Any = runner.make_calculator(model, threads=threads)
+        return [_by_calculator(frame, calculator) for frame in frames]
+
+
+def _by_calculator(frame: Atoms, calculator: Any) -> Atoms:
+    try:
+        energy = float(calculator.get_potential_energy(frame))
+        return _labelled(frame, energy, calculator.get_forces(frame))
+    except (ValueError, RuntimeError) as error:  # of a structure that the potential cannot treat
+        return faulty_frame(_told(frame), error)
+
+
+@LABELLERS.register("engine")
+class EngineLabeller(LabellerKind):
+    """An engine of electronic structure: run here, or elsewhere and its outputs copied back."""
+
+    one_by_one: ClassVar[bool] = True
+
+    kind: Literal["engine"]
+    engine: AnyEngine
+    functional: Name = "PBE"
+    vacuum_A: PositiveFloat = Field(11.0, description="On either side of a slab")
+
+    def find_fault(self) -> str | None:
+        """Tell why the engine cannot be run here, or None."""
+        return self.engine.find_fault()
+
+    def label(
+        self,
+        frames: Sequence[Atoms],
+        folder: Path,
+        *,
+        runner: "Runner | None",
+        model: Path,
+        threads: int,
+    ) -> list[Atoms]:
+        """Label by a job in a folder of its own for each frame."""
+        from falsemetal.electronic.errors import ResultError
+        from falsemetal.electronic.labels import label_job, write_label_job
+
+        folders = [folder / str(frame.info["number"]) for frame in frames]
+        for frame, place in zip(frames, folders, strict=True):
+            write_label_job(
+                place, frame, self.engine, self.functional, vacuum_A=self.vacuum_A
+            )
+        fault = self.find_fault()
+        waiting = [p for p in folders if not (p / self.engine.output).exists()] if fault else []
+        if waiting:
+            command, success, _ = self.engine.guide
+            raise DatasetError(
+                f"{fault}. {len(waiting)} frames wait for their labels in {folder}: run each job "
+                f"elsewhere ({command.splitlines()[0]}), copy {self.engine.output} back to where "
+                f"{success}, and start again"
+            )
+        labelled = []
+        for frame, place in zip(frames, folders, strict=True):
+            try:
+                energy, forces = label_job(
+                    place, frame, self.engine, vacuum_A=self.vacuum_A, n_cores=threads
+                )
+                labelled.append(_labelled(frame, energy, forces))
+            except ResultError as error:  # not converged, or unreadable
+                labelled.append(faulty_frame(f"{place}", error))
+        return labelled
+
+
+@LABELLERS.register("files")
+class FilesLabeller(LabellerKind):
+    """A program of the user's own: folders with structures, to which its outputs are copied."""
+
+    kind: Literal["files"]
+    output: str = Field(
+        pattern=r"^[^/\s]+$",
+        description="Name of the output in each frame's folder, in any format that ASE reads with "
+        "energy and forces, such as OUTCAR, espresso.pwo or labelled.extxyz",
+    )
+    format: str | None = Field(None, description="ASE's name of it; default: as ASE finds")
+
+    def label(
+        self,
+        frames: Sequence[Atoms],
+        folder: Path,
+        *,
+        runner: "Runner | None",
+        model: Path,
+        threads: int,
+    ) -> list[Atoms]:
+        """Write the structures; read the outputs once all are there."""
+        from ase.io import write
+
+        folders = [folder / str(frame.info["number"]) for frame in frames]
+        for frame, place in zip(frames, folders, strict=True):
+            place.mkdir(parents=True, exist_ok=True)
+            bare = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
+            write(place / STRUCTURE, bare, format="extxyz")
+        outputs = [place / self.output for place in folders]
+        if missing := [path for path in outputs if not path.exists()]:
+            raise DatasetError(
+                f"{len(missing)} of {len(frames)} frames wait for their labels: compute energy and "
+                f"forces of {missing[0].parent / STRUCTURE} and its siblings, put "
+                f"{self.output} beside each, and start again"
+            )
+        logger.info("labels of %d frames are there", len(frames))
+        return list(self._read(frames, outputs))
+
+    def _read(self, frames: Sequence[Atoms], outputs: Iterable[Path]) -> Iterator[Atoms]:
+        from ase.io import read
+
+        for frame, path in zip(frames, outputs, strict=True):
+            try:
+                found: Any = read(path, format=self.format)
+                order = _order(frame, found)
+                energy = found.get_potential_energy()
+                yield _labelled(frame, energy, found.get_forces()[order])
+            except Exception as error:  # of anything that a damaged output may do to ASE
+                yield faulty_frame(f"{path}", error)
+
+
+SAME_A = 0.01
+"""Distance within which an atom of an output is one of the structure."""
+
+
+def _order(frame: Atoms, found: Atoms) -> np.ndarray:
+    """Indices of an output's atoms in the structure's order, as programs sort by element."""
+    from ase.geometry import find_mic
+
+    if len(found) != len(frame):
+        raise ValueError(f"{len(found)} atoms, but {len(frame)} in {STRUCTURE}")
+    order = np.empty(len(frame), dtype=int)
+    for element in set(frame.symbols):
+        here, there = (np.flatnonzero(atoms.symbols == element) for atoms in (frame, found))
+        if len(here) != len(there):
+            raise ValueError(f"{len(there)} of {element}, but {len(here)} in {STRUCTURE}")
+        vectors = frame.positions[here][:, None] - found.positions[there][None]
+        _, distances = find_mic(vectors.reshape(-1, 3), frame.cell, pbc=True)
+        table = distances.reshape(len(here), len(there))
+        nearest = table.argmin(axis=1)
+        if table.min(axis=1).max() > SAME_A or len(set(nearest.tolist())) < len(here):
+            raise ValueError(f"another structure than {STRUCTURE}")
+        order[here] = there[nearest]
+    return order
+
+
+def _labelled(frame: Atoms, energy: float, forces: Any) -> Atoms:
+    copy = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
+    copy.info = dict(frame.info) | {ENERGY: float(energy)}
+    copy.arrays[FORCES] = np.array(forces, dtype=float)
+    return copy
+
+
+def _told(frame: Atoms) -> str:
+    info = frame.info
+    return f"{info.get('trajectory', 'frame')} at {info.get('time_ps', 0.0):g} ps"

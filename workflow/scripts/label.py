@@ -1,0 +1,20 @@
+"""Label chosen frames."""
+
+from pathlib import Path
+
+from falsemetal.datasets.extended import LabelSpec
+from falsemetal.datasets.io import read_chosen, write_chosen
+from falsemetal.progress import log_to
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    spec = snakemake.params.spec.unpack(LabelSpec)
+    output = Path(snakemake.output[0])
+    labelled = spec.labeller.label(
+        read_chosen(snakemake.input.frames)[spec.batch :: spec.n_batches],
+        output.parent,
+        runner=spec.runner,
+        model=Path(snakemake.params.model),
+        threads=snakemake.threads,
+    )
+    write_chosen(output, labelled)
