@@ -368,7 +368,8 @@ class Jobs:
         self, campaign: str, reads: Mapping[str, Sizes], potentials: Iterable[str] | None = None
     ) -> list[str]:
         """Tables of observables of potentials at those sizes at which they are run and shown."""
-        names = [n for n in potentials or self.config.potentials if n not in self.absent]
+        every = self.config.potentials if potentials is None else potentials
+        names = [name for name in every if name not in self.absent]
         run_at = [set(self.config.durations_ps(name, campaign)) for name in names]
         run_at = [sizes for sizes in run_at if sizes]
         return [

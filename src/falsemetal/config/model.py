@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from falsemetal import campaigns as _campaigns  # noqa: F401  (registers its kinds)
 from falsemetal.campaigns.kind import AnyCampaign
 from falsemetal.config.extensions import find_fault_of_extension
+from falsemetal.config.grids import Grid, lay_out
 from falsemetal.datasets.extended import AnyDataset, ExtendedDataset
 from falsemetal.datasets.settings import FirstDataset
 from falsemetal.electronic.settings import Electronic, FrameSet
@@ -40,6 +41,9 @@ class Config(Section):
     datasets: dict[Name, AnyDataset] = Field({})
     training: Training | None = Field(None, description="Needed where a potential is trained")
     potentials: dict[Name, AnyPotential] = Field(min_length=1)
+    grids: dict[Name, Grid] = Field(
+        {}, description="Families of potentials, by a name of their own; laid out when it is read"
+    )
     campaigns: dict[Name, AnyCampaign] = Field(
         {}, description="Families of systems of growing size, by a name of their own"
     )
@@ -53,6 +57,11 @@ class Config(Section):
     electronic: Electronic | None = Field(
         None, description="Frames of the runs whose electrons are computed"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grids_are_laid_out(cls, raw: Any) -> Any:
+        return lay_out(raw)
 
     @cached_property
     def labels(self) -> Mapping[str, FirstDataset]:

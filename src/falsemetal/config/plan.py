@@ -62,11 +62,25 @@ class Plan(Loops):
         product = target.product
         if product.jobs:
             return self.job_tables(product)
+        fitting = self._potentials_of(target)
+        shown = [name for name in self.config.potentials if name in fitting]
+        if product.datasets:
+            return [
+                f"<results>/datasets/{dataset}/{table}.csv"
+                for dataset in self.extended
+                for table in product.datasets
+            ]
         reads = {"summary": ALL} if product.runs else product.reads
-        tables = [table for c in target.campaigns for table in self.tables(c, reads)]
+        tables = [t for c in target.campaigns for t in self.tables(c, reads, shown)]
         if product.reads and not tables:
             return []
-        shown = self._potentials_of(target)
+        tables += [
+            table
+            for observable, (kind, sizes) in product.beside.items()
+            for campaign in self._asked
+            if self.config.campaigns[campaign].kind == kind
+            for table in self.tables(campaign, {observable: sizes}, shown)
+        ]
         of_models = [
             f"<results>/models/{name}/{table}.csv"
             for table in product.models
@@ -156,6 +170,11 @@ class Plan(Loops):
         }
 
     def _fitting(self, target: Target) -> set[str]:
+        """Potentials that fit a product, those of grids only where it shows them."""
+        fitting, potentials = self._all_fitting(target), self.config.potentials
+        return {n for n in fitting if target.product.grids or potentials[n].grid is None}
+
+    def _all_fitting(self, target: Target) -> set[str]:
         if target.product.told:
             potentials = self.config.potentials if target.product.architecture else {}
             return {name for name, potential in potentials.items() if potential.learns_charges}
@@ -179,6 +198,7 @@ class Plan(Loops):
             marker=potential.marker,
             kind=potential.kind,
             dataset=potential.dataset,
+            grid=potential.grid,
             architecture=potential.identity() if target.product.architecture else {},
             durations_ps={c: self.config.durations_ps(name, c) for c in target.campaigns},
             **self._theory_of(name, potential) if target.product.charges else {},

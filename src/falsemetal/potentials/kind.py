@@ -124,6 +124,9 @@ class PotentialKind(Section):
     optional: Annotated[bool, ASIDE] = Field(
         False, description="Products are complete without it where it cannot be had"
     )
+    grid: Annotated[Name | None, ASIDE] = Field(
+        None, description="Grid that it is of: shown by figures of grids alone"
+    )
     charge_e: Annotated[Number | None, ASIDE] = Field(
         None,
         ge=-10.0,

@@ -30,8 +30,8 @@ def make_product(
         Which, and how.
     paths
         Tables that it is made of, `.../<potential>/<campaign>/<size>A/<observable>.csv`,
-        `.../<frames>/<frame>/<job>/<table>.csv` or `.../<potential>/<table>.csv` of models and
-        checks.
+        `.../<frames>/<frame>/<job>/<table>.csv` or `.../<name>/<table>.csv` of models, checks and
+        datasets.
     stem
         Path of its files without suffix.
     stamp
@@ -69,11 +69,11 @@ def make_product(
             }
         }
     else:
-        alone = {*product.models, *product.checks}
+        alone = {*product.models, *product.checks, *product.datasets}
         of_models = [path for path in tables if path.stem in alone]
         read = read_tables(path for path in tables if path not in of_models)
-        read = {name: read.get(name, {}) for name in product.reads}
-        for name in (*product.models, *product.checks):
+        read = {name: read.get(name, {}) for name in (*product.reads, *product.beside)}
+        for name in sorted(alone):
             read[name] = {p.parent.name: pd.read_csv(p) for p in of_models if p.stem == name}
     module = product.load()
     if product.is_figure:

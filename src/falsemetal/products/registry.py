@@ -89,6 +89,12 @@ class Product:
         Whether it shows all its campaigns at once.
     told
         Whether it is made of the configuration alone.
+    grids
+        Whether it shows the potentials of grids, too.
+    beside
+        Observables of campaigns of another kind, with that kind: tables by potential and size.
+    datasets
+        Tables of extended datasets that it shows, `added` or `dipoles`; it gets each by dataset.
     """
 
     name: str
@@ -106,6 +112,9 @@ class Product:
     settings: tuple[str, ...] = ()
     together: bool = False
     told: bool = False
+    grids: bool = False
+    beside: Mapping[str, tuple[str, Sizes]] = field(default_factory=dict)
+    datasets: tuple[str, ...] = ()
 
     def load(self) -> ModuleType:
         """Import the module."""
@@ -287,6 +296,8 @@ class Shown(Section):
         Looks.
     kind, dataset
         Of its settings.
+    grid
+        That it is of, or None.
     architecture
         Further settings that tables of models list.
     durations_ps
@@ -302,6 +313,7 @@ class Shown(Section):
     marker: str
     kind: str
     dataset: str | None
+    grid: str | None = None
     architecture: dict[str, Any]
     durations_ps: dict[str, dict[float, float | None]]
     charges: ChargeModel | None = None

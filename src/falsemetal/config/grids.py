@@ -1,0 +1,72 @@
+"""Families of potentials: one whose settings are varied, all values with all."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from pydantic import Field, JsonValue
+
+from falsemetal.potentials.kind import POTENTIALS, PotentialKind
+from falsemetal.section import Name, Section
+
+KEPT = ("kind", "grid", "label")
+"""Settings that a grid does not vary."""
+
+
+class Grid(Section):
+    """Potentials named `<grid>-<value>-<value>…`, in the order of the lists, the last fastest.
+
+    They become potentials like any other, with the key `grid`; figures of single potentials leave
+    them out.
+    """
+
+    of: Name = Field(description="Potential that is varied")
+    over: dict[str, list[JsonValue]] = Field(
+        min_length=1, description="Settings of it, each with its values"
+    )
+
+
+class GridError(ValueError):
+    """A grid that cannot be laid out: key and message."""
+
+
+def lay_out(raw: Any) -> Any:
+    """Replace the grids of a configuration, as read from YAML, by their potentials.
+
+    What is no mapping where one belongs is left for validation to tell of; GridError for a grid of
+    settings or of a potential that are not there.
+    """
+    grids = raw.get("grids") if isinstance(raw, Mapping) else None
+    if not isinstance(grids, Mapping) or not isinstance(raw.get("potentials"), Mapping):
+        return raw
+    potentials = dict(raw["potentials"])
+    for name, settings in grids.items():
+        grid = Grid.model_validate(settings)
+        for member, potential in _members(str(name), grid, potentials):
+            if member in potentials:
+                raise GridError(f"grids.{name}: there is a potential '{member}'; rename the grid")
+            potentials[member] = potential
+    return {**raw, "potentials": potentials, "grids": {}}
+
+
+def _members(
+    name: str, grid: Grid, potentials: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    varied = potentials.get(grid.of)
+    if not isinstance(varied, Mapping):
+        known = ", ".join(map(str, potentials))
+        raise GridError(f"grids.{name}.of: there is no potential '{grid.of}'; name one of: {known}")
+    kind = str(varied.get("kind"))
+    fields = (POTENTIALS[kind] if kind in POTENTIALS else PotentialKind).model_fields
+    for key, values in grid.over.items():
+        if key in KEPT or key not in fields:
+            raise GridError(f"grids.{name}.over.{key}: {grid.of} has no such setting to vary")
+        if not values or len({str(value) for value in values}) < len(values):
+            raise GridError(f"grids.{name}.over.{key}: give distinct values, at least one")
+    for values in product(*grid.over.values()):
+        changed = dict(zip(grid.over, values, strict=True))
+        told = ", ".join(f"{key} {value}" for key, value in changed.items())
+        yield (
+            "-".join([name, *map(str, values)]),
+            {**varied, **changed, "grid": name, "label": f"{varied.get('label', grid.of)}: {told}"},
+        )
