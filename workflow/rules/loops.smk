@@ -41,9 +41,9 @@ rule label:
         mem_mb=4000,
     params:
         **specified(PLAN.label, "dataset", "batch"),
-        model=lambda w: str(
-            Path(*PLAN.labelling_model(w.dataset)).parent
-        ).replace("<results>", str(RESULTS)),
+        model=lambda w: str(Path(*PLAN.labelling_model(w.dataset)).parent).replace(
+            "<results>", str(RESULTS)
+        ),
     script:
         "../scripts/label.py"
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from falsemetal.datasets.exploring import explore
-from falsemetal.datasets.extended import ExploreSpec
 from falsemetal.datasets.io import read_frames, write_chosen
+from falsemetal.learning.exploring import explore
+from falsemetal.learning.settings import ExploreSpec
 from falsemetal.progress import log_to
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from falsemetal.datasets.extended import ExtendSpec
-from falsemetal.datasets.extending import extend
 from falsemetal.datasets.io import read_chosen, read_frames
 from falsemetal.datasets.split import PARTS
+from falsemetal.learning.extending import extend
+from falsemetal.learning.settings import ExtendSpec
 from falsemetal.progress import log_to
 from falsemetal.provenance import stamp
 

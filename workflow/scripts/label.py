@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from falsemetal.datasets.extended import LabelSpec
 from falsemetal.datasets.io import read_chosen, write_chosen
+from falsemetal.learning.settings import LabelSpec
 from falsemetal.progress import log_to
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from falsemetal.datasets.extended import ExtendedDataset
-from falsemetal.datasets.labellers import EngineLabeller, PotentialLabeller
+from falsemetal.learning.labellers import EngineLabeller, PotentialLabeller
+from falsemetal.learning.settings import ExtendedDataset
 
 if TYPE_CHECKING:
     from falsemetal.config.model import Config

@@ -57,16 +57,16 @@ def _members(
         known = ", ".join(map(str, potentials))
         raise GridError(f"grids.{name}.of: there is no potential '{grid.of}'; name one of: {known}")
     kind = str(varied.get("kind"))
-    fields = (POTENTIALS[kind] if kind in POTENTIALS else PotentialKind).model_fields
+    fields = POTENTIALS.get(kind, PotentialKind).model_fields
     for key, values in grid.over.items():
         if key in KEPT or key not in fields:
             raise GridError(f"grids.{name}.over.{key}: {grid.of} has no such setting to vary")
         if not values or len({str(value) for value in values}) < len(values):
             raise GridError(f"grids.{name}.over.{key}: give distinct values, at least one")
-    for values in product(*grid.over.values()):
-        changed = dict(zip(grid.over, values, strict=True))
+    for chosen in product(*grid.over.values()):
+        changed = dict(zip(grid.over, chosen, strict=True))
         told = ", ".join(f"{key} {value}" for key, value in changed.items())
         yield (
-            "-".join([name, *map(str, values)]),
+            "-".join([name, *map(str, chosen)]),
             {**varied, **changed, "grid": name, "label": f"{varied.get('label', grid.of)}: {told}"},
         )

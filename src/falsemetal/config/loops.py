@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from falsemetal.config.jobs import Jobs
-from falsemetal.datasets.extended import (
+from falsemetal.datasets.split import PARTS
+from falsemetal.learning.labellers import AnyLabeller, PotentialLabeller
+from falsemetal.learning.settings import (
     ExploreSpec,
     ExtendedDataset,
     ExtendSpec,
     LabelSpec,
 )
-from falsemetal.datasets.labellers import AnyLabeller, PotentialLabeller
-from falsemetal.datasets.split import PARTS
 from falsemetal.potentials.runners import LammpsRunner, Runner
 
 
@@ -68,7 +68,7 @@ class Loops(Jobs):
         )
 
     def labelling_model(self, dataset: str) -> list[str]:
-        """Description of the model that labels, if one does."""
+        """Name the description of the model that labels, if one does."""
         labeller = self._labeller(dataset)
         named = isinstance(labeller, PotentialLabeller) and labeller.potential
         return self.model(named) if named else []
@@ -80,7 +80,6 @@ class Loops(Jobs):
     def extend(self, dataset: str) -> ExtendSpec:
         """Lay labelled frames beside a dataset."""
         settings = self._extension(dataset)
-        charges = self.charges(settings.by)
         left_out = {"checks", "split"}
         source = {key: v for key, v in settings.identity().items() if key not in left_out}
         return ExtendSpec(
@@ -90,9 +89,6 @@ class Loops(Jobs):
             checks=settings.checks,
             split=settings.split,
             known_share=settings.select.known_share,
-            liquid=self.config.liquid,
-            charge_e=charges.own_e,
-            electronic_charge_e=charges.electronic_e,
             seed=self.config.seed,
         )
 

@@ -11,9 +11,9 @@ from falsemetal import campaigns as _campaigns  # noqa: F401  (registers its kin
 from falsemetal.campaigns.kind import AnyCampaign
 from falsemetal.config.extensions import find_fault_of_extension
 from falsemetal.config.grids import Grid, lay_out
-from falsemetal.datasets.extended import AnyDataset, ExtendedDataset
 from falsemetal.datasets.settings import FirstDataset
 from falsemetal.electronic.settings import Electronic, FrameSet
+from falsemetal.learning.settings import AnyDataset, ExtendedDataset
 from falsemetal.observables.settings import Analysis
 from falsemetal.potentials import kinds as _kinds  # noqa: F401  (registers its kinds)
 from falsemetal.potentials.force_field.settings import WaterForceField

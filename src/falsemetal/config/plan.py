@@ -102,8 +102,15 @@ class Plan(Loops):
             name
             for name, target in self.targets.items()
             if (target.product.told or self.inputs(name))
+            and (self._learns or not target.product.grids)
             and (not target.campaigns or set(target.campaigns) & set(self._asked))
         ]
+
+    @cached_property
+    def _learns(self) -> bool:
+        """Whether there is a grid, or a dataset that grows: else figures of them show little."""
+        grids = any(potential.grid for potential in self.config.potentials.values())
+        return bool(grids or self.extended)
 
     @cached_property
     def _asked(self) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ import numpy as np
 from ase import Atoms
 
 from falsemetal.datasets.checks import Rejection
-from falsemetal.datasets.extended import ExtendSpec
 from falsemetal.datasets.settings import CurateSpec
 from falsemetal.files import file_sha256
 from falsemetal.systems.labels import ENERGY, known_forces
@@ -18,7 +17,7 @@ UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "time": "ps"}
 
 
 def dataset_card(
-    spec: CurateSpec | ExtendSpec,
+    spec: CurateSpec,
     parts: Mapping[str, Sequence[Atoms]],
     rejections: Sequence[Rejection],
     files: Sequence[Path],

@@ -54,5 +54,3 @@ def label_job(
     if not engine.is_converged(output):
         raise ResultError(f"{output}: not converged")
     return engine.read_labels(folder, with_vacuum(frame, vacuum_A))
-
-

@@ -237,6 +237,33 @@ register(
     charges=True,
     settings=LAYER,
 )
+register(
+    "figS4b",
+    campaigns=("metal_water",),
+    reads={"summary": SMALLEST},
+    architecture=True,
+    grids=True,
+)
+register(
+    "tableS8",
+    is_figure=False,
+    campaigns=METALS,
+    models=("errors",),
+    architecture=True,
+    together=True,
+    grids=True,
+)
+register("tableS9", is_figure=False, datasets=("added",))
+register("generations", datasets=("added", "dipoles"))
+register(
+    "learning",
+    campaigns=("metal_water",),
+    reads={"summary": ALL},
+    beside={"structure_factors": ("water_box", LARGEST)},
+    checks=("verdict",),
+    architecture=True,
+    grids=True,
+)
 register("tableS1", is_figure=False, told=True)
 register("tableS2", is_figure=False, told=True, architecture=True)
 for table, kinds in (("tableS3", METALS), ("tableS10", ("oxide_water",))):

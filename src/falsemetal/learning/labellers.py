@@ -142,9 +142,7 @@ class EngineLabeller(LabellerKind):
 
         folders = [folder / str(frame.info["number"]) for frame in frames]
         for frame, place in zip(frames, folders, strict=True):
-            write_label_job(
-                place, frame, self.engine, self.functional, vacuum_A=self.vacuum_A
-            )
+            write_label_job(place, frame, self.engine, self.functional, vacuum_A=self.vacuum_A)
         fault = self.find_fault()
         waiting = [p for p in folders if not (p / self.engine.output).exists()] if fault else []
         if waiting:
@@ -223,7 +221,7 @@ SAME_A = 0.01
 
 
 def _order(frame: Atoms, found: Atoms) -> np.ndarray:
-    """Indices of an output's atoms in the structure's order, as programs sort by element."""
+    """Find the indices of an output's atoms in the structure's order: programs sort by element."""
     from ase.geometry import find_mic
 
     if len(found) != len(frame):

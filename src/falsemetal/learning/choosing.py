@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from falsemetal.arrays import BoolArray
-from falsemetal.datasets.extended import Selection
+from falsemetal.learning.settings import Selection
 
 CHOSEN, NOT_NEEDED, KNOWN, REFUSED, LEFT_OUT = "chosen", "not needed", "known", "refused", "start"
 """Verdicts on a frame."""
@@ -59,9 +59,9 @@ def choose(explored: pd.DataFrame, held: pd.DataFrame, selection: Selection) -> 
 def _evenly(new: pd.DataFrame, selection: Selection) -> list[int]:
     """Labels of frames at even distances in the runs' order of time."""
     if len(new) <= selection.n_frames:
-        return new.index.tolist()
+        return list(new.index)
     places = np.linspace(0, len(new) - 1, selection.n_frames).round().astype(int)
-    return new.index[places].tolist()
+    return list(new.index[places])
 
 
 def _in_turn(new: pd.DataFrame, broken: BoolArray, selection: Selection) -> list[int]:

@@ -13,11 +13,11 @@ from ase import Atoms
 
 from falsemetal.datasets.card import dataset_card
 from falsemetal.datasets.checks import Rejection, check_frames
-from falsemetal.datasets.choosing import CHOSEN, REFUSED, known_range
 from falsemetal.datasets.curate import write_rejections
-from falsemetal.datasets.extended import ExtendSpec
 from falsemetal.datasets.io import write_frames
 from falsemetal.datasets.split import PARTS, split_frames
+from falsemetal.learning.choosing import CHOSEN, REFUSED, known_range
+from falsemetal.learning.settings import ExtendSpec
 from falsemetal.progress import logger
 from falsemetal.units import EPSILON_0
 
@@ -47,7 +47,7 @@ def extend(
     parts
         Frames of the dataset that is extended: `train`, `validation`, `test`.
     labelled
-        Of :func:`falsemetal.datasets.exploring.explore`, with labels or faults.
+        Of :func:`falsemetal.learning.exploring.explore`, with labels or faults.
     explored
         Its table.
     directory

@@ -10,11 +10,11 @@ from ase import Atoms
 
 from falsemetal.arrays import BoolArray, FloatArray
 from falsemetal.datasets.checks import distance_fault
-from falsemetal.datasets.choosing import choose
 from falsemetal.datasets.errors import DatasetError
-from falsemetal.datasets.extended import ExploreSpec
 from falsemetal.datasets.settings import Checks
 from falsemetal.estimators.dipole import lateral_area
+from falsemetal.learning.choosing import choose
+from falsemetal.learning.settings import ExploreSpec
 from falsemetal.observables.runs import Block
 from falsemetal.progress import logger
 from falsemetal.simulation.trajectory import Trajectory
@@ -128,7 +128,7 @@ def explore(
     list of Atoms
         Those chosen, with `number`, `config_type`, `trajectory` and `time_ps` in `info`.
     DataFrame
-        All frames of the runs, as of :func:`falsemetal.datasets.choosing.choose`, and those of the
+        All frames of the runs, as of :func:`falsemetal.learning.choosing.choose`, and those of the
         dataset with which they were compared, whose `verdict` is "held".
     """
     tables = []
@@ -145,7 +145,7 @@ def explore(
     held = pd.DataFrame({"unit_P_per_A": dipoles})
     if not len(held):
         logger.warning(
-            "no frame of the dataset is of %s with the periodicity of the runs: all of these are new",
+            "no frame of the dataset is of %s with the runs' periodicity: all of these are new",
             ", ".join(sorted(like.elements)),
         )
     held["fraction_broken"] = broken_shares(known, like, spec.liquid)
@@ -200,16 +200,14 @@ def _tabulate(trajectory: Trajectory, spec: ExploreSpec) -> tuple[pd.DataFrame, 
     return pd.concat(parts, ignore_index=True), like
 
 
-def _refusals(
-    positions: FloatArray, block: Block, atoms: Atoms, checks: Checks
-) -> Iterator[str]:
+def _refusals(positions: FloatArray, block: Block, atoms: Atoms, checks: Checks) -> Iterator[str]:
     """Why each frame is unphysical, or nothing."""
     counts = block.molecules.counts
-    lone = np.sum(list(counts.values()), axis=0) == 0 if counts else np.zeros((len(block), 1), bool)
-    for places, alone in zip(positions, lone.any(axis=1), strict=True):
+    bound = np.sum(list(counts.values()), axis=0) if counts else np.ones((len(block), 1))
+    for places, of_centres in zip(positions, bound, strict=True):
         if not np.isfinite(places).all():
             yield "not finite"
-        elif alone:
+        elif not of_centres.all():
             yield f"{block.liquid.centres[0]} without {' or '.join(block.liquid.satellites)}"
         else:
             atoms.positions = places

@@ -4,8 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from falsemetal.datasets.labellers import AnyLabeller, PotentialLabeller
-from falsemetal.datasets.settings import Checks, ForceFieldDataset, LabelledDataset, Split
+from falsemetal.datasets.settings import (
+    Checks,
+    CurateSpec,
+    ForceFieldDataset,
+    LabelledDataset,
+    Split,
+)
+from falsemetal.learning.labellers import AnyLabeller, PotentialLabeller
 from falsemetal.potentials.runners import AnyRunner
 from falsemetal.section import (
     ASIDE,
@@ -113,23 +119,13 @@ class LabelSpec(Spec):
     n_batches: PositiveInt
 
 
-class ExtendSpec(Spec):
+class ExtendSpec(CurateSpec):
     """Labelled frames to check, split and lay beside a dataset.
 
     Attributes
     ----------
-    name
-        Of the extended dataset.
-    source
-        Settings that tell of its origin.
+    known_share
+        As of :class:`Selection`.
     """
 
-    name: str
-    source: dict[str, object]
-    checks: Checks
-    split: Split
     known_share: float
-    liquid: Molecule
-    charge_e: float
-    electronic_charge_e: float
-    seed: int

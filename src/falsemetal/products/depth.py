@@ -1,0 +1,124 @@
+"""Families of short-ranged models, told apart by dataset, depth and order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from falsemetal.products import style
+from falsemetal.products.registry import ProductSpec
+from falsemetal.products.style import Tables
+
+MARKERS = ("s", "D", "v", "P")
+"""By l_max."""
+
+SPACING = 0.12
+"""Between families, and members of one, in layers."""
+
+
+@dataclass
+class Family:
+    """Short-ranged models of one dataset and l_max.
+
+    Attributes
+    ----------
+    dataset, l_max
+        Of all.
+    color, marker, place
+        Looks, and its offset from the number of layers.
+    layers
+        Names of the models by number of layers, of several seeds.
+    """
+
+    dataset: str
+    l_max: int
+    color: str
+    marker: str
+    place: float = 0.0
+    layers: dict[int, list[str]] = field(default_factory=dict)
+    labelled: bool = False
+
+    @property
+    def label(self) -> str:
+        """As a legend says it."""
+        return rf"{self.dataset}, $\ell_\mathrm{{max}}$ = {self.l_max}"
+
+    def members(self) -> Iterator[tuple[str, int, float]]:
+        """Name, layers and offset of each model."""
+        for layers, names in sorted(self.layers.items()):
+            for index, name in enumerate(names):
+                yield name, layers, self.place + 0.3 * SPACING * (index - 0.5 * (len(names) - 1))
+
+
+def families(spec: ProductSpec) -> list[Family]:
+    """Families of the short-ranged models that a product shows, in the configuration's order."""
+    found: dict[tuple[str, int], Family] = {}
+    datasets = list(dict.fromkeys(spec.potentials[name].dataset for name in models(spec)))
+    for name in models(spec):
+        shown = spec.potentials[name]
+        dataset, l_max = str(shown.dataset), int(shown.architecture["l_max"])
+        color = style.PALETTE[(1 + datasets.index(shown.dataset)) % len(style.PALETTE)]
+        family = found.setdefault(
+            (dataset, l_max), Family(dataset, l_max, color, MARKERS[l_max % len(MARKERS)])
+        )
+        family.layers.setdefault(int(shown.architecture["layers"]), []).append(name)
+    for index, family in enumerate(found.values()):
+        family.place = SPACING * (index - 0.5 * (len(found) - 1))
+    return list(found.values())
+
+
+def levels(spec: ProductSpec) -> list[str]:
+    """Potentials that are no short-ranged models: references, and long-ranged models."""
+    return [name for name in spec.potentials if name not in models(spec)]
+
+
+def models(spec: ProductSpec) -> list[str]:
+    """Names of the short-ranged models that a product shows."""
+    return [
+        name
+        for name, shown in spec.potentials.items()
+        if "layers" in shown.architecture and "formal_charges_e" not in shown.architecture
+    ]
+
+
+def draw_levels(
+    axes: Axes, names: Sequence[str], tables: Tables, spec: ProductSpec, column: str
+) -> pd.DataFrame:
+    """Draw an estimate of potentials as lines with 95 % bands; returns their rows."""
+    rows = []
+    for name in names:
+        shown = spec.potentials[name]
+        for (potential, _), table in tables.items():
+            if potential != name or not len(table) or not np.isfinite(table.iloc[0][column]):
+                continue
+            row = table.iloc[0]
+            value, low, high = (row[f"{column}{end}"] for end in ("", "_low", "_high"))
+            axes.axhline(value, color=shown.color, linewidth=1.0, label=shown.label)
+            if np.isfinite(low):
+                axes.axhspan(low, high, color=shown.color, alpha=0.12, linewidth=0)
+            kept = {"potential": name, column: value, f"{column}_low": low, f"{column}_high": high}
+            rows.append(kept | {"n_independent": row.get("n_independent", np.nan)})
+    return pd.DataFrame(rows)
+
+
+def draw_point(axes: Axes, x: float, value: float, low: float, high: float, family: Family) -> None:
+    """Draw an estimate with its interval, or as a lower bound where that is not known."""
+    known = np.isfinite(low)
+    # the interval is corrected for bias and may leave a value of few samples outside
+    error = np.maximum([[value - low], [high - value]], 0.0) if known else 0.1 * value
+    axes.errorbar(
+        x,
+        value,
+        yerr=error,
+        lolims=not known,
+        color=family.color,
+        marker=family.marker,
+        markerfacecolor=family.color if known else "white",
+        linestyle="none",
+        capsize=1.8,
+        elinewidth=0.8,
+        label=None if family.labelled else family.label,
+    )
+    family.labelled = True

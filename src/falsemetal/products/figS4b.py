@@ -1,0 +1,56 @@
+# ruff: noqa: N999 (the name of the figure in the paper)
+"""Spread of the dipole against depth and dataset of short-ranged models (paper, Fig. S4b)."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from falsemetal.products import style
+from falsemetal.products.depth import Family, draw_levels, draw_point, families, levels
+from falsemetal.products.registry import ProductSpec
+from falsemetal.products.style import Tables
+
+COLUMNS = ["potential", "dataset", "layers", "l_max", "sigma_dV_V", "sigma_dV_V_low"]
+COLUMNS += ["sigma_dV_V_high", "n_independent"]
+
+
+def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
+    """Draw σ(ΔV) with 95 % intervals, or lower bounds, against the number of layers.
+
+    A colour per dataset, a marker per l_max; models that differ by their seed alone stand beside
+    each other. Lines: references and long-ranged models.
+    """
+    parts = []
+    with style.journal_style():
+        figure = style.new_figure(style.SINGLE_COLUMN_IN, 2.9)
+        axes = figure.subplots()
+        parts.append(draw_levels(axes, levels(spec), summary, spec, "sigma_dV_V"))
+        parts += [_draw_family(axes, family, summary) for family in families(spec)]
+        depths = sorted({int(layers) for family in families(spec) for layers in family.layers})
+        axes.set_xticks(depths)
+        axes.set_xlabel("message-passing layers")
+        axes.set_ylabel(r"$\sigma(\Delta V)$ (V)")
+        axes.set_ylim(bottom=0.0)
+        handles, labels = axes.get_legend_handles_labels()
+        if handles:
+            style.draw_legend_above(figure, handles, labels, columns=2)
+        style.note_missing(figure, summary, spec)
+    there = [part for part in parts if len(part)]
+    return figure, pd.concat(there) if there else pd.DataFrame(columns=COLUMNS)
+
+
+def _draw_family(axes: Axes, family: Family, summary: Tables) -> pd.DataFrame:
+    rows = []
+    for name, layers, shift in family.members():
+        table = next((t for (potential, _), t in summary.items() if potential == name), None)
+        if table is None or not len(table):
+            continue
+        row = table.iloc[0]
+        value, low, high = (row[f"sigma_dV_V{end}"] for end in ("", "_low", "_high"))
+        if not np.isfinite(value):
+            continue
+        draw_point(axes, layers + shift, value, low, high, family)
+        rows.append([name, family.dataset, layers, family.l_max, value, low, high])
+        rows[-1].append(row["n_independent"])
+    return pd.DataFrame(rows, columns=COLUMNS)
