@@ -18,6 +18,8 @@ def everything() -> dict[str, Any]:
     """Add to the smoke configuration what else there is: a fetched committee, electrons."""
     raw = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     raw["datasets"]["dft"] = {"kind": "labelled", "source": "revpbe0-d3-water"}
+    visited = {"campaign": "slabs", "size_A": 6.3, "select": {"n_frames": 2}}
+    raw["datasets"]["grown"] = {"kind": "extended", "of": "spce", "by": "spce-truncated"} | visited
     committee = {"kind": "bpnnp", "dataset": "dft"}
     raw["potentials"]["native"] = committee | {"runs": {"cubic": {"duration_ps": 0.4}}}
     raw["potentials"]["by-cp2k"] = committee | {
@@ -49,7 +51,12 @@ def identities(plan: Plan) -> dict[str, Any]:
 
 
 def datasets(plan: Plan) -> Iterator[tuple[str, Spec]]:
-    for name, dataset in plan.config.datasets.items():
+    for name in plan.extended:
+        yield f"explore:{name}", plan.explore(name)
+        yield f"label:{name}", plan.label(name, "0")
+        yield f"extend:{name}", plan.extend(name)
+    for name in plan.first:
+        dataset = plan.config.datasets[name]
         yield f"curate:{name}", plan.curate(name)
         if dataset.kind == "labelled":
             yield f"read:{name}", plan.read(name)

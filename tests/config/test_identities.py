@@ -18,6 +18,17 @@ KEYS = every_key(PLAN.config)
 OTHERS: dict[str, Any] = {
     "name": "other",
     "datasets.spce.kind": None,
+    "datasets.grown.kind": None,
+    "datasets.grown.of": None,
+    "datasets.grown.by": "spce",
+    "datasets.grown.campaign": None,
+    "datasets.grown.size_A": 9.3,
+    "datasets.grown.select.how": "even",
+    "datasets.grown.select.known_share": 0.9,
+    "datasets.grown.label.kind": None,
+    "datasets.grown.label.potential": "ours",
+    "potentials.*.grid": None,
+    "grids": None,
     "datasets.dft.kind": None,
     "datasets.spce.sampling.bulk.kind": "slab",
     "datasets.spce.sampling.slab.kind": "bulk",
@@ -134,18 +145,20 @@ EXPECTED: dict[str, list[str]] = {
     # of solids that these systems do not hold
     "*force_field.metals": [],
     "potentials.*.metal_response": [],
-    "seed": ["sample:*", "curate:*", "train:*", "evaluate:*", "start:*", "run:*"],
+    "seed": ["sample:*", "curate:*", "extend:*", "train:*", "evaluate:*", "start:*", "run:*"],
     # datasets
     "datasets.spce.force_field.charge_O_e": [
         *("sample:*", "curate:spce", "run:spce*/*", "check:spce*", *DIPOLES),
-        *("check:sr-mace", "check:lr-mace"),
+        *("check:sr-mace", "check:lr-mace", "label:grown", "explore:grown"),
         *(f"observe:{name}/*/voltage" for name in ("spce*", "sr-mace", "lr-mace")),
         *("learned_charges:lr-mace", *LEARNED),
     ],
     "datasets.spce.force_field.coulomb.*": [
-        *("sample:*", "curate:spce", "run:spce/*", "check:spce", *DIPOLES)
+        *("sample:*", "curate:spce", "label:grown", "run:spce/*", "check:spce", *DIPOLES)
     ],
-    "datasets.spce.force_field.*": ["sample:*", "curate:spce", "run:spce*/*", "check:spce*"],
+    "datasets.spce.force_field.*": [
+        *("sample:*", "curate:spce", "label:grown", "run:spce*/*", "check:spce*")
+    ],
     "datasets.spce.sampling.bulk.*": ["sample:spce/bulk", "curate:spce"],
     "datasets.spce.sampling.slab.*": ["sample:spce/slab", "curate:spce"],
     "datasets.spce.sampling.brine.*": ["sample:spce/brine", "curate:spce"],
@@ -154,6 +167,13 @@ EXPECTED: dict[str, list[str]] = {
     "datasets.dft.checks.*": ["curate:dft"],
     "datasets.dft.split.*": ["curate:dft"],
     "datasets.dft.*": ["read:dft", "curate:dft"],
+    # of loops
+    "datasets.grown.size_A": ["extend:grown"],
+    "datasets.grown.by": ["explore:grown", "extend:grown"],
+    "datasets.grown.checks.*": ["explore:grown", "extend:grown"],
+    "datasets.grown.select.*": ["explore:grown", "extend:grown"],
+    "datasets.grown.label.*": ["label:grown", "extend:grown"],
+    "datasets.grown.split.*": ["extend:grown"],
     # potentials
     "training.device": [],
     "training.dtype": ["train:*", "evaluate:*", "learned_charges:*"],
@@ -170,7 +190,8 @@ EXPECTED: dict[str, list[str]] = {
         *("run:spce-truncated/*", "check:spce-truncated", *DIPOLES_OF_TRUNCATED)
     ],
     "potentials.spce-truncated.*charge_e": [
-        *("observe:spce-truncated/*/voltage", "check:spce-truncated", *DIPOLES_OF_TRUNCATED)
+        *("observe:spce-truncated/*/voltage", "check:spce-truncated", *DIPOLES_OF_TRUNCATED),
+        "explore:grown",
     ],
     "potentials.sr-mace.label": [
         f"product:{name}" for name in (*FILMS, *BOXES, "table_runs", "table_errors")
@@ -275,6 +296,7 @@ EXPECTED: dict[str, list[str]] = {
     "liquid.bonds": [
         *("run:*", "recording:*"),
         "observe:*",
+        "explore:grown",
         "check:*",
         "learned_charges:*",
         "write_job:*",

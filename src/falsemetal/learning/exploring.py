@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from falsemetal.arrays import BoolArray, FloatArray
+from falsemetal.arrays import BoolArray, FloatArray, IntArray
 from falsemetal.datasets.checks import distance_fault
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.settings import Checks
@@ -200,19 +200,22 @@ def _tabulate(trajectory: Trajectory, spec: ExploreSpec) -> tuple[pd.DataFrame, 
     return pd.concat(parts, ignore_index=True), like
 
 
+def refusal(atoms: Atoms, bound: IntArray, liquid: Molecule, checks: Checks) -> str:
+    """Why a frame is unphysical, or nothing; `bound` counts the satellites of each centre."""
+    if not np.isfinite(atoms.positions).all():
+        return "not finite"
+    if liquid.satellites and not np.all(bound):
+        return f"{' or '.join(liquid.centres)} without {' or '.join(liquid.satellites)}"
+    fault = distance_fault(atoms, checks)
+    return fault[0] if fault else ""
+
+
 def _refusals(positions: FloatArray, block: Block, atoms: Atoms, checks: Checks) -> Iterator[str]:
-    """Why each frame is unphysical, or nothing."""
-    counts = block.molecules.counts
-    bound = np.sum(list(counts.values()), axis=0) if counts else np.ones((len(block), 1))
+    counts = list(block.molecules.counts.values())
+    bound = np.sum(counts, axis=0) if counts else np.ones((len(block), 1))
     for places, of_centres in zip(positions, bound, strict=True):
-        if not np.isfinite(places).all():
-            yield "not finite"
-        elif not of_centres.all():
-            yield f"{block.liquid.centres[0]} without {' or '.join(block.liquid.satellites)}"
-        else:
-            atoms.positions = places
-            fault = distance_fault(atoms, checks)
-            yield fault[0] if fault else ""
+        atoms.positions = places
+        yield refusal(atoms, of_centres, block.liquid, checks)
 
 
 def _extract(chosen: pd.DataFrame, trajectories: Sequence[Path], by: str) -> Iterator[Atoms]:

@@ -227,7 +227,7 @@ def _order(frame: Atoms, found: Atoms) -> np.ndarray:
     if len(found) != len(frame):
         raise ValueError(f"{len(found)} atoms, but {len(frame)} in {STRUCTURE}")
     order = np.empty(len(frame), dtype=int)
-    for element in set(frame.symbols):
+    for element in sorted(set(frame.symbols)):
         here, there = (np.flatnonzero(atoms.symbols == element) for atoms in (frame, found))
         if len(here) != len(there):
             raise ValueError(f"{len(there)} of {element}, but {len(here)} in {STRUCTURE}")
