@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from falsemetal.config.grids import GridError, lay_out
 from falsemetal.config.model import Config
 from falsemetal.config.reading import ReadingError, merge, read_configuration
 from falsemetal.config.retired import find_retired
@@ -78,9 +79,12 @@ def parse_config(
     plugins = raw.get("plugins") if isinstance(raw.get("plugins"), list) else []
     try:
         load_plugins(p for p in plugins or () if isinstance(p, str))
+        raw = lay_out(raw)
         return Config.model_validate(raw)
     except PluginError as error:
         raise ConfigError(f"{where(('plugins',))}: {error}") from None
+    except GridError as error:
+        raise ConfigError(f"{where(error.key)}: {_dotted(error.key)}: {error}") from None
     except ValidationError as error:
         lines = [_describe(fault, raw, where) for fault in error.errors()]
         raise ConfigError("\n".join(lines)) from None

@@ -71,7 +71,7 @@ def _fault_of_label(config: "Config", name: str, dataset: ExtendedDataset) -> st
             return None
         known = ", ".join(config.potentials)
         return f"potential: there is no potential '{label.potential}'; name one of: {known}"
-    force_field = config.labels[name].force_field
+    force_field = config.first_dataset(name).force_field
     if force_field is None:
         return (
             "kind: the first dataset was labelled by others; tell what labels the frames: a "

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, ValidationError
 
 from falsemetal.potentials.kind import POTENTIALS, PotentialKind
 from falsemetal.section import Name, Section
@@ -27,24 +27,33 @@ class Grid(Section):
 
 
 class GridError(ValueError):
-    """A grid that cannot be laid out: key and message."""
+    """A grid that cannot be laid out; `key` is where it is."""
+
+    def __init__(self, key: tuple[str, ...], message: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
-def lay_out(raw: Any) -> Any:
+def lay_out(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Replace the grids of a configuration, as read from YAML, by their potentials.
 
-    What is no mapping where one belongs is left for validation to tell of; GridError for a grid of
+    What is not as the sections have it is left for validation to tell of; GridError for a grid of
     settings or of a potential that are not there.
     """
-    grids = raw.get("grids") if isinstance(raw, Mapping) else None
+    grids = raw.get("grids")
     if not isinstance(grids, Mapping) or not isinstance(raw.get("potentials"), Mapping):
         return raw
     potentials = dict(raw["potentials"])
     for name, settings in grids.items():
-        grid = Grid.model_validate(settings)
+        try:
+            grid = Grid.model_validate(settings)
+        except ValidationError:
+            return raw
         for member, potential in _members(str(name), grid, potentials):
             if member in potentials:
-                raise GridError(f"grids.{name}: there is a potential '{member}'; rename the grid")
+                raise GridError(
+                    ("grids", str(name)), f"there is a potential '{member}'; rename the grid"
+                )
             potentials[member] = potential
     return {**raw, "potentials": potentials, "grids": {}}
 
@@ -55,14 +64,16 @@ def _members(
     varied = potentials.get(grid.of)
     if not isinstance(varied, Mapping):
         known = ", ".join(map(str, potentials))
-        raise GridError(f"grids.{name}.of: there is no potential '{grid.of}'; name one of: {known}")
-    kind = str(varied.get("kind"))
-    fields = POTENTIALS.get(kind, PotentialKind).model_fields
+        raise GridError(
+            ("grids", name, "of"), f"there is no potential '{grid.of}'; name one of: {known}"
+        )
+    fields = POTENTIALS.get(str(varied.get("kind")), PotentialKind).model_fields
     for key, values in grid.over.items():
+        where = ("grids", name, "over", key)
         if key in KEPT or key not in fields:
-            raise GridError(f"grids.{name}.over.{key}: {grid.of} has no such setting to vary")
+            raise GridError(where, f"{grid.of} has no such setting to vary")
         if not values or len({str(value) for value in values}) < len(values):
-            raise GridError(f"grids.{name}.over.{key}: give distinct values, at least one")
+            raise GridError(where, "give distinct values, at least one")
     for chosen in product(*grid.over.values()):
         changed = dict(zip(grid.over, chosen, strict=True))
         told = ", ".join(f"{key} {value}" for key, value in changed.items())

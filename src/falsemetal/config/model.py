@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from falsemetal import campaigns as _campaigns  # noqa: F401  (registers its kinds)
 from falsemetal.campaigns.kind import AnyCampaign
 from falsemetal.config.extensions import find_fault_of_extension
-from falsemetal.config.grids import Grid, lay_out
+from falsemetal.config.grids import Grid
 from falsemetal.datasets.settings import FirstDataset
 from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.learning.settings import AnyDataset, ExtendedDataset
@@ -58,17 +58,13 @@ class Config(Section):
         None, description="Frames of the runs whose electrons are computed"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _grids_are_laid_out(cls, raw: Any) -> Any:
-        return lay_out(raw)
-
     @cached_property
     def labels(self) -> Mapping[str, FirstDataset]:
         """Datasets by name, of extended ones the first: it tells whose labels they are."""
-        return {name: self._first(name) for name in self.datasets}
+        return {name: self.first_dataset(name) for name in self.datasets}
 
-    def _first(self, name: str) -> FirstDataset:
+    def first_dataset(self, name: str) -> FirstDataset:
+        """Dataset that a chain of extensions begins with, or itself."""
         dataset = self.datasets[name]
         while isinstance(dataset, ExtendedDataset):
             dataset = self.datasets[dataset.of]
