@@ -13,6 +13,7 @@ import yaml
 from falsemetal.config import Config
 from falsemetal.config.checks import OWNER
 from falsemetal.config.plan import Plan
+from falsemetal.learning.settings import ExtendedDataset
 from falsemetal.products.making import PARTIAL, NothingToShowError, make_product
 from falsemetal.progress import ERROR_SUFFIX, logger
 from falsemetal.provenance import stamp
@@ -173,6 +174,8 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
             wanted = [*_of_potential(plan, potential), f"check/{potential}/"]
         case ("models", potential, "charges.csv"):
             wanted = [*_of_potential(plan, potential), f"read_charges/{potential}/"]
+        case ("datasets", dataset, _):
+            wanted = _of_dataset(plan, dataset)
         case (_, potential, *_):
             wanted = [*_of_potential(plan, potential), f"evaluate/{potential}/"]
         case _:
@@ -185,9 +188,19 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
 
 
 def _of_potential(plan: Plan, potential: str) -> list[str]:
-    dataset = plan.config.potentials[potential].dataset
+    settings = plan.config.potentials[potential]
     stages = [f"fetch/{potential}/", f"train/{potential}/"]
-    return stages + [f"{s}/{dataset}/" for s in ("sample", "read_labelled", "curate")]
+    return stages + (_of_dataset(plan, settings.dataset) if settings.dataset else [])
+
+
+def _of_dataset(plan: Plan, name: str) -> list[str]:
+    dataset = plan.config.datasets.get(name)
+    if not isinstance(dataset, ExtendedDataset):
+        return [f"{stage}/{name}/" for stage in ("sample", "read_labelled", "curate")]
+    stages = [f"{stage}/{name}/" for stage in ("explore", "label", "extend")]
+    by, where = dataset.by, f"{dataset.campaign}/{dataset.size_A:g}A-"
+    runs = [f"equilibrate/{where}", f"simulate/{by}/{where}", f"read_run/{by}/{where}"]
+    return [*stages, *runs, *_of_potential(plan, by), *_of_dataset(plan, dataset.of)]
 
 
 def _made(plan: Plan, results: Path) -> list[str]:
