@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from falsemetal.config import Config
 from falsemetal.config.plan import Plan
 from falsemetal.datasets.settings import ForceFieldDataset
+from falsemetal.learning.settings import ExtendedDataset
 from falsemetal.potentials.kind import LAMMPS_SECONDS
 
 INTERVAL_S = 120.0
@@ -37,6 +39,19 @@ def costs(plan: Plan) -> dict[str, float]:
     return dict(_costs(plan))
 
 
+def _atoms(config: Config, name: str) -> int:
+    """Atoms of all frames of a dataset, at most; zero where that is not known."""
+    dataset = config.datasets.get(name)
+    if isinstance(dataset, ExtendedDataset):
+        known = _atoms(config, dataset.of)
+        added = config.campaigns[dataset.campaign].n_atoms(dataset.size_A)
+        return known + dataset.select.n_frames * added if known else 0
+    if isinstance(dataset, ForceFieldDataset):
+        runs = dataset.sampling.values()
+        return sum(run.n_atoms * run.n_frames * run.replicas for run in runs)
+    return 0
+
+
 def _costs(plan: Plan) -> Iterator[tuple[str, float]]:
     config = plan.config
     for name, dataset in config.datasets.items():
@@ -46,11 +61,8 @@ def _costs(plan: Plan) -> Iterator[tuple[str, float]]:
             yield f"<results>/datasets/{name}/sampling/{run}.extxyz", cost
     starts: dict[str, float] = {}
     for name, potential in config.potentials.items():
-        source = config.datasets.get(potential.dataset or "")
         each = potential.seconds_per_atom_step
-        if potential.prepare == "train" and isinstance(source, ForceFieldDataset):
-            runs = source.sampling.values()
-            atoms = sum(run.n_atoms * run.n_frames * run.replicas for run in runs)
+        if potential.prepare == "train" and (atoms := _atoms(config, potential.dataset or "")):
             cost = plan.training.epochs * atoms * each * TRAINING
             yield f"<results>/models/{name}/model.json", cost
         for campaign in potential.runs:  # files are read in no time
