@@ -94,3 +94,23 @@ def test_reasons_name_the_stage_that_failed(results, monkeypatch) -> None:
         "lr-mace/slabs/6.3": "simulate failed",
         "lr-mace/slabs/9.3": "not made",
     }
+
+
+LOOP = Plan(load_config(ROOT / "config/smoke-learning.yaml"), {})
+
+
+@pytest.mark.parametrize(
+    ("failed", "table", "reason"),
+    [
+        ("label/gen1/0", "datasets/gen2/added.csv", "label failed"),
+        ("train/lr-mace", "datasets/gen1/added.csv", "train failed"),
+        ("simulate/sr-mace/interface/6.5A-0", "models/sr-2/errors.csv", "simulate failed"),
+        ("simulate/sr-mace/interface/8A-0", "models/sr-2/errors.csv", None),
+        ("label/gen2/0", "datasets/gen1/added.csv", None),
+        ("explore/gen2", "observables/sr-2/interface/6.5A/summary.csv", "explore failed"),
+        ("explore/gen2", "observables/sr-1/interface/6.5A/summary.csv", None),
+    ],
+)
+def test_what_a_loop_is_made_of_answers_for_it(failed, table, reason) -> None:
+    failure = salvage.Failure(failed, "", Path("log"))
+    assert salvage._reason(Path(table), LOOP, [failure]) == reason
