@@ -346,7 +346,16 @@ def test_one_figure_needs_only_its_own_jobs(checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["demo", "workstation", "paper", "interfaces", "interfaces-paper", "interfaces-dft"]
+    "name",
+    [
+        "demo",
+        "workstation",
+        "paper",
+        "interfaces",
+        "interfaces-paper",
+        "interfaces-dft",
+        "learning",
+    ],
 )
 def test_every_configuration_builds_its_jobs(checkout, name) -> None:
     run = snakemake(checkout, "--dry-run", "--configfile", f"config/{name}.yaml")
