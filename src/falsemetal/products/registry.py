@@ -250,7 +250,7 @@ register(
     "band_edges",
     jobs=FREE | SUPPORTED,
     job_tables=("density",),
-    settings=("electronic.band_search", "liquid.region"),
+    settings=("electronic.band_search",),
 )
 register("figS11", jobs=BULK, job_tables=("density",))
 register("table_errors", is_figure=False, models=("errors",), architecture=True)
