@@ -60,9 +60,10 @@ def make_product(
             f"{spec.name}: the configuration asks for nothing that it shows; add "
             f"{'electronic.frames' if product.jobs else 'potentials.*.runs'}"
         )
-    if not tables and not product.told and not (product.jobs and not product.is_figure):
-        raise NothingToShowError(f"{spec.name}: nothing that it shows could be made")
     of_jobs = [path for path in tables if path.parts[-5:-4] == (OF_JOBS,)]
+    shown = of_jobs if product.jobs else tables
+    if not shown and not product.told and not (product.jobs and not product.is_figure):
+        raise NothingToShowError(f"{spec.name}: nothing that it shows could be made")
     of_runs = [path for path in tables if path not in of_jobs]
     read: dict[str, Any] = read_job_tables(of_jobs, product.job_tables) if product.jobs else {}
     if product.runs:

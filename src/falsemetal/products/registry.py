@@ -253,6 +253,10 @@ register(
     settings=("electronic.band_search",),
 )
 register("figS11", jobs=BULK, job_tables=("density",))
+register("fig2a", jobs=SUPPORTED, job_tables=("density",))
+register("fig2c", campaigns=("metal_water",), reads={"voltage": SMALLEST}, jobs=SUPPORTED)
+register("figS1b", jobs=SUPPORTED, settings=("electronic.small_dipole_V",))
+register("figS6", jobs=CONFINED, job_tables=("density",))
 register("table_errors", is_figure=False, models=("errors",), architecture=True)
 register(
     "table_fluctuations",
