@@ -135,7 +135,8 @@ def test_the_edges_cross_the_fermi_level_where_the_bands_do(film, voltage) -> No
     assert bin_of_two.y == pytest.approx(pair.mean())
     assert bin_of_two.y_high - bin_of_two.y == pytest.approx(pair.std())
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "VBM" in labels
+    assert any(label.startswith("VBM, ") for label in labels)
+    assert any(label.startswith("beyond ") and label.endswith("(lines)") for label in labels)
     assert any("SPC/E, truncated" in label and "%" in label for label in labels)
 
 

@@ -25,6 +25,9 @@ EDGES = {"vbm_eV": -1.0, "cbm_eV": 1.0}
 COLORS = {"vbm_eV": style.PALETTE[2], "cbm_eV": style.PALETTE[1]}
 LABELS = {"vbm_eV": "VBM", "cbm_eV": "CBM"}
 
+WINDOWS = {"fits": "lines", "campaign": "configured"}
+"""Where a window is from, as the legend says it."""
+
 BIN_V = 0.5
 """Width of bins in which edges of several frames are averaged; the paper's was not recovered."""
 
@@ -154,7 +157,7 @@ def draw(jobs: pd.DataFrame, voltage: Tables, spec: ProductSpec) -> tuple[Figure
     """Draw edges, bins and lines, distributions behind them, and what lies outside the window."""
     table = tabulate(jobs, voltage, spec)
     with style.journal_style():
-        figure = style.new_figure(1.25 * style.SINGLE_COLUMN_IN, 3.3)
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 3.2)
         axes = figure.subplots()
         behind = axes.twinx()
         axes.set_zorder(behind.get_zorder() + 1)
@@ -173,7 +176,7 @@ def draw(jobs: pd.DataFrame, voltage: Tables, spec: ProductSpec) -> tuple[Figure
         (lines, labels), (others, more) = (
             each.get_legend_handles_labels() for each in (axes, behind)
         )
-        style.draw_legend_above(figure, [*lines, *others], [*labels, *more], columns=2)
+        style.draw_legend_above(figure, [*lines, *others], [*labels, *more], columns=3)
         note_jobs(figure, slabs_without_field(jobs), spec, *_notes(jobs, voltage, spec))
     return figure, table
 
@@ -182,7 +185,9 @@ def _draw_edge(axes: Axes, table: pd.DataFrame, quantity: str) -> None:
     color, label = COLORS[quantity], LABELS[quantity]
     of_edge = table[table["quantity"] == quantity]
     frames, bins = (of_edge[of_edge["series"] == series] for series in ("frame", "bin"))
-    axes.plot(frames["x_V"], frames["y"], "o", color=color, alpha=0.6, label=label)
+    fit = table[(table["series"] == "fit") & (table["name"] == quantity)].set_index("quantity")["y"]
+    slope = f", {fit['slope_eV_per_V']:+.2f} eV/V" if len(fit) else ""
+    axes.plot(frames["x_V"], frames["y"], "o", color=color, alpha=0.6, label=label + slope)
     several = bins[bins["n"] > 1]
     axes.errorbar(
         several["x_V"],
@@ -195,17 +200,13 @@ def _draw_edge(axes: Axes, table: pd.DataFrame, quantity: str) -> None:
         capsize=2.0,
         elinewidth=0.8,
     )
-    fit = table[(table["series"] == "fit") & (table["name"] == quantity)].set_index("quantity")["y"]
     if len(fit):
         sign = EDGES[quantity]
         reach = frames.loc[sign * frames["x_V"] > -OVERLAP_V, "x_V"]
         crossing = -fit["intercept_eV"] / fit["slope_eV_per_V"] if fit["slope_eV_per_V"] else 0.0
         ends = np.array([reach.min(), reach.max(), *([crossing] if sign * crossing > 0.0 else [])])
         x = np.array([ends.min(), ends.max()])
-        slope = fit["slope_eV_per_V"]
-        axes.plot(
-            x, fit["intercept_eV"] + slope * x, color=color, label=f"{label}: {slope:+.2f} eV/V"
-        )
+        axes.plot(x, fit["intercept_eV"] + fit["slope_eV_per_V"] * x, color=color)
 
 
 def _draw_distributions(axes: Axes, table: pd.DataFrame, potentials: dict[str, Shown]) -> None:
@@ -231,6 +232,16 @@ def _shade(axes: Axes, table: pd.DataFrame) -> None:
     window = table[table["series"] == "window"].set_index("quantity")["y"]
     low, high = axes.get_xlim()
     if len(window):
+        name = table.loc[table["series"] == "window", "name"].iloc[0]
+        ends = f"{window['window_low_V']:+.2f} to {window['window_high_V']:+.2f} V"
+        axes.plot(
+            [],
+            [],
+            "s",
+            color=style.METALLIC_COLOR,
+            alpha=0.2,
+            label=f"beyond {ends} ({WINDOWS[name]})",
+        )
         for span in ((low, window["window_low_V"]), (window["window_high_V"], high)):
             if span[0] < span[1]:
                 axes.axvspan(*span, color=style.METALLIC_COLOR, alpha=0.1, linewidth=0)

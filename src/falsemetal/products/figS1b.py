@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from falsemetal.products import style
 from falsemetal.products.jobs import done, note_jobs, slabs_without_field
@@ -60,6 +61,7 @@ def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
         axes.set_xlabel(r"$P_z$ of the water, eq. 1 (e/Å)")
         axes.set_ylabel(r"$P_z$, electronic structure (e/Å)")
         axes.tick_params(top=False)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         volts_of = (lambda dipole: dipole / EPSILON_0, lambda voltage: voltage * EPSILON_0)
         top = axes.secondary_xaxis("top", functions=volts_of)
         top.set_xlabel(r"$\Delta V = P_z/\varepsilon_0$ (V)")
