@@ -64,3 +64,17 @@ def test_the_one_campaign_that_is_not_on_request_keeps_the_bare_name() -> None:
     plan = plan_of(with_frames(on_request=True))
     assert {"fig1-interface", "fig1-small"} <= plan.targets.keys()
     assert "fig1" not in plan.targets
+
+
+def test_both_engines_compute_the_same_frames_of_the_paper() -> None:
+    overlays = [
+        yaml.safe_load((ROOT / f"config/overlays/{engine}-interfaces.yaml").read_text())
+        for engine in ("cp2k", "fhi-aims")
+    ]
+    by_cp2k, by_aims = (overlay["electronic"] for overlay in overlays)
+    engine = by_cp2k.pop("engine")
+    assert by_aims.pop("engine")["kind"] == "fhi-aims"
+    assert by_cp2k == by_aims
+    assert (engine["cutoff_Ry"], engine["rel_cutoff_Ry"]) == (400, 50)
+    plan = plan_of(raw("interfaces-paper") | {"electronic": by_cp2k | {"engine": engine}})
+    assert {"fig2a", "fig2c", "figS1b", "figS6", "table_jobs"} <= set(plan.wanted)
