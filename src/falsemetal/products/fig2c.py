@@ -1,6 +1,6 @@
 """Band edges of water on a metal against its dipole, and how often they reach E_F (Fig. 2c)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from falsemetal.electronic.metallic_window import OVERLAP_V, EdgeLine, fit_edge
 from falsemetal.estimators.statistics import fraction_interval, independent_frames
 from falsemetal.estimators.voltage import is_outside
 from falsemetal.products import style
@@ -25,6 +26,8 @@ EDGES = {"vbm_eV": -1.0, "cbm_eV": 1.0}
 COLORS = {"vbm_eV": style.PALETTE[2], "cbm_eV": style.PALETTE[1]}
 LABELS = {"vbm_eV": "VBM", "cbm_eV": "CBM"}
 
+WINDOW = ("window_low_V", "window_high_V")
+
 WINDOWS = {"fits": "lines", "campaign": "configured"}
 """Where a window is from, as the legend says it."""
 
@@ -32,12 +35,6 @@ BIN_V = 0.5
 """Width of bins in which edges of several frames are averaged; the paper's was not recovered."""
 
 HISTOGRAM_BIN_V = 0.25
-
-OVERLAP_V = 0.5
-"""So far beyond ΔV = 0 frames still tell the line of an edge that is moved on the other side."""
-
-LEAST_FRAMES = 3
-"""Fewer tell no line from their scatter."""
 
 _volts_and_back: Any = (lambda voltage: voltage * EPSILON_0, lambda dipole: dipole / EPSILON_0)
 
@@ -48,25 +45,14 @@ def found_edges(jobs: pd.DataFrame) -> pd.DataFrame:
     return shown[shown["vbm_eV"].notna() & shown["edge_flag"].fillna("").eq("")]
 
 
-def fit_line(edges: pd.DataFrame, quantity: str) -> tuple[float, float] | None:
-    """Slope in eV/V and intercept in eV of an edge against ΔV, by least squares.
-
-    Of the frames on the side of ΔV on which this edge moves; None of fewer than three, or of equal
-    ΔV.
-    """
-    side = edges[EDGES[quantity] * edges["delta_V_V"] > -OVERLAP_V]
-    if side["delta_V_V"].nunique() < LEAST_FRAMES:
-        return None
-    slope, intercept = np.polyfit(side["delta_V_V"], side[quantity], 1)
-    return float(slope), float(intercept)
-
-
-def crossing_V(line: tuple[float, float] | None, quantity: str) -> float | None:
-    """ΔV at which a line reaches the Fermi level, or None if it does not on its side."""
-    if line is None or line[0] >= 0.0:
-        return None
-    at = -line[1] / line[0]
-    return at if EDGES[quantity] * at > 0.0 else None
+def fit_lines(edges: pd.DataFrame) -> dict[str, EdgeLine]:
+    """Lines of those edges that have enough frames, by column."""
+    voltages = edges["delta_V_V"].to_numpy()
+    lines = {
+        quantity: fit_edge(voltages, edges[quantity].to_numpy(), side=side)
+        for quantity, side in EDGES.items()
+    }
+    return {quantity: line for quantity, line in lines.items() if line is not None}
 
 
 def tabulate(jobs: pd.DataFrame, voltage: Tables, spec: ProductSpec) -> pd.DataFrame:
@@ -74,11 +60,12 @@ def tabulate(jobs: pd.DataFrame, voltage: Tables, spec: ProductSpec) -> pd.DataF
 
     `series` is `frame`, an edge of one; `bin`, its mean over a bin of ΔV, and one standard
     deviation to either side where several frames lie there; `fit`, slope and intercept of its line;
-    `window`, where the lines reach the Fermi level; `distribution` of a potential's ΔV, per V; and
-    `metallic_share` of its frames, outside the window, with a 95 % interval and `n` independent
-    frames.
+    `window`, where the lines reach the Fermi level, with 95 % intervals; `distribution` of a
+    potential's ΔV, per V; and `metallic_share` of its frames, outside the window, with a 95 %
+    interval and `n` independent frames.
     """
     edges = found_edges(jobs)
+    lines = fit_lines(edges)
     rows: list[dict[str, Any]] = []
     for quantity in EDGES:
         rows += [
@@ -86,28 +73,42 @@ def tabulate(jobs: pd.DataFrame, voltage: Tables, spec: ProductSpec) -> pd.DataF
             for job, value in zip(edges.itertuples(), edges[quantity], strict=True)
         ]
         rows += _bins(edges, quantity)
-        if line := fit_line(edges, quantity):
-            rows.append(_row("fit", quantity, np.nan, "slope_eV_per_V", line[0]))
-            rows.append(_row("fit", quantity, np.nan, "intercept_eV", line[1]))
-    window = window_of(edges, spec)
-    if window is not None:
-        ends = zip(("window_low_V", "window_high_V"), window[0], strict=True)
-        rows += [_row("window", window[1], np.nan, end, value) for end, value in ends]
+        if line := lines.get(quantity):
+            n = {"n": line.n_fitted}
+            rows.append(_row("fit", quantity, np.nan, "slope_eV_per_V", line.slope_eV_per_V, **n))
+            rows.append(_row("fit", quantity, np.nan, "intercept_eV", line.intercept_eV, **n))
+    window = _window(lines, spec)
+    rows += window
+    ends = (window[0]["y"], window[1]["y"]) if window else None
     for name in spec.potentials:
-        rows += _of_runs(name, voltage, window[0] if window else None)
+        rows += _of_runs(name, voltage, ends)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def window_of(edges: pd.DataFrame, spec: ProductSpec) -> tuple[tuple[float, float], str] | None:
-    """ΔV between which no band of the water reaches the Fermi level, and where that is from.
-
-    `fits` where both lines reach it, `campaign` as configured, or None if that is not known either.
-    """
-    low, high = (crossing_V(fit_line(edges, quantity), quantity) for quantity in EDGES)
-    if low is not None and high is not None:
-        return (low, high), "fits"
+def _window(lines: Mapping[str, EdgeLine], spec: ProductSpec) -> list[dict[str, Any]]:
+    """Take the window of the lines where both reach the Fermi level, else the configured one."""
+    reaching = [line for line in lines.values() if np.isfinite(line.crossing_V)]
+    if len(reaching) == len(EDGES):
+        return [
+            _row(
+                "window",
+                "fits",
+                np.nan,
+                end,
+                line.crossing_V,
+                y_low=line.crossing_V - line.crossing_half_width_V,
+                y_high=line.crossing_V + line.crossing_half_width_V,
+                n=line.n_fitted,
+            )
+            for end, line in zip(WINDOW, reaching, strict=True)
+        ]
     known = [c.metallic_window_V for c in spec.campaigns.values() if c.metallic_window_V]
-    return (known[0], "campaign") if known else None
+    if not known:
+        return []
+    return [
+        _row("window", "campaign", np.nan, end, value, n=0)
+        for end, value in zip(WINDOW, known[0], strict=True)
+    ]
 
 
 def _row(
@@ -229,18 +230,23 @@ def _draw_distributions(axes: Axes, table: pd.DataFrame, potentials: dict[str, S
 
 
 def _shade(axes: Axes, table: pd.DataFrame) -> None:
-    window = table[table["series"] == "window"].set_index("quantity")["y"]
+    rows = table[table["series"] == "window"]
+    window = rows.set_index("quantity")["y"]
     low, high = axes.get_xlim()
     if len(window):
-        name = table.loc[table["series"] == "window", "name"].iloc[0]
-        ends = f"{window['window_low_V']:+.2f} to {window['window_high_V']:+.2f} V"
+        name = rows["name"].iloc[0]
+        half_widths = rows["y_high"] - rows["y"]
+        ends = " to ".join(
+            f"{y:+.1f} ± {half_width:.1f}" if np.isfinite(half_width) else f"{y:+.2f}"
+            for y, half_width in zip(rows["y"], half_widths, strict=True)
+        )
         axes.plot(
             [],
             [],
             "s",
             color=style.METALLIC_COLOR,
             alpha=0.2,
-            label=f"beyond {ends} ({WINDOWS[name]})",
+            label=f"beyond {ends} V ({WINDOWS[name]})",
         )
         for span in ((low, window["window_low_V"]), (window["window_high_V"], high)):
             if span[0] < span[1]:
