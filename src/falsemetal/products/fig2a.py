@@ -20,7 +20,9 @@ def draw(
     slabs = slabs_without_field(jobs)
     panels = extremes(slabs, "P_z_e_per_A")
     titles = [
-        rf"$P_z$ = {job.P_z_e_per_A:+.4f} e/Å, $\Delta V$ = {job.delta_V_V:+.1f} V"
+        # zero has no sign
+        rf"$P_z$ = {round(job.P_z_e_per_A, 4) + 0.0:+.4f} e/Å, "
+        rf"$\Delta V$ = {round(job.delta_V_V, 1) + 0.0:+.1f} V"
         for job in panels.itertuples()
     ]
     figure, table = draw_panels_beside(panels, density, titles)
