@@ -47,7 +47,8 @@ def test_shipped_configurations_are_read_as_snakemake_reads_them(path: Path) -> 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
 def test_overlays_are_merged_as_snakemake_merges_them(overlay: Path) -> None:
-    paper = overlay.parents[1] / "paper.yaml"
+    base = "interfaces-paper" if "interfaces" in overlay.stem else "paper"
+    paper = overlay.parents[1] / f"{base}.yaml"
     expected: dict[str, Any] = {}
     for path in (paper, overlay):
         update_config(expected, yaml.safe_load(path.read_text()))

@@ -11,10 +11,14 @@ from ase.build import molecule
 from ase.io import read
 from checkouts import ROOT, SHARED, with_shared_data
 from electronic_jobs import write_spec
+from metal_jobs import ELECTRONIC, interface
 from pydantic import ValidationError
 from snakemake.utils import update_config
 
+from falsemetal.config import parse_config
+from falsemetal.config.plan import Plan
 from falsemetal.electronic.aims import CONTROL, GEOMETRY, AimsEngine
+from falsemetal.electronic.aims_input import FIELD
 from falsemetal.electronic.aims_result import (
     GRADIENT,
     dipole_per_area,
@@ -41,7 +45,7 @@ def species(tmp_path) -> Path:
     """Stands for the licensed folder: files of the right names, with their first line alone."""
     folder = tmp_path / "intermediate"
     folder.mkdir()
-    for name in ("01_H", "08_O"):
+    for name in ("01_H", "08_O", "29_Cu"):
         (folder / f"{name}_default").write_text(f"  species        {name[3:]}\n")
     return folder
 
@@ -110,6 +114,56 @@ def test_a_job_is_written_for_every_panel_of_the_paper(water, species, tmp_path)
             campaigns.setdefault(frames.campaign, set()).add(point.functional)
     assert campaigns == {"slabs": {"PBE"}, "elongated": {"RPBE"}}
     assert fields["insulating"] == fields["closed"] == [0.0, 0.02]
+
+
+def test_a_job_is_written_for_every_panel_of_copper_and_water(species, tmp_path) -> None:
+    """Of Figures 2a, 2c, S1b (films) and S6 (a periodic cell), by overlay; keywords of S1.0.5."""
+    raw = yaml.safe_load((ROOT / "config/interfaces-paper.yaml").read_text())
+    overlay = ROOT / "config/overlays/fhi-aims-interfaces.yaml"
+    update_config(raw, yaml.safe_load(overlay.read_text()))
+    raw["electronic"]["engine"]["species_directory"] = str(species)
+    plan = Plan(parse_config(raw, source="test"), {})
+    for product, sets in {
+        "fig2a": {"wide", "narrow"},
+        "fig2c": {"wide", "narrow"},
+        "figS1b": {"wide", "narrow"},
+        "figS6": {"between"},
+    }.items():
+        paths = [path.split("/") for path in plan.inputs(product)]
+        assert {parts[2] for parts in paths if parts[1] == "electronic"} == sets
+    sizes = {name: (f.campaign, f.size_A) for name, f in plan.frame_sets.items()}
+    assert set(sizes.values()) == {("interface", 29.16), ("periodic", 32.0)}
+    for job in plan.jobs.values():
+        confined = plan.frame_sets[job.frames].campaign == "periodic"
+        folder = tmp_path / job.frames / str(job.frame)
+        spec = plan.write_job(job.frames, str(job.frame), job.point.name)
+        write_job(folder, interface(0.0, confined=confined), spec)
+        control = keywords((folder / CONTROL).read_text())
+        assert control.pop("use_dipole_correction", None) == (None if confined else [".true."])
+        assert control.pop("set_vacuum_level", None) == (None if confined else ["0.0"])
+        assert control.pop("output") == ["atom_proj_dos -20 10 1001 0.05"]
+        assert sorted(control.pop("species")) == ["Cu", "H", "O"]
+        assert control == {
+            "xc": ["pbe"],
+            "spin": ["none"],
+            "relativistic": ["none"],
+            "occupation_type": ["gaussian 0.01"],
+            "k_grid": ["2 2 1"],
+        }
+        geometry = keywords((folder / GEOMETRY).read_text())
+        assert len(geometry["lattice_vector"]) == 3
+        assert FIELD not in geometry
+
+
+def test_a_film_on_copper_in_a_field(species, tmp_path) -> None:
+    settings = Electronic(engine=engine(species), frames=ELECTRONIC.frames)
+    point = SinglePoint(functional="PBE", field_V_per_A=0.02, cubes=True)
+    write_job(tmp_path, interface(0.0), write_spec(settings, point))
+    geometry = keywords((tmp_path / GEOMETRY).read_text())
+    assert geometry[FIELD] == ["0.0 0.0 0.020000"]
+    assert keywords((tmp_path / CONTROL).read_text())["use_dipole_correction"] == [".true."]
+    with pytest.raises(JobError, match="choose a slab"):
+        write_job(tmp_path, interface(0.0, confined=True), write_spec(settings, point))
 
 
 def test_inputs_bear_no_date_since_what_differs_is_computed_anew(water, species) -> None:

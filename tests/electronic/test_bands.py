@@ -16,7 +16,7 @@ MIDDLE_EV = 0.5 * 4.45
 TAIL_EV = 4.0 * SMEARING_EV
 """How far the smeared states of many layers reach beyond their level at the threshold."""
 
-SETTINGS = BandSearch().model_dump()
+SETTINGS = BandSearch().thresholds
 
 
 def water_levels(tilt_eV: float, gap_eV: float = 4.45, n_layers: int = 30) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from checkouts import FIELD, with_field
+from scipy.optimize import brentq
 
 from falsemetal.electronic.cp2k import LATER_INPUT, Cp2kEngine
 from falsemetal.electronic.cp2k_result import is_converged, read_cp2k, read_grid, read_pdos
@@ -21,7 +22,7 @@ from falsemetal.electronic.structure import Layer
 from falsemetal.fortran import fortran_float, separate_numbers
 from falsemetal.programs import cp2k as program
 from falsemetal.programs.cp2k import INPUT, LOG, nearest_release
-from falsemetal.units import HARTREE
+from falsemetal.units import BOLTZMANN, HARTREE
 
 ENGINE = Cp2kEngine(kind="cp2k")
 STATES = DensityOfStates(lowest_eV=-30.0, highest_eV=15.0)
@@ -211,6 +212,27 @@ def test_two_spins_are_joined(job, version):
     found = read(folder)
     assert (found.homo_eV, found.lumo_eV) == pytest.approx((expected.homo_eV, expected.lumo_eV))
     np.testing.assert_allclose(found.density, expected.density)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dense_levels_have_the_fermi_level_of_their_smeared_occupations(job, seed):
+    """As beside a metal: the middle between two levels lies within kT of it."""
+    folder, project = job("2023.1", CONVERGED + ENDED)
+    thermal_eV = BOLTZMANN * 500.0
+    # a metal's many levels a kT, among those of a liquid
+    levels_eV = np.sort(np.random.default_rng(seed).uniform(-8.0, 4.0, 600))
+
+    def occupations(fermi_eV: float) -> np.ndarray:
+        return 2.0 / (1.0 + np.exp((levels_eV - fermi_eV) / thermal_eV))
+
+    n_electrons = 2 * 350
+    fermi_eV = brentq(lambda level: occupations(level).sum() - n_electrons, -8.0, 4.0)
+    for n, projections in enumerate(PROJECTIONS, start=1):
+        text = pdos("2023.1", projections, levels_eV / HARTREE, occupations(fermi_eV))
+        (folder / f"{project}-list{n}-1.pdos").write_text(text)
+    result = read(folder)
+    assert result.fermi_eV == pytest.approx(fermi_eV, abs=thermal_eV)
+    assert 0.0 <= result.gap_eV < 0.15
 
 
 def test_a_dipole_that_is_no_number_is_told(job):

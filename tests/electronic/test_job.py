@@ -117,7 +117,7 @@ def test_a_job_that_was_not_run_is_ready(frame, tmp_path) -> None:
     assert row["status"] == READY
     # by the charge of density-functional dipoles instead of the force field's
     assert row["P_z_e_per_A"] == pytest.approx(DIPOLE_E_PER_A * 0.5562 / 0.8476)
-    assert tabulate_density(outcome).empty
+    assert tabulate_density(folder, outcome, SPEC).empty
 
 
 def test_a_structure_that_was_changed_is_refused(frame, tmp_path) -> None:
@@ -171,7 +171,7 @@ def test_a_job_is_run_and_read(frame, tmp_path) -> None:
     # both from one calculation: levels, and the search in their smeared density
     assert row["edge_gap_eV"] == pytest.approx(row["gap_eV"], abs=0.4)
     assert row["P_z_dft_e_per_A"] < 0.0
-    assert tabulate_density(outcome)["states_per_eV"].max() > 1.0
+    assert tabulate_density(folder, outcome, SPEC)["states_per_eV"].max() > 1.0
 
     # what was computed stays with its own inputs, and goes with them
     write(folder, frame)
@@ -237,7 +237,7 @@ def test_only_the_liquid_is_searched_for_band_edges(frame, tmp_path) -> None:
     for row in rows:
         assert row["edge_gap_eV"] == pytest.approx(4.0, abs=0.1)
         assert np.isnan(row["P_z_dft_e_per_A"])
-    table = tabulate_density(Outcome(DONE, "", beside))
+    table = tabulate_density(folder, Outcome(DONE, "", beside), SPEC)
     assert table.groupby("region", sort=False)["states_per_eV"].max().to_dict() == {
         "metal": 9.0,
         "water": 5.0,

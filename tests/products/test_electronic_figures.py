@@ -83,6 +83,8 @@ def density(jobs) -> dict:
         tables[job.frames, job.frame, job.job] = pd.DataFrame(
             {
                 "region": "water",
+                "searched": True,
+                "height_A": np.nan,
                 "z_A": np.repeat(heights, len(ENERGIES_EV)),
                 "energy_eV": np.tile(ENERGIES_EV, len(heights)),
                 "states_per_eV": np.ravel(states),

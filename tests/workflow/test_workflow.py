@@ -363,6 +363,36 @@ def test_every_configuration_builds_its_jobs(checkout, name) -> None:
     assert "simulate_ase" in run.stdout + run.stderr
 
 
+def test_electrons_beside_a_metal_are_jobs_of_their_figures(checkout) -> None:
+    """Of frames on request, which no job of `all` needs."""
+    figures = ("fig2a", "fig2c", "figS1b", "band_edges", "table_jobs")
+    command = ("--dry-run", "--configfile", "config/interfaces.yaml")
+    run = snakemake(checkout, *command, "--", *figures)
+    assert run.returncode == 0, run.stderr
+    counts = dict(re.findall(r"^([\w-]+) +(\d+)$", run.stdout, re.MULTILINE))
+    assert counts["read_job"] == counts["write_job"] == "7"
+    assert all(counts[name] == "1" for name in (*figures, "choose_frames"))
+    of_all = snakemake(checkout, *command)
+    assert of_all.returncode == 0, of_all.stderr
+    assert "choose_frames" not in of_all.stdout
+    counts = dict(re.findall(r"^([\w-]+) +(\d+)$", of_all.stdout, re.MULTILINE))
+    assert counts["fig1"] == "1"
+    assert "fig1-small" not in counts
+
+
+@pytest.mark.parametrize("engine", ["cp2k", "fhi-aims"])
+def test_the_frames_of_the_paper_are_jobs_of_either_engine(checkout, tmp_path, engine) -> None:
+    files = ["config/interfaces-paper.yaml", f"config/overlays/{engine}-interfaces.yaml"]
+    if engine == "fhi-aims":
+        folder = tmp_path / "species.yaml"
+        settings = {"electronic": {"engine": {"species_directory": str(tmp_path)}}}
+        folder.write_text(yaml.safe_dump(settings))
+        files.append(str(folder))
+    run = snakemake(checkout, "--dry-run", "table_jobs", "figS6", "--configfile", *files)
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^write_job +26$", run.stdout, re.MULTILINE)
+
+
 def test_a_faulty_configuration_stops_before_anything_runs(checkout) -> None:
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     slabs = config["campaigns"]["slabs"]

@@ -14,4 +14,5 @@ if __name__ == "__main__":
     outcome = read_job(folder, spec)
     logger.info("%s: %s %s", folder, outcome.status, outcome.reason)
     summarise_job(folder, outcome, spec).to_csv(snakemake.output.summary, index=False)
-    tabulate_density(outcome).to_csv(snakemake.output.density, index=False, float_format="%.6g")
+    density = tabulate_density(folder, outcome, spec)
+    density.to_csv(snakemake.output.density, index=False, float_format="%.6g")

@@ -21,7 +21,7 @@ class Target:
     ----------
     name
         Of its files and its rule: that of the product, and of the campaign if it shows one of
-        several.
+        several, unless that alone is not made on request.
     product
         As registered.
     campaigns
@@ -47,32 +47,36 @@ class Plan(Loops):
             if product.runs:
                 targets.append(Target(product.name, product, self._asked))
             elif len(campaigns) > 1 and not product.together:
-                names = [f"{product.name}-{name}" for name in campaigns]
                 targets += [
-                    Target(name, product, (campaign,))
-                    for name, campaign in zip(names, campaigns, strict=True)
+                    Target(self._name_of(product, campaign, campaigns), product, (campaign,))
+                    for campaign in campaigns
                 ]
             else:
                 targets.append(Target(product.name, product, tuple(campaigns)))
         return {target.name: target for target in targets}
 
+    def _name_of(self, product: Product, campaign: str, campaigns: list[str]) -> str:
+        asked = [name for name in campaigns if name in self._asked]
+        return product.name if asked == [campaign] else f"{product.name}-{campaign}"
+
     def inputs(self, name: str) -> list[str]:
         """Tables that a product is made of."""
         target = self.targets[name]
         product = target.product
-        if product.jobs:
-            return self.job_tables(product)
-        fitting = self._potentials_of(target)
-        shown = [name for name in self.config.potentials if name in fitting]
         if product.datasets:
             return [
                 f"<results>/datasets/{dataset}/{table}.csv"
                 for dataset in self.extended
                 for table in product.datasets
             ]
+        of_jobs = self.job_tables(target)
+        if product.jobs and not of_jobs:
+            return []
+        fitting = self._potentials_of(target)
+        shown = [name for name in self.config.potentials if name in fitting]
         reads = {"summary": ALL} if product.runs else product.reads
         tables = [t for c in target.campaigns for t in self.tables(c, reads, shown)]
-        if product.reads and not tables:
+        if product.reads and not tables and not of_jobs:
             return []
         tables += [
             table
@@ -93,7 +97,7 @@ class Plan(Loops):
             for name in self.checked
             if name in shown
         ]
-        return tables + of_models + of_checks
+        return of_jobs + tables + of_models + of_checks
 
     @property
     def wanted(self) -> list[str]:
@@ -102,9 +106,16 @@ class Plan(Loops):
             name
             for name, target in self.targets.items()
             if (target.product.told or self.inputs(name))
+            and not self._is_on_request(target)
             and (self._learns or not target.product.grids)
-            and (not target.campaigns or set(target.campaigns) & set(self._asked))
         ]
+
+    def _is_on_request(self, target: Target) -> bool:
+        """Tell whether all that a product shows is made on request, or all its jobs are."""
+        campaigns = [target.campaigns] if target.campaigns else []
+        if target.product.jobs:
+            campaigns.append(tuple(self._campaign_of(job) for job in self._jobs_of(target)))
+        return not all(set(each) & set(self._asked) for each in campaigns)
 
     @cached_property
     def _learns(self) -> bool:
@@ -145,11 +156,11 @@ class Plan(Loops):
             missing={**self.absent, **(missing or {})},
         )
 
-    def job_tables(self, product: Product) -> list[str]:
+    def job_tables(self, target: Target) -> list[str]:
         """Tables of the jobs that a product shows."""
-        shown = self._jobs_of(product)
+        shown = self._jobs_of(target)
         tables = [f"{job.folder}/summary.csv" for job in shown]
-        for table in product.job_tables:
+        for table in target.product.job_tables:
             # a response needs a field
             fitting = [job for job in shown if table != "response" or job.point.field_V_per_A]
             if not fitting:
@@ -157,12 +168,22 @@ class Plan(Loops):
             tables += [f"{job.folder}/{table}.csv" for job in fitting]
         return tables
 
-    def _jobs_of(self, product: Product) -> list[Job]:
-        return [
+    def _jobs_of(self, target: Target) -> list[Job]:
+        """Jobs of the campaigns that a product shows, else of asked ones, else all that fit it."""
+        product = target.product
+        fitting = [
             job
             for job in self.jobs.values()
-            if self.config.campaigns[self.frame_sets[job.frames].campaign].boundary in product.jobs
+            if (campaign := self.config.campaigns[self._campaign_of(job)]).layout in product.jobs
+            and (not product.campaigns or campaign.kind in product.campaigns)
         ]
+        for campaigns in (target.campaigns, self._asked):
+            if chosen := [job for job in fitting if self._campaign_of(job) in campaigns]:
+                return chosen
+        return fitting
+
+    def _campaign_of(self, job: Job) -> str:
+        return self.frame_sets[job.frames].campaign
 
     def _potentials_of(self, target: Target) -> set[str]:
         """Potentials that a product shows; of no campaign what is made for asked ones."""
@@ -189,9 +210,8 @@ class Plan(Loops):
             return {name for table in target.product.models for name in self.measured(table)}
         if target.product.checks and not target.product.campaigns:
             return set(self.checked)
-        if target.product.jobs:
-            jobs = self._jobs_of(target.product)
-            return {self.frame_sets[job.frames].potential for job in jobs}
+        if target.product.jobs and not target.product.campaigns:
+            return {self.frame_sets[job.frames].potential for job in self._jobs_of(target)}
         return {
             name
             for name, potential in self.config.potentials.items()

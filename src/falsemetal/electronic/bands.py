@@ -7,6 +7,7 @@ import numpy as np
 from falsemetal.arrays import BoolArray, FloatArray
 
 OVERLAP = "the search begins within a band"
+NO_LAYER = "no molecule lies far enough from the solid"
 
 
 @dataclass(frozen=True)

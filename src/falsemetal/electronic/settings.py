@@ -1,13 +1,13 @@
 """Electronic structure of frames of the runs."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from falsemetal.electronic.cp2k import Cp2kEngine
 from falsemetal.electronic.density_of_states import DensityOfStates
 from falsemetal.electronic.engine import AnyEngine, SinglePoint
-from falsemetal.section import Name, NonNegativeFloat, Number, PositiveFloat, Section
+from falsemetal.section import LATER, Name, NonNegativeFloat, Number, PositiveFloat, Section
 
 
 class BandSearch(Section):
@@ -24,6 +24,16 @@ class BandSearch(Section):
     separation_eV: PositiveFloat = Field(
         0.1, description="From one edge to the search for the other"
     )
+    clearance_A: Annotated[NonNegativeFloat, LATER] = Field(
+        4.0,
+        description="d_min of S1.0.5, not recovered: molecules nearer to a solid, into which its "
+        "states reach, are left out; by default the first minimum of oxygen's density on copper",
+    )
+
+    @property
+    def thresholds(self) -> dict[str, Any]:
+        """Arguments of :func:`falsemetal.electronic.bands.find_band_edges`."""
+        return self.model_dump(exclude={"clearance_A"})
 
 
 class FrameChoice(Section):

@@ -7,14 +7,18 @@ import numpy as np
 from ase import Atoms
 from scipy.spatial import cKDTree
 
-from falsemetal.arrays import IntArray
+from falsemetal.arrays import BoolArray, FloatArray, IntArray
 from falsemetal.files import array_sha256
 from falsemetal.systems.molecule import Molecule
 from falsemetal.systems.molecules import is_centre, orthorhombic_box, wrap
+from falsemetal.systems.surfaces import SOLID_REGIONS, outermost_planes
 from falsemetal.systems.system import REGION
 
 DECIMALS = 6
 """Of positions in Å: those that every engine's input and output keeps."""
+
+ROUNDING_A = 1e-6
+"""By which a nucleus at the start of a period may seem to lie below it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,43 @@ class Layer:
 
 
 Layers = Sequence[Layer]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces of a solid below a liquid, or on both sides of it in a periodic cell.
+
+    `upper_A` is the height of the solid's upper face in the cell, and the liquid lies above it;
+    `gap_A` the height between it and the lower face of the solid's next image, None of a film.
+    """
+
+    upper_A: float
+    gap_A: float | None = None
+    period_A: float | None = None
+
+    def above(self, z_A: FloatArray) -> FloatArray:
+        """Heights above the upper face, in a periodic cell from 0 up."""
+        above = np.asarray(z_A, float) - self.upper_A
+        return above if self.period_A is None else np.asarray(above % self.period_A)
+
+    def about_the_gap(self, z_A: FloatArray) -> FloatArray:
+        """Heights above the upper face; of a solid in a periodic cell half lies on either side."""
+        above = self.above(z_A)
+        if self.gap_A is None or self.period_A is None:
+            return above
+        beyond = above > 0.5 * (self.gap_A + self.period_A)
+        return np.asarray(np.where(beyond, above - self.period_A, above))
+
+    def are_clear(self, z_A: FloatArray, clearance_A: float) -> BoolArray:
+        """Tell what lies farther than the clearance from each face.
+
+        Between two faces, where the bands bend up to the middle, also within the middle third.
+        """
+        above = self.above(z_A)
+        if self.gap_A is None:
+            return np.asarray(above > clearance_A)
+        least = max(clearance_A, self.gap_A / 3.0)
+        return np.asarray((above > least) & (above < self.gap_A - least))
 
 
 def structure_checksum(atoms: Atoms) -> str:
@@ -87,3 +128,40 @@ def divide_into_layers(atoms: Atoms, *, thickness_A: float, liquid: Molecule) ->
         for index in np.unique(number)
         for name in np.unique(region[number == index])
     ]
+
+
+def find_faces(atoms: Atoms) -> Faces | None:
+    """Find the faces of the solid in a structure, told by the array `region`; None without one.
+
+    In a periodic cell a solid may lie across the boundary: the liquid is where the solid's heaviest
+    nuclei are farthest apart.
+    """
+    solid = np.isin(atoms.arrays[REGION], SOLID_REGIONS)
+    if not solid.any():
+        return None
+    z, period = atoms.positions[:, 2], float(atoms.cell.lengths()[2])
+    if atoms.pbc[2]:
+        heaviest = np.sort(z[solid & (atoms.numbers == atoms.numbers[solid].max())] % period)
+        gaps = np.diff(heaviest, append=heaviest[0] + period)
+        # from the first nuclei above the liquid on, so that the solid is whole
+        first = heaviest[(int(gaps.argmax()) + 1) % len(heaviest)]
+        z = (z - first + ROUNDING_A) % period + first - ROUNDING_A
+    lower, upper = (float(z[plane].mean()) for plane in outermost_planes(z, atoms.numbers, solid))
+    return Faces(upper, period - (upper - lower), period) if atoms.pbc[2] else Faces(upper)
+
+
+def searched_layers(
+    atoms: Atoms, layers: Layers, *, liquid: Molecule, clearance_A: float
+) -> BoolArray:
+    """Tell which layers tell the liquid's band edges, shape (n_layers,) (paper, S1.0.5).
+
+    Those of its region; beside a solid, whose states reach into the molecules next to it, those all
+    of whose molecules' centres are clear of its faces as of :meth:`Faces.are_clear`.
+    """
+    faces = find_faces(atoms)
+    of_liquid = np.array([layer.region == liquid.region for layer in layers], bool)
+    if faces is None:
+        return of_liquid
+    clear = faces.are_clear(atoms.positions[:, 2], clearance_A)
+    clear |= ~is_centre(atoms.numbers, liquid)
+    return of_liquid & [bool(clear[layer.atoms].all()) for layer in layers]

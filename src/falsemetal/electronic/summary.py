@@ -1,19 +1,25 @@
 """Tables of jobs: what was asked, what came of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from falsemetal.electronic.bands import find_band_edges
+from falsemetal.arrays import BoolArray
+from falsemetal.electronic.bands import NO_LAYER, BandEdges, find_band_edges
 from falsemetal.electronic.job import DONE, Outcome, read_manifest, read_written
 from falsemetal.electronic.profiles import response
+from falsemetal.electronic.result import ElectronicStructure
 from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec
+from falsemetal.electronic.structure import find_faces, searched_layers
 from falsemetal.progress import logger
+from falsemetal.systems.molecules import is_centre
+from falsemetal.systems.surfaces import SOLID_REGIONS
 from falsemetal.units import EPSILON_0
 
-PDOS_COLUMNS = ["z_A", "region", "energy_eV", "states_per_eV"]
+PDOS_COLUMNS = ["z_A", "height_A", "region", "searched", "energy_eV", "states_per_eV"]
 RESULT_COLUMNS = (
     "fermi_eV",
     "gap_eV",
@@ -31,9 +37,10 @@ def summarise_job(folder: str | Path, outcome: Outcome, spec: ReadJobSpec) -> pd
     """One row: frame, functional, field, status, gaps and dipole.
 
     `gap_eV` lies between the highest occupied level and the next; `edge_gap_eV`, `vbm_eV`, `cbm_eV`
-    and `edge_flag` come from the liquid's density of states by the search of S1.0.5. `P_z_e_per_A`,
-    of films, and `delta_V_V` are by fixed charges, those of electronic structure instead of the
-    runs' own, `P_z_dft_e_per_A` by electronic structure.
+    and `edge_flag` come from the liquid's density of states by the search of S1.0.5, in the
+    `n_searched` molecules of :func:`falsemetal.electronic.structure.searched_layers`; a metal
+    beside it has no gap. `P_z_e_per_A`, of films, and `delta_V_V` are by fixed charges, those of
+    electronic structure instead of the runs' own, `P_z_dft_e_per_A` by electronic structure.
     """
     manifest = read_manifest(folder)
     frame = manifest["frame"]
@@ -53,17 +60,10 @@ def summarise_job(folder: str | Path, outcome: Outcome, spec: ReadJobSpec) -> pd
     } | dict.fromkeys(RESULT_COLUMNS, np.nan)
     if "P_z_e_per_A" in frame:
         row["P_z_e_per_A"] = scale * frame["P_z_e_per_A"]
-    electrons = outcome.electrons
+    electrons, n_searched = outcome.electrons, np.nan
     if electrons is not None:
-        # a metal beside the liquid has no gap
-        liquid = [layer.region == spec.liquid.region for layer in electrons.layers]
-        edges = find_band_edges(
-            electrons.energies_eV,
-            electrons.density[liquid].sum(axis=0),
-            # bulk tilts up and down: either order finds the same
-            dipole_e_per_A=frame.get("P_z_e_per_A", 0.0),
-            **spec.band_search.model_dump(),
-        )
+        chosen, n_searched = _searched(folder, electrons, spec)
+        edges = _find_edges(electrons, chosen, manifest, spec)
         row |= {
             "engine": electrons.engine,
             "fermi_eV": electrons.fermi_eV,
@@ -76,22 +76,65 @@ def summarise_job(folder: str | Path, outcome: Outcome, spec: ReadJobSpec) -> pd
         if electrons.dipole_e_per_A is not None:
             row["P_z_dft_e_per_A"] = electrons.dipole_e_per_A
             row["delta_V_dft_V"] = electrons.dipole_e_per_A / EPSILON_0
-    return pd.DataFrame([row])
+    return pd.DataFrame([row | {"n_searched": n_searched}])
 
 
-def tabulate_density(outcome: Outcome) -> pd.DataFrame:
-    """Density of states by layer in long form: `z_A`, `region`, `energy_eV`, `states_per_eV`.
+def _searched(
+    folder: str | Path, electrons: ElectronicStructure, spec: ReadJobSpec
+) -> tuple[BoolArray, int]:
+    """Tell which layers are searched, shape (n_layers,), and how many molecules these hold."""
+    structure, _ = read_written(folder)
+    chosen = searched_layers(
+        structure,
+        electrons.layers,
+        liquid=spec.liquid,
+        clearance_A=spec.band_search.clearance_A,
+    )
+    atoms = [layer.atoms for layer, of in zip(electrons.layers, chosen, strict=True) if of]
+    centres = is_centre(structure.numbers, spec.liquid)
+    return chosen, int(sum(np.count_nonzero(centres[indices]) for indices in atoms))
 
-    Regions that share a slice have a layer each, at one `z_A`.
+
+def _find_edges(
+    electrons: ElectronicStructure,
+    chosen: BoolArray,
+    manifest: Mapping[str, Any],
+    spec: ReadJobSpec,
+) -> BandEdges:
+    if not chosen.any():
+        return BandEdges(np.nan, np.nan, NO_LAYER)
+    frame = manifest["frame"]
+    is_beside_solid = any(layer.region in SOLID_REGIONS for layer in electrons.layers)
+    # between two faces by ΔV of the centre; bulk tilts up and down: either order finds the same
+    tilt = frame.get("P_z_e_per_A", EPSILON_0 * frame["delta_V_V"] if is_beside_solid else 0.0)
+    return find_band_edges(
+        electrons.energies_eV,
+        electrons.density[chosen].sum(axis=0),
+        dipole_e_per_A=tilt,
+        **spec.band_search.thresholds,
+    )
+
+
+def tabulate_density(folder: str | Path, outcome: Outcome, spec: ReadJobSpec) -> pd.DataFrame:
+    """Density of states by layer in long form: columns as of :data:`PDOS_COLUMNS`.
+
+    `height_A` is above the face of a solid, NaN without one; `searched` tells whether the layer is
+    one of those that tell the liquid's band edges. Regions that share a slice have a layer each, at
+    one `z_A`.
     """
     electrons = outcome.electrons
     if electrons is None:
         return pd.DataFrame(columns=PDOS_COLUMNS)
     n_layers, n_energies = electrons.density.shape
+    z = np.array([layer.height_A for layer in electrons.layers])
+    faces = find_faces(read_written(folder)[0])
+    heights = np.full(n_layers, np.nan) if faces is None else faces.about_the_gap(z)
     return pd.DataFrame(
         {
-            "z_A": np.repeat([layer.height_A for layer in electrons.layers], n_energies),
+            "z_A": np.repeat(z, n_energies),
+            "height_A": np.repeat(heights, n_energies),
             "region": np.repeat([layer.region for layer in electrons.layers], n_energies),
+            "searched": np.repeat(_searched(folder, electrons, spec)[0], n_energies),
             "energy_eV": np.tile(electrons.energies_eV, n_layers),
             "states_per_eV": electrons.density.ravel(),
         }

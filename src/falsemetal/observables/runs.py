@@ -24,16 +24,13 @@ from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.systems.boundary import Boundary, boundary_of
 from falsemetal.systems.molecule import Molecule
 from falsemetal.systems.molecules import Molecules, find_molecules, is_centre
-from falsemetal.systems.surfaces import SOLID_REGIONS
+from falsemetal.systems.surfaces import SOLID_REGIONS, outermost_planes
 
 MAXIMUM_BLOCK = 200
 """Frames held in memory at once."""
 
 BLOCKS = {Boundary.FILM: 64, Boundary.BULK: 40}
 """Blocks of a run, at least, if it has the frames."""
-
-PLANE_A = 0.6
-"""Atoms of a solid's heaviest element that lie no deeper belong to its outermost plane."""
 
 
 @dataclass(frozen=True)
@@ -317,10 +314,7 @@ def _outermost_planes(trajectory: Frames) -> tuple[BoolArray, BoolArray]:
     """Tell which atoms are the lower and the upper plane of a solid, in the first frame."""
     [first] = next(iter(trajectory.position_chunks(0, 1)))
     solid = np.isin(trajectory.region, SOLID_REGIONS)
-    heaviest = solid & (trajectory.numbers == trajectory.numbers[solid].max())
-    z = first[:, 2]
-    lowest, highest = z[heaviest].min(), z[heaviest].max()
-    return heaviest & (z < lowest + PLANE_A), heaviest & (z > highest - PLANE_A)
+    return outermost_planes(first[:, 2], trajectory.numbers, solid)
 
 
 def _heights(positions: FloatArray, planes: tuple[BoolArray, BoolArray]) -> FloatArray:

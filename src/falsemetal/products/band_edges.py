@@ -30,17 +30,20 @@ COLUMNS = ["frames", "frame", "job", "delta_V_V", "gap_eV", "setting", "value", 
 
 
 def tabulate(
-    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], search: BandSearch, region: str
+    jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], search: BandSearch
 ) -> pd.DataFrame:
     """Gap of each slab without a field by each value of each setting, varied one at a time.
 
     Jobs are as of :func:`falsemetal.products.jobs.slabs_without_field`, with their densities of
-    states; the gap is that of the liquid, in its region.
+    states; the gap is that of the liquid, in the layers that are searched.
     """
     rows = []
     for job in done(slabs_without_field(jobs)).itertuples():
         layers = density[job.frames, job.frame, job.job]
-        _, energies, values = as_map(layers[layers["region"] == region])
+        searched = layers[layers["searched"]]
+        if searched.empty:
+            continue
+        _, energies, values = as_map(searched)
         described = {key: getattr(job, key) for key in COLUMNS[:5]}
         for setting, tried in VALUES.items():
             for value in tried:
@@ -48,7 +51,7 @@ def tabulate(
                     energies,
                     values.sum(axis=0),
                     dipole_e_per_A=job.P_z_e_per_A,
-                    **(search.model_dump() | {setting: value}),
+                    **(search.thresholds | {setting: value}),
                 )
                 rows.append(
                     described | {"setting": setting, "value": value, "edge_gap_eV": edges.gap_eV}
@@ -64,7 +67,7 @@ def draw(
     At the right end of each panel a tick marks the gap between levels.
     """
     search = BandSearch.model_validate(spec.settings["electronic.band_search"])
-    table = tabulate(jobs, density, search, spec.settings["liquid.region"])
+    table = tabulate(jobs, density, search)
     with style.journal_style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.5)
         panels = figure.subplots(1, len(VALUES), sharey=True)

@@ -7,27 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from falsemetal.products.band_diagram import JobKey, draw_panels
-from falsemetal.products.jobs import done, note_jobs, slabs_without_field
+from falsemetal.products.jobs import extremes, note_jobs, slabs_without_field
 from falsemetal.products.registry import ProductSpec
-
-
-def choose_panels(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Jobs of the most negative, the smallest and the most positive dipole that converged."""
-    shown = done(slabs_without_field(jobs))
-    if shown.empty:
-        return shown
-    # of one functional, the first that is asked for
-    shown = shown[shown["functional"] == shown["functional"].iloc[0]]
-    dipole = shown["P_z_e_per_A"]
-    places = [dipole.idxmin(), dipole.abs().idxmin(), dipole.idxmax()]
-    return shown.loc[list(dict.fromkeys(places))]
 
 
 def draw(
     jobs: pd.DataFrame, density: Mapping[JobKey, pd.DataFrame], spec: ProductSpec
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw panels of layers with the whole density of states beside each."""
-    panels = choose_panels(jobs)
+    panels = extremes(slabs_without_field(jobs), "P_z_e_per_A")
     titles = [
         rf"{job.functional}: $P_z$ = {job.P_z_e_per_A:+.4f} e/Å, "
         rf"$E_\mathrm{{g}}$ = {job.gap_eV:.1f} eV"

@@ -28,6 +28,24 @@ def done(jobs: pd.DataFrame) -> pd.DataFrame:
     return jobs[jobs["status"] == DONE]
 
 
+def of_first_functional(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Return the jobs of one functional, the first that is asked for."""
+    return jobs[jobs["functional"] == jobs["functional"].iloc[0]] if len(jobs) else jobs
+
+
+def extremes(jobs: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Jobs of the most negative, the smallest and the most positive value that converged.
+
+    Of one functional, in this order and each once.
+    """
+    shown = of_first_functional(done(jobs))
+    if shown.empty:
+        return shown
+    values = shown[quantity]
+    places = [values.idxmin(), values.abs().idxmin(), values.idxmax()]
+    return shown.loc[list(dict.fromkeys(places))]
+
+
 def note_jobs(figure: Figure, jobs: pd.DataFrame, spec: ProductSpec, *others: str) -> None:
     """Name below a figure the jobs that it does not show, by what became of them, and what else."""
     missing = jobs[jobs["status"] != DONE]

@@ -14,6 +14,9 @@ from falsemetal.provenance import write_stamp
 PARTIAL = ".partial.json"
 """Ends the name of the stamp of a product that lacks what failed."""
 
+OF_JOBS = "electronic"
+"""Folder below which tables of jobs lie."""
+
 
 class NothingToShowError(ValueError):
     """A product none of whose tables is there."""
@@ -30,8 +33,8 @@ def make_product(
         Which, and how.
     paths
         Tables that it is made of, `.../<potential>/<campaign>/<size>A/<observable>.csv`,
-        `.../<frames>/<frame>/<job>/<table>.csv` or `.../<name>/<table>.csv` of models, checks and
-        datasets.
+        `.../electronic/<frames>/<frame>/<job>/<table>.csv` or `.../<name>/<table>.csv` of models,
+        checks and datasets.
     stem
         Path of its files without suffix.
     stamp
@@ -57,22 +60,22 @@ def make_product(
             f"{spec.name}: the configuration asks for nothing that it shows; add "
             f"{'electronic.frames' if product.jobs else 'potentials.*.runs'}"
         )
-    if not tables and not product.told and not (product.jobs and not product.is_figure):
+    of_jobs = [path for path in tables if path.parts[-5:-4] == (OF_JOBS,)]
+    shown = of_jobs if product.jobs else tables
+    if not shown and not product.told and not (product.jobs and not product.is_figure):
         raise NothingToShowError(f"{spec.name}: nothing that it shows could be made")
-    if product.jobs:
-        read: dict[str, Any] = read_job_tables(tables, product.job_tables)
-    elif product.runs:
-        read = {
-            "summaries": {
-                name: read_tables(p for p in tables if p.parts[-3] == name).get("summary", {})
-                for name in spec.campaigns
-            }
+    of_runs = [path for path in tables if path not in of_jobs]
+    read: dict[str, Any] = read_job_tables(of_jobs, product.job_tables) if product.jobs else {}
+    if product.runs:
+        read["summaries"] = {
+            name: read_tables(p for p in of_runs if p.parts[-3] == name).get("summary", {})
+            for name in spec.campaigns
         }
     else:
         alone = {*product.models, *product.checks, *product.datasets}
-        of_models = [path for path in tables if path.stem in alone]
-        read = read_tables(path for path in tables if path not in of_models)
-        read = {name: read.get(name, {}) for name in (*product.reads, *product.beside)}
+        of_models = [path for path in of_runs if path.stem in alone]
+        found = read_tables(path for path in of_runs if path not in of_models)
+        read |= {name: found.get(name, {}) for name in (*product.reads, *product.beside)}
         for name in sorted(alone):
             read[name] = {p.parent.name: pd.read_csv(p) for p in of_models if p.stem == name}
     module = product.load()
@@ -94,7 +97,7 @@ def read_tables(paths: Iterable[Path]) -> dict[str, Tables]:
 
 
 def read_job_tables(paths: Iterable[Path], names: Iterable[str]) -> dict[str, Any]:
-    """Read tables of jobs, `.../<frames>/<frame>/<job>/<name>.csv`, by name.
+    """Read tables of jobs, `.../electronic/<frames>/<frame>/<job>/<name>.csv`, by name.
 
     Returns
     -------

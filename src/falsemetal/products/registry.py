@@ -14,7 +14,7 @@ from falsemetal.potentials.kind import ChargeModel
 from falsemetal.registry import Registry
 from falsemetal.section import Name, Section
 from falsemetal.specs import Spec
-from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.boundary import Layout
 from falsemetal.units import EPSILON_0
 
 # Okabe and Ito's colours, told apart by colour-blind readers, with wine for their yellow, which is
@@ -68,7 +68,7 @@ class Product:
     reads
         Observables that it shows of those.
     jobs
-        Boundaries of the systems whose electronic structure it shows; it gets `jobs`, the
+        Layouts of the systems whose electronic structure it shows; it gets `jobs`, the
         summaries of all jobs in one table, and the tables of `job_tables` by job.
     job_tables
         Tables of jobs beside their summaries.
@@ -102,7 +102,7 @@ class Product:
     is_figure: bool = True
     campaigns: tuple[str, ...] = ()
     reads: Mapping[str, Sizes] = field(default_factory=dict)
-    jobs: frozenset[Boundary] = frozenset()
+    jobs: frozenset[Layout] = frozenset()
     job_tables: tuple[str, ...] = ()
     runs: bool = False
     models: tuple[str, ...] = ()
@@ -138,7 +138,9 @@ def register(name: str, *, module: str | None = None, **fields: Any) -> None:
 
 
 SLABS = ("water_slab",)
-FILMS, BULK = frozenset({Boundary.FILM}), frozenset({Boundary.BULK})
+FREE, SUPPORTED, CONFINED, BULK = (
+    frozenset({layout}) for layout in (Layout.FREE, Layout.SUPPORTED, Layout.CONFINED, Layout.BULK)
+)
 GAP = ("analysis.band_gap_eV", "analysis.band_gap_scatter_eV")
 METALS = ("metal_water", "metal_water_metal")
 LAYER = ("analysis.relative_permittivity", "dynamics.temperature_K")
@@ -276,17 +278,21 @@ for table, kinds in (("tableS3", METALS), ("tableS10", ("oxide_water",))):
         architecture=True,
         together=True,
     )
-register("fig3b", jobs=FILMS, settings=("analysis.band_gap_eV",))
-register("figS1", jobs=FILMS, settings=("analysis.band_gap_eV", "electronic.small_dipole_V"))
-register("fig2b", jobs=FILMS, job_tables=("response",))
-register("figS9", jobs=FILMS, job_tables=("density",))
+register("fig3b", jobs=FREE, settings=("analysis.band_gap_eV",))
+register("figS1", jobs=FREE, settings=("analysis.band_gap_eV", "electronic.small_dipole_V"))
+register("fig2b", jobs=FREE, job_tables=("response",))
+register("figS9", jobs=FREE, job_tables=("density",))
 register(
     "band_edges",
-    jobs=FILMS,
+    jobs=FREE | SUPPORTED,
     job_tables=("density",),
-    settings=("electronic.band_search", "liquid.region"),
+    settings=("electronic.band_search",),
 )
 register("figS11", jobs=BULK, job_tables=("density",))
+register("fig2a", jobs=SUPPORTED, job_tables=("density",))
+register("fig2c", campaigns=("metal_water",), reads={"voltage": SMALLEST}, jobs=SUPPORTED)
+register("figS1b", jobs=SUPPORTED, settings=("electronic.small_dipole_V",))
+register("figS6", jobs=CONFINED, job_tables=("density",))
 register("table_errors", is_figure=False, models=("errors",), architecture=True)
 register(
     "table_fluctuations",
@@ -311,7 +317,7 @@ register(
     runs=True,
     settings=("dynamics.discard_ps", "dynamics.timestep_fs", "dynamics.temperature_K"),
 )
-register("table_jobs", is_figure=False, jobs=FILMS | BULK)
+register("table_jobs", is_figure=False, jobs=frozenset(Layout))
 
 
 class Shown(Section):

@@ -12,6 +12,8 @@ COLUMNS = [
     "delta_V_V",
     "delta_V_dft_V",
     "gap_eV",
+    "vbm_eV",
+    "cbm_eV",
     "edge_gap_eV",
     "edge_flag",
     "status",

@@ -10,13 +10,16 @@ from ase import Atoms
 from ase.spacegroup import crystal
 from pydantic import Field, model_validator
 
-from falsemetal.arrays import BoolArray
+from falsemetal.arrays import BoolArray, FloatArray, IntArray
 from falsemetal.registry import KindRegistry
 from falsemetal.section import NonNegativeInt, Number, PositiveFloat, PositiveInt, Section
 from falsemetal.systems.molecule import Element
 
 SOLID_REGIONS = ("metal", "oxide")
 """Regions of a system's atoms that are solids."""
+
+PLANE_A = 0.6
+"""Atoms of a solid's heaviest element that lie no deeper belong to its outermost plane."""
 
 Face = Literal["fcc111", "fcc100", "fcc110", "bcc110", "bcc100", "bcc111", "hcp0001", "hcp10m10"]
 """ASE's builders of metals, in cells with right angles."""
@@ -29,6 +32,21 @@ LEAST_LATTICE_A = 2.0
 
 Repeats = Annotated[list[Annotated[PositiveInt, Field(le=100)]], Field(min_length=2, max_length=2)]
 Lattice = Annotated[PositiveFloat, Field(ge=LEAST_LATTICE_A, le=10.0)]
+
+
+def outermost_planes(
+    heights_A: FloatArray, numbers: IntArray, solid: BoolArray
+) -> tuple[BoolArray, BoolArray]:
+    """Tell which atoms are the lower and the upper plane of a solid, each of shape (n_atoms,).
+
+    Of its heaviest element, whose nuclei mark the faces; `solid` tells the solid's atoms.
+    """
+    heaviest = solid & (numbers == numbers[solid].max())
+    lowest, highest = heights_A[heaviest].min(), heights_A[heaviest].max()
+    return (
+        heaviest & (heights_A < lowest + PLANE_A),
+        heaviest & (heights_A > highest - PLANE_A),
+    )
 
 
 class Surface(Section):

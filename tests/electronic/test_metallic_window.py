@@ -1,0 +1,39 @@
+"""Lines of band edges, and where they reach the Fermi level."""
+
+import numpy as np
+import pytest
+
+from falsemetal.electronic.metallic_window import fit_edge
+
+VOLTAGES_V = np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])
+
+
+def test_each_edge_is_fitted_on_the_side_on_which_it_moves() -> None:
+    vbm = -2.0 + 0.8 * np.maximum(-VOLTAGES_V, 0.0)
+    line = fit_edge(VOLTAGES_V, vbm, side=-1.0)
+    assert line.slope_eV_per_V == pytest.approx(-0.8)
+    assert line.intercept_eV == pytest.approx(-2.0)
+    assert line.crossing_V == pytest.approx(-2.5)
+    assert line.crossing_half_width_V == pytest.approx(0.0, abs=1e-9)
+    assert line.n_fitted == 4
+    # on the other side it does not move, nor reach the Fermi level
+    other = fit_edge(VOLTAGES_V, vbm, side=1.0)
+    assert np.isnan([other.crossing_V, other.crossing_half_width_V]).all()
+    cbm = 1.5 - 0.6 * np.maximum(VOLTAGES_V, 0.0)
+    assert fit_edge(VOLTAGES_V, cbm, side=1.0).crossing_V == pytest.approx(2.5)
+
+
+def test_few_frames_tell_no_line() -> None:
+    assert fit_edge(np.array([-2.0, -1.0]), np.array([0.0, -1.0]), side=-1.0) is None
+    assert fit_edge(np.array([-2.0, -2.0, -1.0]), np.zeros(3), side=-1.0) is None
+    assert fit_edge(np.array([]), np.array([]), side=1.0) is None
+
+
+def test_the_interval_holds_the_crossing_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(500):
+        voltage = rng.uniform(0.0, 4.0, 8)
+        line = fit_edge(voltage, 2.0 - 0.8 * voltage + 0.2 * rng.standard_normal(8), side=1.0)
+        held.append(abs(line.crossing_V - 2.5) <= line.crossing_half_width_V)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.03)
