@@ -329,3 +329,40 @@ def test_faulty_outputs_are_told_one_by_one(layered) -> None:
     (layered / "atom_proj_dos_N0001.dat").unlink()
     with pytest.raises(ResultError, match="copy back all files"):
         of_layers(layered)
+
+
+def test_a_label_asks_for_forces_and_for_no_states(water, species) -> None:
+    control = keywords(write(water, species, forces=True)[CONTROL])
+    assert control["compute_forces"] == [".true."]
+    assert "output" not in control
+    states = keywords(write(water, species)[CONTROL])
+    for key in ("xc", "spin", "relativistic", "k_grid", "occupation_type", "use_dipole_correction"):
+        assert control[key] == states[key]
+
+
+FORCES = """
+  Total atomic forces (unitary forces cleaned) [eV/Ang]:
+  |    1       0.100000000000000E+00       0.200000000000000E+00      -0.300000000000000E+00
+  |    2      -0.100000000000000E+00      -0.200000000000000E+00       0.300000000000000E+00
+
+"""
+
+
+@with_shared_data
+def test_labels_are_read_of_the_structure_that_they_were_asked_of(layered, species) -> None:
+    structure = read(LAYERED / "geometry.in", format="aims")
+    labels = engine(species).read_labels
+    with pytest.raises(ResultError, match="no energy and forces"):
+        labels(layered, structure)
+    output = layered / "aims.out"
+    output.write_text(
+        output.read_text().replace(
+            "  Final output of selected", FORCES + "  Final output of selected", 1
+        )
+    )
+    energy, forces = labels(layered, structure)
+    assert energy == pytest.approx(-2169.26122592486)
+    assert forces == pytest.approx(np.array([[0.1, 0.2, -0.3], [-0.1, -0.2, 0.3]]))
+    structure.rattle(0.01, seed=1)
+    with pytest.raises(ResultError, match="another structure"):
+        labels(layered, structure)
