@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from checkouts import ROOT
+from snakemake.utils import update_config
 
 from falsemetal.config import ConfigError, parse_config
 from falsemetal.config.plan import Plan
@@ -151,3 +152,17 @@ def test_a_grid_does_not_take_anothers_name() -> None:
     raw["potentials"]["depth-copper-1"] = copy.deepcopy(raw["potentials"]["sr-mace"])
     with pytest.raises(ConfigError, match=r"there is a potential 'depth-copper-1'; rename"):
         parse_config(raw, source="x")
+
+
+def test_the_papers_grid_and_loop_are_planned() -> None:
+    raw: dict[str, Any] = {}
+    for name in ("interfaces-paper", "overlays/learning-interfaces"):
+        update_config(raw, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    plan = Plan(parse_config(raw, source="x"), {})
+    models = [p for p in plan.config.potentials.values() if p.grid]
+    assert len(models) == 24, "24 trainings of Figure S4b"
+    assert {(p.layers, p.l_max) for p in models} == {
+        (n, order) for n in (2, 3, 4) for order in (0, 1)
+    }
+    steps = [plan.config.datasets[name].select.n_frames for name in plan.extended]
+    assert steps == [547, 95, 227, 210], "Table S9"
