@@ -7,7 +7,7 @@ from films import BOND_Z_A, EDGE_A, write_slab
 from interfaces import equilibrated
 
 from falsemetal.datasets.settings import Checks
-from falsemetal.learning.exploring import Explored, explore, known_dipoles, refusal
+from falsemetal.learning.exploring import Explored, explore, refusal, tabulate_held
 from falsemetal.learning.settings import ExploreSpec, Selection
 from falsemetal.specs import Origin
 from falsemetal.systems.molecule import WATER
@@ -35,6 +35,10 @@ def unit_dipole(tilt: float) -> float:
     return -N_MOLECULES * BOND_Z_A * tilt / EDGE_A**2
 
 
+def dipoles(frames: list[Atoms], like: Explored) -> np.ndarray:
+    return tabulate_held(frames, like, WATER)["unit_P_per_A"].to_numpy()
+
+
 def film(tmp_path, tilt: float) -> Atoms:
     """Make a frame of a dataset with that tilt."""
     path = write_slab(tmp_path / f"{tilt}.h5", np.array([tilt, tilt]))
@@ -60,10 +64,8 @@ def test_frames_outside_the_dataset_are_chosen_and_extracted(tmp_path) -> None:
     explored = table[table["verdict"] != "held"]
     assert explored["verdict"].tolist() == ["known", "chosen", "known", "chosen"]
     assert explored["number"].tolist() == pytest.approx([np.nan, 0, np.nan, 1], nan_ok=True)
-    like = Explored(frozenset({"H", "O"}), (True, True, False), N_MOLECULES / EDGE_A**2)
-    assert known_dipoles(frames, like, WATER) == pytest.approx(
-        [unit_dipole(0.8), unit_dipole(-0.9)], abs=1e-5
-    )
+    like = Explored(frozenset({"H", "O"}), False, N_MOLECULES / EDGE_A**2)
+    assert dipoles(frames, like) == pytest.approx([unit_dipole(0.8), unit_dipole(-0.9)], abs=1e-5)
 
 
 def test_a_failed_run_is_explored_up_to_there(tmp_path) -> None:
@@ -76,26 +78,26 @@ def test_cells_of_another_size_count_by_their_molecules() -> None:
     system = equilibrated("frozen metal")
     frame = system.atoms
     area = np.prod(frame.cell.lengths()[:2])
-    like = Explored(frozenset(frame.symbols), (True, True, False), 24 / area)
-    [once] = known_dipoles([frame], like, WATER)
-    twice = Explored(like.elements, like.pbc, 2.0 * like.molecules_per_A2)
-    assert known_dipoles([frame], twice, WATER) == pytest.approx([2.0 * once])
-    bulk = frame.copy()
-    bulk.pbc = True
-    assert len(known_dipoles([bulk], like, WATER)) == 0
+    like = Explored(frozenset(frame.symbols), False, 24 / area)
+    [once] = dipoles([frame], like)
+    twice = Explored(like.elements, like.is_bulk, 2.0 * like.molecules_per_A2)
+    assert dipoles([frame], twice) == pytest.approx([2.0 * once])
+    periodic = frame.copy()
+    periodic.pbc = True
+    assert dipoles([periodic], like) == pytest.approx([once]), "a slab across its vacuum"
+    bulk = equilibrated("between faces").atoms
+    assert len(dipoles([bulk], like)) == 0
 
 
 def test_oxygen_of_an_oxide_is_no_molecule() -> None:
     system = equilibrated("rutile")
     frame, water = system.atoms, system.within("water")
     area = np.prod(frame.cell.lengths()[:2])
-    like = Explored(frozenset(frame.symbols), (True, True, False), 24 / area)
+    like = Explored(frozenset(frame.symbols), False, 24 / area)
     bare = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
     alone = bare[water]
-    alone_like = Explored(frozenset(alone.symbols), like.pbc, like.molecules_per_A2)
-    assert known_dipoles([bare], like, WATER) == pytest.approx(
-        known_dipoles([alone], alone_like, WATER)
-    )
+    alone_like = Explored(frozenset(alone.symbols), like.is_bulk, like.molecules_per_A2)
+    assert dipoles([bare], like) == pytest.approx(dipoles([alone], alone_like))
 
 
 @pytest.mark.parametrize(

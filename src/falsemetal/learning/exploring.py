@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from falsemetal.arrays import BoolArray, FloatArray, IntArray
+from falsemetal.arrays import FloatArray, IntArray
 from falsemetal.datasets.checks import distance_fault
+from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.settings import Checks
 from falsemetal.estimators.dipole import lateral_area
@@ -33,12 +34,16 @@ class Explored:
     """A system that runs explored: what makes frames of a dataset comparable with it."""
 
     elements: frozenset[str]
-    pbc: tuple[bool, ...]
+    is_bulk: bool
     molecules_per_A2: float
 
     def is_like(self, frame: Atoms) -> bool:
-        """Tell whether a frame has the same elements and periodicity."""
-        return set(frame.symbols) == self.elements and tuple(frame.pbc) == self.pbc
+        """Tell whether a frame has the same elements, and vacuum where the system has it.
+
+        A slab of others may be periodic along z, across its vacuum.
+        """
+        is_bulk = find_config_type(frame) == "bulk"
+        return set(frame.symbols) == self.elements and is_bulk == self.is_bulk
 
 
 def unit_dipoles(block: Block) -> FloatArray:
@@ -49,64 +54,37 @@ def unit_dipoles(block: Block) -> FloatArray:
     return np.asarray(block.dipoles_z(block.liquid.charges(1.0)).sum(axis=1))
 
 
-def known_dipoles(frames: Iterable[Atoms], like: Explored, liquid: Molecule) -> FloatArray:
-    """Dipoles per area in e/Å that frames like the explored system would have in it.
+def tabulate_held(frames: Iterable[Atoms], like: Explored, liquid: Molecule) -> pd.DataFrame:
+    """Tabulate the dataset's frames that are like the explored system.
 
-    For a charge of 1 e on the centres, and by molecule: a thinner or wider cell with molecules
-    aligned as much counts as the same.
+    `unit_P_per_A` is the dipole per area in 1/Å that one would have in it, for a charge of 1 e on
+    the centres, and by molecule: a thinner or wider cell with molecules aligned as much counts as
+    the same. `fraction_broken` is the share of molecules that are not whole.
     """
-    values = []
-    for frame in frames:
-        if not like.is_like(frame):
-            continue
-        of_liquid = _liquid(frame, liquid)
-        block = Block(
-            frame.positions[None, of_liquid],
-            frame.numbers[of_liquid],
-            frame.cell.array,
-            frame.pbc,
-            liquid,
-            None,
-        )
-        values.append(unit_dipoles(block)[0] / block.n_molecules * like.molecules_per_A2)
-    return np.array(values)
-
-
-def broken_shares(frames: Iterable[Atoms], like: Explored, liquid: Molecule) -> FloatArray:
-    """Shares of molecules that are not whole, of frames like the explored system."""
-    return np.array([_share(f, _liquid(f, liquid), liquid) for f in frames if like.is_like(f)])
-
-
-def _share(frame: Atoms, chosen: BoolArray, liquid: Molecule) -> float:
-    molecules = find_molecules(
-        frame.positions[None, chosen],
-        frame.numbers[chosen],
-        frame.cell.array,
-        frame.pbc,
-        molecule=liquid,
+    blocks = [_block(frame, liquid) for frame in frames if like.is_like(frame)]
+    by_molecule = [unit_dipoles(block)[0] / block.n_molecules for block in blocks]
+    return pd.DataFrame(
+        {
+            "unit_P_per_A": np.array(by_molecule) * like.molecules_per_A2,
+            "fraction_broken": [block.molecules.broken_fraction[0] for block in blocks],
+        }
     )
-    return float(molecules.broken_fraction[0])
 
 
-def _liquid(frame: Atoms, liquid: Molecule) -> BoolArray:
-    """Tell a liquid's atoms: centres to which nothing is bound are a solid's, as oxygen of rutile.
+def _block(frame: Atoms, liquid: Molecule) -> Block:
+    """Tell a liquid's atoms from a solid's: a centre without satellites, as in rutile, is of that.
 
-    Those of molecules without satellites are all the liquid's.
+    Atoms of molecules without satellites are all the liquid's.
     """
     within = np.isin(frame.symbols, liquid.elements)
-    if not liquid.satellites or set(frame.symbols) <= set(liquid.elements):
-        return within
-    molecules = find_molecules(
-        frame.positions[None, within],
-        frame.numbers[within],
-        frame.cell.array,
-        frame.pbc,
-        molecule=liquid,
-    )
-    bare = np.sum(list(molecules.counts.values()), axis=0)[0] == 0
-    centres = np.flatnonzero(within & is_centre(frame.numbers, liquid))
-    within[centres[bare]] = False
-    return np.asarray(within, dtype=bool)
+    place = (frame.cell.array, frame.pbc)
+    if liquid.satellites and not set(frame.symbols) <= set(liquid.elements):
+        found = find_molecules(
+            frame.positions[None, within], frame.numbers[within], *place, molecule=liquid
+        )
+        bare = np.sum(list(found.counts.values()), axis=0)[0] == 0
+        within[np.flatnonzero(within & is_centre(frame.numbers, liquid))[bare]] = False
+    return Block(frame.positions[None, within], frame.numbers[within], *place, liquid, None)
 
 
 def explore(
@@ -126,7 +104,7 @@ def explore(
     Returns
     -------
     list of Atoms
-        Those chosen, with `number`, `config_type`, `trajectory` and `time_ps` in `info`.
+        Those chosen, with `number`, `trajectory` and `time_ps` in `info`.
     DataFrame
         All frames of the runs, as of :func:`falsemetal.learning.choosing.choose`, and those of the
         dataset with which they were compared, whose `verdict` is "held".
@@ -141,14 +119,12 @@ def explore(
                 logger.info("%s: failed, explored up to there: %s", path, trajectory.failure)
     if like is None:
         raise DatasetError(f"{spec.by}: no run to explore")
-    dipoles = known_dipoles(known, like, spec.liquid)
-    held = pd.DataFrame({"unit_P_per_A": dipoles})
+    held = tabulate_held(known, like, spec.liquid)
     if not len(held):
         logger.warning(
-            "no frame of the dataset is of %s with the runs' periodicity: all of these are new",
+            "no frame of the dataset is of %s, with vacuum as in the runs: all of these are new",
             ", ".join(sorted(like.elements)),
         )
-    held["fraction_broken"] = broken_shares(known, like, spec.liquid)
     explored = choose(pd.concat(tables, ignore_index=True), held, spec.select)
     chosen = explored[explored["verdict"] == "chosen"].sort_values("replica", kind="stable")
     explored.loc[chosen.index, "number"] = np.arange(len(chosen))
@@ -194,9 +170,7 @@ def _tabulate(trajectory: Trajectory, spec: ExploreSpec) -> tuple[pd.DataFrame, 
             )
         )
         first += len(positions)
-    like = Explored(
-        frozenset(atoms.symbols), tuple(map(bool, trajectory.pbc)), n_molecules / area_A2
-    )
+    like = Explored(frozenset(atoms.symbols), bool(trajectory.pbc[2]), n_molecules / area_A2)
     return pd.concat(parts, ignore_index=True), like
 
 
