@@ -8,6 +8,7 @@ from falsemetal.datasets.settings import (
     Checks,
     CurateSpec,
     ForceFieldDataset,
+    LabelledChecks,
     LabelledDataset,
     Split,
 )
@@ -64,7 +65,7 @@ class ExtendedDataset(Section):
         PotentialLabeller(kind="potential"),
         description="What labels the frames; default: the first dataset's force field",
     )
-    checks: Checks = Checks()
+    checks: LabelledChecks = LabelledChecks()
     split: Split = Field(
         Split(block_ps=0.5, gap_ps=0.0),
         description="Of the frames that are added; where they are few, all are trained on",
