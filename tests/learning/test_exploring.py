@@ -26,7 +26,6 @@ def spec(**select: object) -> ExploreSpec:
         charge_e=-0.8476,
         electronic_charge_e=-0.5562,
         by="model",
-        label="exploring",
     )
 
 

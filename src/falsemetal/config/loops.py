@@ -49,7 +49,6 @@ class Loops(Jobs):
             charge_e=charges.own_e,
             electronic_charge_e=charges.electronic_e,
             by=settings.by,
-            label=f"exploring {settings.by}",
         )
 
     def labels(self, dataset: str) -> list[str]:

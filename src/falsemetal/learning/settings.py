@@ -15,7 +15,6 @@ from falsemetal.datasets.settings import (
 from falsemetal.learning.labellers import AnyLabeller, PotentialLabeller
 from falsemetal.potentials.runners import AnyRunner
 from falsemetal.section import (
-    ASIDE,
     Name,
     NonNegativeFloat,
     NonNegativeInt,
@@ -98,7 +97,6 @@ class ExploreSpec(Spec):
     charge_e: float
     electronic_charge_e: float
     by: str
-    label: Annotated[str, ASIDE]
 
 
 class LabelSpec(Spec):
