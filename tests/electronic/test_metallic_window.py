@@ -23,9 +23,24 @@ def test_each_edge_is_fitted_on_the_side_on_which_it_moves() -> None:
     assert fit_edge(VOLTAGES_V, cbm, side=1.0).crossing_V == pytest.approx(2.5)
 
 
-def test_few_frames_tell_no_line() -> None:
-    assert fit_edge(np.array([-2.0, -1.0]), np.array([0.0, -1.0]), side=-1.0) is None
-    assert fit_edge(np.array([-2.0, -2.0, -1.0]), np.zeros(3), side=-1.0) is None
+def test_an_edge_that_is_held_at_the_fermi_level_does_not_bend_its_line() -> None:
+    cbm = np.maximum(0.01, 2.0 - 0.8 * VOLTAGES_V)
+    voltages = np.append(VOLTAGES_V, [2.5, 4.0, 6.0])
+    edges = np.append(cbm, [0.02, 0.0, 0.01])
+    line = fit_edge(voltages, edges, side=1.0)
+    assert line.n_fitted == 4, "0, 1, 2 V, and the first that is held"
+    assert line.crossing_V == pytest.approx(2.5, abs=0.05)
+
+
+def test_two_frames_tell_a_line_without_an_interval() -> None:
+    line = fit_edge(np.array([-2.0, 0.0]), np.array([-0.5, -2.0]), side=-1.0)
+    assert line.crossing_V == pytest.approx(-2.0 * 2.0 / 1.5)
+    assert np.isnan(line.crossing_half_width_V)
+
+
+def test_one_frame_tells_no_line() -> None:
+    assert fit_edge(np.array([-2.0, -2.0]), np.array([-0.5, -0.4]), side=-1.0) is None
+    assert fit_edge(np.array([-2.0, -3.0]), np.zeros(2), side=-1.0) is None
     assert fit_edge(np.array([]), np.array([]), side=1.0) is None
 
 

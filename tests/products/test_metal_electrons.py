@@ -157,7 +157,7 @@ def test_metallic_shares_are_of_the_window_with_their_interval(film, voltage) ->
 
 def test_without_lines_the_window_is_that_of_the_campaign(film, voltage) -> None:
     jobs, _ = film
-    near = jobs[jobs["delta_V_V"].abs() < 0.5]
+    near = jobs.loc[[jobs["delta_V_V"].abs().idxmin()]]
     figure, table = fig2c.draw(near, voltage, PLAN.product("fig2c"))
     window = table[table["series"] == "window"]
     assert set(window["name"]) == {"campaign"}

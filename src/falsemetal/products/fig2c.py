@@ -205,8 +205,10 @@ def _draw_edge(axes: Axes, table: pd.DataFrame, quantity: str) -> None:
         sign = EDGES[quantity]
         reach = frames.loc[sign * frames["x_V"] > -OVERLAP_V, "x_V"]
         crossing = -fit["intercept_eV"] / fit["slope_eV_per_V"] if fit["slope_eV_per_V"] else 0.0
-        ends = np.array([reach.min(), reach.max(), *([crossing] if sign * crossing > 0.0 else [])])
-        x = np.array([ends.min(), ends.max()])
+        # up to the Fermi level, where the edge is held
+        x = np.sort(sign * reach)[[0, -1]] * sign
+        if sign * crossing > 0.0:
+            x[1] = crossing
         axes.plot(x, fit["intercept_eV"] + fit["slope_eV_per_V"] * x, color=color)
 
 
