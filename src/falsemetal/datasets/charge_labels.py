@@ -21,6 +21,9 @@ TOTAL_CHARGES = {
 FIELDS = {"electric_field", "ref_electric_field", "efield", "e_field", "applied_field"}
 """Keys under which files tell a field whose unit and sign differ from program to program."""
 
+COLUMN_NAMES = {"charge": "charges"}
+"""Names that ASE gives to columns of a file."""
+
 SUM_E = 0.02
 """Sum of the numbers of atoms from which a frame is taken to be charged."""
 
@@ -49,13 +52,14 @@ def label_charges(
         of a frame's charge that do not sum to zero, and for a field under another name than
         `external_field`.
     """
-    _refuse_unknown(found, layout)
+    charges_key = column_name(layout.charges_key)
+    _refuse_unknown(found, charges_key)
     set_total_charge(frame, _total_charge(found.info))
     used = {key for key, _ in _told(found.info, TOTAL_CHARGES)}
     labels = dict(results) | found.info
     arrays = dict(results) | dict(found.arrays)
-    if layout.charges_key in arrays:
-        charges = _numbers(layout.charges_key, arrays[layout.charges_key])
+    if charges_key in arrays:
+        charges = _numbers(charges_key, arrays[charges_key])
         if charges.any():
             frame.arrays[CHARGES] = charges
     for key, name in ((layout.dipole_key, DIPOLE), (EXTERNAL_FIELD, EXTERNAL_FIELD)):
@@ -65,7 +69,12 @@ def label_charges(
                 frame.info[name] = vector
     if FERMI_LEVEL in labels:
         frame.info[FERMI_LEVEL] = _number(FERMI_LEVEL, labels[FERMI_LEVEL])
-    return used | {layout.charges_key, layout.dipole_key, EXTERNAL_FIELD, FERMI_LEVEL}
+    return used | {charges_key, layout.dipole_key, EXTERNAL_FIELD, FERMI_LEVEL}
+
+
+def column_name(key: str) -> str:
+    """Name under which ASE reads a column of numbers of atoms."""
+    return COLUMN_NAMES.get(key, key)
 
 
 def _told(mapping: Mapping[str, Any], names: set[str]) -> Iterator[tuple[str, Any]]:
@@ -82,8 +91,10 @@ def _total_charge(info: Mapping[str, Any]) -> float:
     return next(iter(told.values()), 0.0)
 
 
-def _refuse_unknown(found: Atoms, layout: FrameLayout) -> None:
-    for key, value in _told(found.arrays, TOTAL_CHARGES - {layout.charges_key}):
+def _refuse_unknown(found: Atoms, charges_key: str) -> None:
+    for key, value in _told(found.arrays, TOTAL_CHARGES):
+        if key == charges_key:
+            continue
         total_e = float(_numbers(key, value).sum())
         if not abs(total_e) <= SUM_E:
             raise FrameError(

@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.io.extxyz import key_val_str_to_dict, read_xyz
 from ase.io.formats import open_with_compression
 
-from falsemetal.datasets.charge_labels import label_charges
+from falsemetal.datasets.charge_labels import column_name, label_charges
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.faults import NONMETALS, FrameError, element_of, faulty_frame
@@ -220,7 +220,8 @@ def _require_labels(path: Path, found: Found, layout: FrameLayout) -> None:
     there = dict.fromkeys(key for frame in sound for key in _keys(frame))
     for name in ("charges_key", "dipole_key"):
         key = getattr(layout, name)
-        if key != FrameLayout.model_fields[name].default and key not in there:
+        known = FrameLayout.model_fields[name].default
+        if key != known and column_name(key) not in there:
             absent[name] = key
     if absent:
         raise DatasetError(
