@@ -36,7 +36,7 @@ from falsemetal.simulation.trajectory import Trajectory
 from falsemetal.sources.catalogue import FrameLayout, load_sources
 from falsemetal.sources.errors import SourceError
 from falsemetal.systems.boundary import boundary_of
-from falsemetal.systems.labels import ENERGY, FORCES
+from falsemetal.systems.labels import CHARGES, ENERGY, FORCES
 from falsemetal.systems.molecule import WATER
 from falsemetal.systems.system import System
 from falsemetal.verdict.errors import CheckError
@@ -65,6 +65,8 @@ def water(n_frames: int) -> list[Atoms]:
         )
         forces = rng.normal(size=(3, 3))
         frame.info |= {ENERGY: -14.0 + 0.01 * index, "config_type": "bulk", "time_ps": 0.5 * index}
+        frame.info |= {"total_charge": 0.0, "external_field": np.zeros(3), "REF_fermi_eV": -4.5}
+        frame.arrays[CHARGES] = np.array([-0.8, 0.4, 0.4])
         frame.arrays[FORCES] = forces - forces.mean(axis=0)
         frames.append(frame)
     return frames
@@ -91,9 +93,10 @@ def make_runner(path: Path) -> None:
         lines += ["begin", "comment by hand"]
         lines += [f"lattice {row[0]} {row[1]} {row[2]}" for row in frame.cell.array]
         lines += [
-            f"atom {p[0]} {p[1]} {p[2]} {symbol} 0.0 0.0 {f[0]} {f[1]} {f[2]}"
-            for symbol, p, f in zip(
-                frame.symbols, frame.positions, frame.arrays[FORCES], strict=True
+            f"atom {p[0]} {p[1]} {p[2]} {symbol} {q} 0.0 {f[0]} {f[1]} {f[2]}"
+            for symbol, p, q, f in zip(
+                *(frame.symbols, frame.positions, frame.arrays[CHARGES], frame.arrays[FORCES]),
+                strict=True,
             )
         ]
         lines += [f"energy {frame.info[ENERGY]}", "charge 0.0", "end"]

@@ -11,6 +11,7 @@ from checkouts import ROOT
 
 from falsemetal.config import ConfigError, load_config, parse_config, schema
 from falsemetal.config.plan import Plan
+from falsemetal.potentials.kinds import SplitChargeKind
 from falsemetal.units import water_number_density
 
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -266,3 +267,34 @@ def test_seeds_of_jobs_differ_and_repeat(raw) -> None:
     seeds = {plan.seed("spce", "9.3", str(replica)) for replica in range(50)}
     assert len(seeds) == 50
     assert plan.seed("spce", "9.3", "0") in seeds
+
+
+def charged_dataset(raw: dict[str, Any], **checks: str) -> None:
+    """Let the models be trained on a set of others that is extended, and keeps some frames."""
+    chains = {"kind": "labelled", "source": "carbon-chain-4g", "checks": checks}
+    visited = {"campaign": "slabs", "size_A": 6.3, "select": {"n_frames": 2}}
+    label = {"kind": "potential", "potential": "spce"}
+    raw["datasets"]["chains"] = chains
+    raw["datasets"]["grown"] = {"kind": "extended", "of": "chains", "by": "spce"} | visited
+    raw["datasets"]["grown"]["label"] = label
+    raw["potentials"]["lr-mace"]["dataset"] = "grown"
+
+
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [("charged", "charged frames"), ("clusters", "frames that are"), ("fields", "frames in a")],
+)
+def test_only_kinds_that_know_total_charges_are_trained_on_charged_frames(
+    raw: dict[str, Any], monkeypatch: pytest.MonkeyPatch, key: str, what: str
+) -> None:
+    charged_dataset(raw)
+    parse_config(raw, source="test")
+    charged_dataset(raw, **{key: "keep"})
+    message = (
+        rf"potentials.lr-mace.dataset: chains keeps {what}.*"
+        rf"\(datasets.chains.checks.{key}: keep\), which kind split_charge does not know"
+    )
+    with pytest.raises(ConfigError, match=message):
+        parse_config(raw, source="test")
+    monkeypatch.setattr(SplitChargeKind, "knows_total_charge", True, raising=False)
+    parse_config(raw, source="test")

@@ -72,6 +72,13 @@ OTHERS: dict[str, Any] = {
     "*force_field.metals": {"Cu": {"epsilon_kcal_per_mol": 1.0, "sigma_A": 2.3}},
     "*force_field.oxides": None,
     "datasets.*.checks.held_atoms": "leave_out",
+    # only beside a potential that knows total charges
+    "datasets.grown.checks.clusters": "keep",
+    "datasets.grown.checks.charged": "keep",
+    "datasets.grown.checks.fields": "keep",
+    "datasets.*.checks.clusters": None,
+    "datasets.*.checks.charged": None,
+    "datasets.*.checks.fields": None,
     "potentials.*.metal_response": "none",
     "campaigns.*.on_request": None,
     "liquid.charge_shares": {"O": 1.0, "H": -0.4},

@@ -69,7 +69,7 @@ def per_atom(column, value):
     [
         (tagged("total_charge=1"), "charged", "total_charge is 1"),
         (tagged("charge=-0.5"), "charged", "charge is -0.5"),
-        (tagged('charge="one"'), "charged", "charge is one"),
+        (tagged('charge="one"'), "label", "charge is one, no number"),
         (tagged("total_spin=3"), "open shell", "total_spin is 3"),
         (tagged("multiplicity=2"), "open shell", "multiplicity is 2"),
         (tagged("magmom=1.9"), "open shell", "magmom is 1.9"),
@@ -81,7 +81,7 @@ def per_atom(column, value):
         (lambda t: t.replace("REF_energy", "E0"), "missing label", "no REF_energy"),
         (lambda t: t.replace("REF_forces:R", "REF_forces:S"), None, None),
         (lambda t: re.sub(r"REF_energy=(\S+)", r"REF_energy=\1D+00", t), None, None),
-        (tagged("total_charge=nan"), "charged", "only neutral frames can be used"),
+        (tagged("total_charge=nan"), "not finite", "total_charge: 1 number"),
         (tagged("Weight=0"), "label", "counts for nothing"),
         (lambda t: t.replace("species:S", "element:S"), "unknown element", "no column species"),
         (lambda t: t.replace('pbc="T T T"', 'PBC="1 1 0"'), None, None),

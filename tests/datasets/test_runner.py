@@ -126,8 +126,8 @@ BOTH_CELLS = (
         ("energy", "enthalpy", r"line 8: unknown keyword 'enthalpy' \(known: comment, lattice"),
         (
             "charge 0.0",
-            "charge -1.0",
-            "line 9: the frame carries a charge of -1.0 e.* only neutral",
+            "charge 0.0\ncharge -1.0",
+            "line 10: several charges of a frame: -1, 0 e",
         ),
         ("-2.0", "-2.x", "line 8: could not convert string to float: '-2.X'"),
         ("2.0 3.0 O", "2.0 3.0 Q", "line 6: 'Q' is no element"),

@@ -20,6 +20,11 @@ REVPBE0 = SHARED / "revpbe0-d3-water/input.data"
 COMMITTEE = SHARED / "bpnnp-bulkH2O-jcp2020"
 TITANIA = SHARED / "tio2-water-cnnp"
 TRECI = SHARED / "cu111-water-treci/cu111_water_94.xyz"
+FOURTH_GENERATION = {
+    "carbon-chain-4g": SHARED / "charges-4g/Carbon_chain_4G.data",
+    "au-mgo-4g": SHARED / "charges-4g/AlAuMgO_4G.data",
+    "rpbe-d3-ice-4g": SHARED / "charges-4g/H2O_RPBE-D3_4G.data",
+}
 CP2K_COMMITTEE = Path("/usr/share/cp2k/NNP/bulkH2O-jcp2020-cnnp")
 
 RUNNER = """begin
@@ -84,10 +89,15 @@ def test_the_project_names_its_sources():
         "revpbe0-d3-water-generation-1",
         "bulkH2O-jcp2020-cnnp",
         "cu111-water-treci",
+        "carbon-chain-4g",
+        "au-mgo-4g",
+        "rpbe-d3-ice-4g",
         "tio2-water",
         "tio2-water-cnnp",
     }
     assert sources.pop("cu111-water-treci").licence == "MIT"
+    for name in FOURTH_GENERATION:
+        assert sources.pop(name).licence == "GPL-3.0-or-later"
     assert all(source.licence == "CC-BY-SA-4.0" for source in sources.values())
     committee = {file.path for file in sources["bulkH2O-jcp2020-cnnp"].files}
     names = ("input.nn", "scaling.data", "weights.001.data", "weights.008.data")
@@ -115,9 +125,14 @@ def test_checksums_are_those_of_the_published_files(serve, tmp_path, name, folde
 
 
 @with_shared_data
-def test_the_checksum_of_a_published_file_that_is_called_otherwise_here(serve, tmp_path):
-    source = load_sources(SOURCES)["cu111-water-treci"]
-    (tmp_path / source.files[0].path).symlink_to(TRECI)
+@pytest.mark.parametrize(
+    ("name", "here"), [("cu111-water-treci", TRECI), *FOURTH_GENERATION.items()]
+)
+def test_the_checksum_of_a_published_file_that_is_called_otherwise_here(
+    serve, tmp_path, name, here
+):
+    source = load_sources(SOURCES)[name]
+    (tmp_path / source.files[0].path).symlink_to(here)
     source = source.model_copy(update={"url": serve(tmp_path)})
     (path,) = fetch_source(source, tmp_path / "downloads")
     assert count_frames(path, source) == source.frames

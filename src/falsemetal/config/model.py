@@ -11,6 +11,7 @@ from falsemetal import campaigns as _campaigns  # noqa: F401  (registers its kin
 from falsemetal.campaigns.kind import AnyCampaign
 from falsemetal.config.extensions import find_fault_of_extension
 from falsemetal.config.grids import Grid
+from falsemetal.config.kept_frames import find_fault_of_kept_frames
 from falsemetal.datasets.settings import FirstDataset
 from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.learning.settings import AnyDataset, ExtendedDataset
@@ -80,6 +81,8 @@ class Config(Section):
             key = f"potentials.{name}"
             if fault := potential.find_fault(self.labels):
                 raise ValueError(f"{key}.{fault[0]}: {fault[1]}")
+            if kept := find_fault_of_kept_frames(self, name):
+                raise ValueError(f"{key}.{kept}")
             try:
                 potential.charges(self.labels, self.liquid)
             except ValueError as error:

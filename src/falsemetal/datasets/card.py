@@ -11,9 +11,17 @@ from ase import Atoms
 from falsemetal.datasets.checks import Rejection
 from falsemetal.datasets.settings import CurateSpec
 from falsemetal.files import file_sha256
-from falsemetal.systems.labels import ENERGY, known_forces
+from falsemetal.systems.charged import frames_in_field
+from falsemetal.systems.labels import (
+    CHARGES,
+    DIPOLE,
+    ENERGY,
+    FERMI_LEVEL,
+    known_forces,
+    total_charge,
+)
 
-UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "time": "ps"}
+UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "time": "ps", "charge": "e"}
 
 
 def dataset_card(
@@ -24,7 +32,8 @@ def dataset_card(
 ) -> dict[str, Any]:
     """Describe a dataset, ready for JSON, with the checksums of its files.
 
-    Energies are per atom, by `config_type`; forces are components.
+    Energies are per atom, by `config_type`; forces are components. `labels` counts the frames that
+    have what models with charges learn from, and those of each total charge.
     """
     frames = [frame for part in parts.values() for frame in part]
     return {
@@ -35,6 +44,7 @@ def dataset_card(
         "counts": {part: _counts(members) for part, members in parts.items()},
         "n_atoms": {"minimum": min(map(len, frames)), "maximum": max(map(len, frames))},
         "elements": sorted({symbol for frame in frames for symbol in set(frame.symbols)}),
+        "labels": _labels(frames),
         "statistics": {kind: _statistics(group) for kind, group in _by_type(frames).items()},
         "checks": spec.checks.model_dump(mode="json"),
         "rejected": {
@@ -54,6 +64,17 @@ def _by_type(frames: Sequence[Atoms]) -> dict[str, list[Atoms]]:
 
 def _counts(frames: Sequence[Atoms]) -> dict[str, int]:
     return {kind: len(group) for kind, group in _by_type(frames).items()} | {"total": len(frames)}
+
+
+def _labels(frames: Sequence[Atoms]) -> dict[str, Any]:
+    states = Counter(total_charge(frame) for frame in frames)
+    return {
+        "charges": sum(CHARGES in frame.arrays for frame in frames),
+        "total_charge_e": {f"{charge:g}": states[charge] for charge in sorted(states)},
+        "external_field": len(frames_in_field(frames)),
+        "dipole": sum(DIPOLE in frame.info for frame in frames),
+        "fermi_level": sum(FERMI_LEVEL in frame.info for frame in frames),
+    }
 
 
 def _statistics(frames: Sequence[Atoms]) -> dict[str, float]:

@@ -9,17 +9,25 @@ from ase import Atoms
 from matscipy.neighbours import neighbour_list
 
 from falsemetal.arrays import BoolArray
+from falsemetal.datasets.charge_checks import (
+    charged_atom_fault,
+    charged_fault,
+    charges_fault,
+    field_fault,
+    optional_label_fault,
+)
 from falsemetal.datasets.faults import FAULT, REASON
 from falsemetal.datasets.physics import (
     Fault,
     bond_fault,
+    boxed,
     energy_of_elements,
     group_fault,
     rare_elements,
 )
 from falsemetal.datasets.settings import Checks
 from falsemetal.systems.boundary import Boundary, boundary_of
-from falsemetal.systems.labels import ENERGY, FORCES, HELD
+from falsemetal.systems.labels import ENERGY, FORCES, HELD, external_field, total_charge
 
 DUPLICATE_TOLERANCE_A = 1e-3
 """Frames whose atoms all agree within this distance are one frame."""
@@ -63,13 +71,14 @@ def check_frames(frames: Sequence[Atoms], checks: Checks) -> tuple[list[Atoms], 
     """Part frames that can be learned from from those that cannot.
 
     A frame is rejected for the first check that it fails: readable; labels present, of the right
-    shape and finite; periodic as bulk or a film; bonds of a plausible length, and atoms not closer
-    than their pair's limit; force magnitudes and net force plausible, and no force set to zero on
-    an atom that was held; no element that next to no other frame has; no duplicate of an earlier
-    frame; energy per atom no outlier, neither from energies of its elements nor among the frames of
-    the same `config_type` and composition, whose energies and forces must fit each other
-    (:mod:`falsemetal.datasets.physics`). Accepted frames and rejections keep their order; isolated
-    atoms are accepted where the checks say so.
+    shape and finite; periodic as bulk or a film, neutral, in no field, unless the checks keep what
+    is not; charges of atoms plausible and in sum the frame's; bonds of a plausible length, and
+    atoms not closer than their pair's limit; force magnitudes and net force plausible, and no force
+    set to zero on an atom that was held; no element that next to no other frame has; no duplicate
+    of an earlier frame; energy per atom no outlier, neither from energies of its elements nor among
+    the frames of the same `config_type`, composition, charge and field, whose energies and forces
+    must fit each other (:mod:`falsemetal.datasets.physics`). Accepted frames and rejections keep
+    their order; isolated atoms are accepted where the checks say so.
     """
     faults: dict[int, Fault] = {}
     for index, frame in enumerate(frames):
@@ -149,14 +158,33 @@ def _label_fault(frame: Atoms, _: Checks) -> Fault | None:
     return None
 
 
-def _boundary_fault(frame: Atoms, _: Checks) -> Fault | None:
+def _boundary_fault(frame: Atoms, checks: Checks) -> Fault | None:
     pbc = "".join("FT"[int(periodic)] for periodic in frame.pbc)
+    if not frame.pbc.any():
+        return _space_fault(boxed(frame)) if checks.clusters == "keep" else _no_cluster(pbc)
     try:
         boundary = boundary_of(frame.pbc)
     except ValueError:
         return "not periodic", f"pbc {pbc}: only bulk (TTT) and films (TTF) can be treated"
     if frame.cell.rank < 3:
         return "not periodic", f"pbc {pbc} without the vectors of a cell"
+    if fault := _space_fault(frame):
+        return fault
+    lengths_A = frame.cell.lengths()
+    tilt_A = np.abs(frame.cell.array[[0, 1, 2, 2], [2, 2, 0, 1]]).max()
+    if boundary is Boundary.FILM and tilt_A > 1e-6 * lengths_A.max():
+        return "film not along z", "a film lies in x and y, and its third cell vector along z"
+    return None
+
+
+def _no_cluster(pbc: str) -> Fault:
+    return "not periodic", (
+        f"pbc {pbc}: only bulk (TTT) and films (TTF) can be treated, except by models that know "
+        "total charges (checks.clusters: keep)"
+    )
+
+
+def _space_fault(frame: Atoms) -> Fault | None:
     lengths_A = frame.cell.lengths()
     height_A = frame.cell.volume / np.prod(lengths_A) * lengths_A.min()
     farthest_A, per_atom_A3 = np.abs(frame.positions).max(), frame.cell.volume / len(frame)
@@ -165,16 +193,13 @@ def _boundary_fault(frame: Atoms, _: Checks) -> Fault | None:
             f"a cell {height_A:.3g} Å high, atoms up to {farthest_A:.3g} Å, for each "
             f"{per_atom_A3:.3g} Å³, limits {MINIMUM_HEIGHT_A:g}, {FAR_A:g} and {SPACE_A3:g}"
         )
-    tilt_A = np.abs(frame.cell.array[[0, 1, 2, 2], [2, 2, 0, 1]]).max()
-    if boundary is Boundary.FILM and tilt_A > 1e-6 * lengths_A.max():
-        return "film not along z", "a film lies in x and y, and its third cell vector along z"
     return None
 
 
 def distance_fault(frame: Atoms, checks: Checks) -> Fault | None:
     """Find the pair of atoms that is closest below its limit."""
     limit_of = checks.minimum_distance_A
-    first, second, distances = neighbour_list("ijd", frame, max(limit_of.values()))
+    first, second, distances = neighbour_list("ijd", boxed(frame), max(limit_of.values()))
     elements, kind = np.unique(frame.get_chemical_symbols(), return_inverse=True)
     limits = np.array(
         [
@@ -236,9 +261,13 @@ def _net_force_fault(frame: Atoms, checks: Checks) -> Fault | None:
     return None
 
 
-ATOM_FAULTS = (_reading_fault, _isolated_fault, _label_fault)
+ATOM_FAULTS = (
+    *(_reading_fault, _isolated_fault, _label_fault, optional_label_fault),
+    charged_atom_fault,
+)
 FRAME_FAULTS = (
-    *(_reading_fault, _label_fault, _boundary_fault),
+    *(_reading_fault, _label_fault, optional_label_fault, _boundary_fault),
+    *(charged_fault, field_fault, charges_fault),
     *(bond_fault, distance_fault, _force_fault, _net_force_fault),
 )
 """What is checked of each isolated atom, and of each other frame alone, in this order."""
@@ -260,7 +289,7 @@ def _rare_elements(frames: Indexed, checks: Checks) -> dict[int, Fault]:
 def _duplicates(frames: Indexed, checks: Checks) -> dict[int, Fault]:
     """Find later copies of a frame; candidates are neighbours along a random projection."""
     faults: dict[int, Fault] = {}
-    for group in _grouped(frames, lambda frame: frame.numbers.tobytes()):
+    for group in _grouped(frames, lambda frame: (frame.numbers.tobytes(), *_surroundings(frame))):
         weights = np.random.default_rng(0).normal(size=3 * len(group[0][1]))
         projections = np.array([frame.positions.ravel() @ weights for _, frame in group])
         window = DUPLICATE_TOLERANCE_A * np.abs(weights).sum()
@@ -335,9 +364,15 @@ def _energy_outliers(frames: Indexed, checks: Checks) -> dict[int, Fault]:
 
 
 def _like_frames(frames: Indexed) -> Iterator[Indexed]:
-    return _grouped(
-        frames, lambda frame: (frame.info.get("config_type"), frame.get_chemical_formula())
-    )
+    def likeness(frame: Atoms) -> Hashable:
+        return frame.info.get("config_type"), frame.get_chemical_formula(), *_surroundings(frame)
+
+    return _grouped(frames, likeness)
+
+
+def _surroundings(frame: Atoms) -> tuple[float, ...]:
+    """Charge and field of a frame, by which frames differ whose atoms are the same."""
+    return total_charge(frame), *external_field(frame).tolist()
 
 
 def _grouped(frames: Indexed, key: Callable[[Atoms], Hashable]) -> Iterator[Indexed]:

@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.io.extxyz import key_val_str_to_dict, read_xyz
 from ase.io.formats import open_with_compression
 
+from falsemetal.datasets.charge_labels import column_name, label_charges
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.faults import NONMETALS, FrameError, element_of, faulty_frame
@@ -40,9 +41,8 @@ HEAD, DEFAULT_HEAD = "head", "Default"
 
 KNOWN = {"config_type", "trajectory", "time_ps", HEAD}
 
-SMALL_CHARGE_E, SMALL_MOMENT = 1e-3, 0.5
+SMALL_MOMENT = 0.5
 
-CHARGES = {"charge", "total_charge", "net_charge", "tot_charge", "system_charge"}
 SPINS = {"spin", "total_spin", "multiplicity", "spin_multiplicity"}
 MOMENTS = {"magmom", "magmoms", "total_magmom", "tot_magnetization", "total_magnetization"}
 WEIGHT = re.compile(r"((config|ref)_)?((energy|forces?)_)?weight")
@@ -60,9 +60,11 @@ def read_labelled(path: str | Path, layout: FrameLayout) -> list[Atoms]:
 
     Labels, in eV and eV/Å, become `REF_energy` and `REF_forces`. `trajectory`, `time_ps` and
     `config_type` are kept, as text where they name something, the last found from the geometry
-    where the file has none; labels such as `O1` and isotopes become elements. What else a frame
-    carries is refused where it contradicts a neutral, closed-shell frame with labels in these units
-    (charge, spin, unit, a weight of 0), and is otherwise left out, with a message.
+    where the file has none; labels such as `O1` and isotopes become elements. Charges of atoms and
+    of the frame, fields, dipoles and Fermi levels are kept
+    (:func:`falsemetal.datasets.charge_labels.label_charges`). What else a frame carries is refused
+    where it contradicts a closed-shell frame with labels in these units (spin, unit, a weight of
+    0), and is otherwise left out, with a message.
 
     A frame that cannot be used stays in its place, with its fault
     (:mod:`falsemetal.datasets.faults`), for the curation to reject. Of frames with several heads
@@ -208,18 +210,23 @@ def _require_labels(path: Path, found: Found, layout: FrameLayout) -> None:
     """Refuse a file in which no frame has one of the labels: they have other names."""
     sound = [frame for _, frame in found if not isinstance(frame, Exception)]
     present = [[label is not None for label in _labels(frame, layout)] for frame in sound]
-    absent = [
-        key
-        for key, there in zip(
-            (layout.energy_key, layout.forces_key), zip(*present, strict=True), strict=True
+    absent = {
+        name: getattr(layout, name)
+        for name, there in zip(
+            ("energy_key", "forces_key"), zip(*present, strict=True), strict=True
         )
         if not any(there)
-    ]
+    }
+    there = dict.fromkeys(key for frame in sound for key in _keys(frame))
+    for name in ("charges_key", "dipole_key"):
+        key = getattr(layout, name)
+        known = FrameLayout.model_fields[name].default
+        if key != known and column_name(key) not in there:
+            absent[name] = key
     if absent:
-        there = dict.fromkeys(key for frame in sound for key in _keys(frame))
         raise DatasetError(
-            f"{path}: no frame has {' and '.join(absent)} (found: {', '.join(there) or 'nothing'})"
-            "; name its labels by energy_key and forces_key"
+            f"{path}: no frame has {' and '.join(absent.values())} (found: "
+            f"{', '.join(there) or 'nothing'}); name its labels by {' and '.join(absent)}"
         )
 
 
@@ -230,7 +237,8 @@ def _keys(frame: Atoms) -> list[str]:
 
 def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
     metals = set(found.symbols) - NONMETALS
-    _check_metadata(dict(found.arrays) | _results(found) | found.info, magnetic=bool(metals))
+    results = _results(found)
+    _check_metadata(dict(found.arrays) | results | found.info, magnetic=bool(metals))
     energy, forces = _labels(found, layout)
     frame = Atoms(found.numbers, found.positions, cell=found.cell, pbc=found.pbc)
     if energy is not None:
@@ -245,9 +253,10 @@ def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
         except ValueError:
             raise FrameError("label", f"{layout.forces_key} holds text") from None
         _mark_held(found, frame)
+    used = label_charges(frame, found, results, layout)
     frame.info |= origin(found.info)
     frame.info.setdefault("config_type", find_config_type(frame))
-    unused.update(set(_keys(found)) - KNOWN - {layout.energy_key, layout.forces_key})
+    unused.update(set(_keys(found)) - KNOWN - {layout.energy_key, layout.forces_key} - used)
     return frame
 
 
@@ -259,15 +268,9 @@ def _mark_held(found: Atoms, frame: Atoms) -> None:
 
 
 def _check_metadata(info: Mapping[str, Any], *, magnetic: bool) -> None:
-    """Refuse what contradicts neutral frames in eV and Å, without spin where no metal has one."""
+    """Refuse what contradicts frames in eV and Å, without spin where no metal has one."""
     for key, value in info.items():
         name = key.lower().replace("-", "_")
-        if name in CHARGES and not abs(_largest(value)) <= SMALL_CHARGE_E:
-            raise FrameError(
-                "charged",
-                f"{key} is {value}; only neutral frames can be used, as the dipole of what is "
-                "charged depends on the origin",
-            )
         if name in SPINS and not magnetic and _largest(value) not in {0.0, 1.0}:
             raise FrameError("open shell", f"{key} is {value}, where 1 is a closed shell")
         if name in MOMENTS and not magnetic and not _largest(value) < SMALL_MOMENT:

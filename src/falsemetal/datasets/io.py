@@ -11,7 +11,7 @@ from ase import Atoms
 from falsemetal.datasets.errors import DatasetError
 
 NAMES = ("config_type", "trajectory")
-"""What the project reads from `info` besides the energy and `time_ps`."""
+"""What the project reads from `info` besides labels and `time_ps`."""
 
 
 def write_frames(path: str | Path, frames: Sequence[Atoms]) -> None:

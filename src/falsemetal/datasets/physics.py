@@ -17,7 +17,8 @@ from matscipy.neighbours import neighbour_list
 
 from falsemetal.arrays import FloatArray, IntArray
 from falsemetal.datasets.settings import Checks
-from falsemetal.systems.labels import ENERGY, FORCES
+from falsemetal.systems.charged import NEUTRAL_E
+from falsemetal.systems.labels import ENERGY, FORCES, total_charge
 
 Fault = tuple[str, str]
 """Name of a check and the reason, as in :class:`falsemetal.datasets.checks.Rejection`."""
@@ -48,14 +49,26 @@ CLEAR_WORK = 0.8
 
 MINIMUM_PAIRS = 8
 
+BOX_MARGIN_A = 1.0
+"""Space around the atoms of a frame that is not periodic."""
+
 LEAST_FRAMES = 10
 """Frames of an element from which something can be learned about it."""
+
+
+def boxed(frame: Atoms) -> Atoms:
+    """Put a frame that is not periodic into a box around its atoms, which neighbour lists need."""
+    if frame.pbc.any():
+        return frame
+    lower = frame.positions.min(axis=0) - BOX_MARGIN_A
+    extent = np.ptp(frame.positions, axis=0) + 2.0 * BOX_MARGIN_A
+    return Atoms(frame.numbers, frame.positions - lower, cell=extent, pbc=False)
 
 
 def bond_fault(frame: Atoms, checks: Checks) -> Fault | None:
     """Tell that atoms are too near their neighbours, or too far, for the unit to be Å."""
     radii = covalent_radii[frame.numbers]
-    first, second, distance = neighbour_list("ijd", frame, NEAR_RADII * radii)
+    first, second, distance = neighbour_list("ijd", boxed(frame), NEAR_RADII * radii)
     ratios = np.full(len(frame), NEAR_RADII)
     np.minimum.at(ratios, first, distance / (radii[first] + radii[second]))
     ratio = float(np.median(ratios))
@@ -78,10 +91,18 @@ def rare_elements(frames: Sequence[Atoms], checks: Checks) -> dict[str, int]:
 def energy_of_elements(frames: Sequence[Atoms]) -> FloatArray:
     """Deviation of each frame's energy per atom in eV from energies of its elements' atoms.
 
-    Those are fitted by least absolute deviations: frames that do not fit do not pull.
+    Those are fitted by least absolute deviations: frames that do not fit do not pull. Each total
+    charge among the frames has an energy of its own, that of its electrons.
     """
     elements = sorted({int(z) for frame in frames for z in frame.numbers})
-    shares = np.array([[np.mean(frame.numbers == z) for z in elements] for frame in frames])
+    charges = np.array([total_charge(frame) for frame in frames])
+    states = np.unique(charges[np.abs(charges) > NEUTRAL_E])
+    shares = np.array(
+        [
+            [*(np.mean(frame.numbers == z) for z in elements), *((charge == states) / len(frame))]
+            for frame, charge in zip(frames, charges, strict=True)
+        ]
+    )
     energies = np.array([frame.info[ENERGY] / len(frame) for frame in frames])
     weights = np.ones(len(frames))
     for _ in range(30):
@@ -132,7 +153,7 @@ def measure_stretches(frames: Sequence[Atoms]) -> Stretches | None:
 def _bonds(frame: Atoms) -> tuple[IntArray, FloatArray, FloatArray]:
     """Nearest other element of each bound hydrogen, how far, and the force outwards along it."""
     radii = covalent_radii[frame.numbers]
-    hydrogen, partner, distance, vector = neighbour_list("ijdD", frame, BOUND_RADII * radii)
+    hydrogen, partner, distance, vector = neighbour_list("ijdD", boxed(frame), BOUND_RADII * radii)
     kept = (frame.numbers[hydrogen] == 1) & np.isin(frame.numbers[partner], STIFF)
     order = np.flatnonzero(kept)[np.argsort(distance[kept], kind="stable")]
     _, nearest = np.unique(hydrogen[order], return_index=True)

@@ -34,9 +34,10 @@ def count_frames(path: Path, source: Source) -> int:
 def read_file(path: str | Path, file_format: str, layout: FrameLayout) -> list[Atoms]:
     """Read labelled frames, with labels `REF_energy` in eV and `REF_forces` in eV/Å.
 
-    Formats are `runner` (:func:`read_runner`) and `extxyz` (:func:`read_labelled`); the layout
-    tells what they leave open, and `~` is the user's home. DatasetError if the format has no
-    frames, or the file is not as it should be.
+    Labels for models with charges are those of :mod:`falsemetal.systems.labels`. Formats are
+    `runner` (:func:`read_runner`) and `extxyz` (:func:`read_labelled`); the layout tells what they
+    leave open, and `~` is the user's home. DatasetError if the format has no frames, or the file is
+    not as it should be.
     """
     path = expand(path)
     match file_format:

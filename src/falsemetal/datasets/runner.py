@@ -14,7 +14,8 @@ from falsemetal.datasets.extxyz import read_lines
 from falsemetal.datasets.faults import FAULT, FrameError, element_of, faulty_frame
 from falsemetal.fortran import fortran_float
 from falsemetal.progress import logger
-from falsemetal.systems.labels import ENERGY, FORCES
+from falsemetal.systems.charged import set_total_charge
+from falsemetal.systems.labels import CHARGES, ENERGY, FORCES
 from falsemetal.units import BOHR, HARTREE
 
 COLUMNS = {"lattice": 3, "atom": 9, "energy": 1, "charge": 1}
@@ -48,11 +49,13 @@ def read_runner(path: str | Path, *, step_fs: float | None = None) -> list[Atoms
     behind those that tell neither, so that equal pieces of the list, which is what the split then
     makes, are pieces of time at least.
 
-    `step_fs` is the time between two steps of i-PI's comments. Charges and energies of single atoms
-    are not read, and molecules that have left the cell stay outside. A frame that is charged, whose
-    comment names another cell than its lattice, or that is not as the format has it, stays in its
-    place with its fault (:mod:`falsemetal.datasets.faults`), for the curation to reject.
-    DatasetError if the file cannot be read or holds no frame.
+    `step_fs` is the time between two steps of i-PI's comments. Charges of atoms, in e, become
+    `REF_charges`, unless all of them are zero, which is how sets without charges fill their column;
+    the charge of a frame becomes `total_charge`. Energies of single atoms are not read, and
+    molecules that have left the cell stay outside. A frame whose comment names another cell than
+    its lattice, or that is not as the format has it, stays in its place with its fault
+    (:mod:`falsemetal.datasets.faults`), for the curation to reject. DatasetError if the file cannot
+    be read or holds no frame.
     """
     path = Path(path)
     frames = []
@@ -106,12 +109,12 @@ def _blocks(path: Path) -> Iterator[list[Line]]:
 def _frame(lines: list[Line], step_fs: float | None) -> Atoms:
     record = _record(lines)
     symbols, numbers = [], []
-    for number, (*position, label, _, _, fx, fy, fz) in record["atom"]:
+    for number, (*position, label, charge, _, fx, fy, fz) in record["atom"]:
         try:
             symbols.append(element_of(label))
         except FrameError as error:
             raise FrameError(error.check, f"line {number}: {error}") from None
-        numbers.append(_numbers([*position, fx, fy, fz], number))
+        numbers.append(_numbers([*position, charge, fx, fy, fz], number))
     values = np.array(numbers)
     lattice = [_numbers(fields, number) for number, fields in record["lattice"]]
     frame = Atoms(symbols, positions=values[:, :3] * BOHR)
@@ -119,7 +122,10 @@ def _frame(lines: list[Line], step_fs: float | None) -> Atoms:
         frame.cell, frame.pbc = np.array(lattice) * BOHR, True
     ((number, fields),) = record["energy"]
     frame.info[ENERGY] = _numbers(fields, number)[0] * HARTREE
-    frame.arrays[FORCES] = values[:, 3:] * (HARTREE / BOHR)
+    frame.arrays[FORCES] = values[:, 4:] * (HARTREE / BOHR)
+    if values[:, 3].any():
+        frame.arrays[CHARGES] = values[:, 3]
+    set_total_charge(frame, _total_charge(record["charge"]))
     frame.info["config_type"] = find_config_type(frame)
     for number, words in record["comment"]:
         comment = " ".join(words)
@@ -158,14 +164,16 @@ def _record(lines: list[Line]) -> dict[str, list[tuple[int, list[str]]]]:
             "a frame has one line of energy, none or three of lattice and some of atom, this one "
             f"{found}",
         )
-    for number, (charge,) in record["charge"]:
-        if _numbers([charge], number) != [0.0]:
-            raise FrameError(
-                "charged",
-                f"line {number}: the frame carries a charge of {charge} e, and its dipole depends "
-                "on the origin; only neutral frames can be used",
-            )
     return record
+
+
+def _total_charge(lines: list[tuple[int, list[str]]]) -> float:
+    """Charge of a frame in e, zero where no line tells it."""
+    told = {_numbers(fields, number)[0] for number, fields in lines}
+    if len(told) > 1:
+        numbers = ", ".join(f"{charge:g}" for charge in sorted(told))
+        raise FrameError("damaged", f"line {lines[-1][0]}: several charges of a frame: {numbers} e")
+    return told.pop() if told else 0.0
 
 
 def _numbers(fields: list[str], number: int) -> list[float]:

@@ -213,6 +213,35 @@ class Checks(Section):
         description="Where forces were set to zero on atoms that were held: reject the frames, or "
         "leave these forces out of training and errors",
     )
+    clusters: Annotated[Literal["reject", "keep"], LATER] = Field(
+        "reject",
+        description="Frames that are not periodic (pbc F F F): left out, or kept for models that "
+        "know total charges, which alone treat them",
+    )
+    charged: Annotated[Literal["reject", "keep"], LATER] = Field(
+        "reject",
+        description="Frames with a total_charge: left out, or kept for models that know total "
+        "charges; films never",
+    )
+    fields: Annotated[Literal["reject", "keep"], LATER] = Field(
+        "reject",
+        description="Frames in an external_field: left out, or kept for models that know total "
+        "charges; along periodic directions never",
+    )
+    charge_sum_tolerance_e: Annotated[PositiveFloat, LATER] = Field(
+        0.02,
+        description="Allowed deviation of the sum of REF_charges from total_charge; Hirshfeld "
+        "charges have 1e-4 to 1e-3, with three decimals 0.005",
+    )
+    maximum_charge_e: Annotated[PositiveFloat, LATER] = Field(
+        6.0,
+        description="Of REF_charges, of either sign; no atom can lose more electrons than it has",
+    )
+
+    @property
+    def kept_for_charges(self) -> list[str]:
+        """Keys by which frames are kept that only models that know total charges can learn."""
+        return [key for key in ("clusters", "charged", "fields") if getattr(self, key) == "keep"]
 
 
 class LabelledChecks(Checks):
@@ -278,7 +307,7 @@ class LabelledFrames(FrameLayout):
     source: Name | None = Field(None, description="In data/sources.yaml: downloaded")
     path: str | None = Field(None, description="File to take instead of a download")
     format: Literal["runner", "extxyz"] | None = Field(
-        None, description="Of a path without source, as are energy_key, forces_key and step_fs"
+        None, description="Of a path without source, as are its keys and step_fs"
     )
 
     @model_validator(mode="after")

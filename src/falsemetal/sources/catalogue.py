@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from falsemetal.files import expand, file_git_blob, file_sha256
 from falsemetal.locks import lock
 from falsemetal.progress import logger
-from falsemetal.section import Name, PositiveFloat, PositiveInt, Section
+from falsemetal.section import LATER, Name, PositiveFloat, PositiveInt, Section
 from falsemetal.sources.download import download, reject
 from falsemetal.sources.errors import SourceError
 
@@ -37,6 +37,12 @@ class FrameLayout(Section):
 
     energy_key: str = Field("REF_energy", description="Total energy in eV; extxyz only")
     forces_key: str = Field("REF_forces", description="Forces in eV/Å; extxyz only")
+    charges_key: Annotated[str, LATER] = Field(
+        "REF_charges", description="Charges of atoms in e, where there are some; extxyz only"
+    )
+    dipole_key: Annotated[str, LATER] = Field(
+        "REF_dipole", description="Dipole in e·Å, where there is one; extxyz only"
+    )
     head: str | None = Field(
         None, description="Of the labels, where frames of several heads are in a file; extxyz only"
     )

@@ -1,4 +1,4 @@
-"""Labels of frames: which of their forces are known."""
+"""Labels of frames: which of them are known, and what a frame is under."""
 
 import numpy as np
 from ase import Atoms
@@ -11,6 +11,28 @@ ENERGY, FORCES = "REF_energy", "REF_forces"
 HELD = "REF_held"
 """Array of a frame: whether an atom was held when it was labelled, and its force set to zero."""
 
+CHARGES = "REF_charges"
+"""Array of a frame: charges of its atoms in e, positive where electrons are missing."""
+
+TOTAL_CHARGE = "total_charge"
+"""In `info` of a frame: its charge in e; absent: neutral."""
+
+EXTERNAL_FIELD = "external_field"
+"""In `info` of a frame: the uniform field that it was labelled in, three components in V/Å.
+
+A component is positive where it pushes positive charge up its axis: energies hold −E·P. Absent:
+none.
+"""
+
+DIPOLE = "REF_dipole"
+"""In `info` of a frame: dipole moment, three components in e·Å, from negative to positive charge.
+
+Of a periodic direction it tells nothing, and of a charged frame it depends on the origin.
+"""
+
+FERMI_LEVEL = "REF_fermi_eV"
+"""In `info` of a frame: Fermi level of the electrons in eV, by the zero of its calculation."""
+
 
 def known_forces(frame: Atoms) -> FloatArray:
     """Return the forces in eV/Å, shape (n_atoms, 3), NaN on held atoms."""
@@ -18,3 +40,29 @@ def known_forces(frame: Atoms) -> FloatArray:
     if HELD in frame.arrays:
         forces[np.asarray(frame.arrays[HELD], dtype=bool)] = np.nan
     return forces
+
+
+def known_charges(frame: Atoms) -> FloatArray:
+    """Return the charges in e, shape (n_atoms,), NaN where a frame has none."""
+    if CHARGES not in frame.arrays:
+        return np.full(len(frame), np.nan)
+    return np.array(frame.arrays[CHARGES], dtype=float)
+
+
+def total_charge(frame: Atoms) -> float:
+    """Return a frame's charge in e, zero where it tells none."""
+    return float(frame.info.get(TOTAL_CHARGE, 0.0))
+
+
+def external_field(frame: Atoms) -> FloatArray:
+    """Return the field that a frame is in, in V/Å, shape (3,), zero where it tells none.
+
+    ValueError if it has not three components.
+    """
+    field = np.array(frame.info.get(EXTERNAL_FIELD, np.zeros(3)), dtype=float)
+    if field.shape != (3,):
+        raise ValueError(
+            f"{EXTERNAL_FIELD}: {frame.info[EXTERNAL_FIELD]!r}, but a field has three components "
+            'in V/Å; write external_field="0.0 0.0 0.02"'
+        )
+    return field
