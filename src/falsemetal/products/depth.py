@@ -38,7 +38,6 @@ class Family:
     marker: str
     place: float = 0.0
     layers: dict[int, list[str]] = field(default_factory=dict)
-    labelled: bool = False
 
     @property
     def label(self) -> str:
@@ -89,22 +88,29 @@ def draw_levels(
     """Draw an estimate of potentials as lines with 95 % bands; returns their rows."""
     rows = []
     for name in names:
-        shown = spec.potentials[name]
-        for (potential, _), table in tables.items():
-            if potential != name or not len(table) or not np.isfinite(table.iloc[0][column]):
-                continue
-            row = table.iloc[0]
-            value, low, high = (row[f"{column}{end}"] for end in ("", "_low", "_high"))
-            axes.axhline(value, color=shown.color, linewidth=1.0, label=shown.label)
-            if np.isfinite(low):
-                axes.axhspan(low, high, color=shown.color, alpha=0.12, linewidth=0)
-            kept = {"potential": name, column: value, f"{column}_low": low, f"{column}_high": high}
-            rows.append(kept | {"n_independent": row.get("n_independent", np.nan)})
+        shown, estimate = spec.potentials[name], estimate_of(name, tables, column)
+        if estimate is None:
+            continue
+        value, low, high = estimate
+        axes.axhline(value, color=shown.color, linewidth=1.0, label=shown.label)
+        if np.isfinite(low):
+            axes.axhspan(low, high, color=shown.color, alpha=0.12, linewidth=0)
+        ends = {f"{column}_low": low, f"{column}_high": high}
+        rows.append({"potential": name, column: value, **ends})
     return pd.DataFrame(rows)
 
 
-def draw_point(axes: Axes, x: float, value: float, low: float, high: float, family: Family) -> None:
-    """Draw an estimate with its interval, or as a lower bound where that is not known."""
+def draw_point(
+    axes: Axes,
+    x: float,
+    estimate: tuple[float, float, float],
+    *,
+    color: str,
+    marker: str,
+    label: str | None,
+) -> None:
+    """Draw an estimate with the ends of its interval, or as a lower bound where these are NaN."""
+    value, low, high = estimate
     known = np.isfinite(low)
     # the interval is corrected for bias and may leave a value of few samples outside
     error = np.maximum([[value - low], [high - value]], 0.0) if known else 0.1 * value
@@ -113,12 +119,20 @@ def draw_point(axes: Axes, x: float, value: float, low: float, high: float, fami
         value,
         yerr=error,
         lolims=not known,
-        color=family.color,
-        marker=family.marker,
-        markerfacecolor=family.color if known else "white",
+        color=color,
+        marker=marker,
+        markerfacecolor=color if known else "white",
         linestyle="none",
         capsize=1.8,
         elinewidth=0.8,
-        label=None if family.labelled else family.label,
+        label=label,
     )
-    family.labelled = True
+
+
+def estimate_of(name: str, tables: Tables, column: str) -> tuple[float, float, float] | None:
+    """Estimate of a potential with the ends of its interval; None without a number."""
+    for (potential, _), table in tables.items():
+        if potential == name and len(table) and np.isfinite(table.iloc[0][column]):
+            value, low, high = (table.iloc[0][f"{column}{end}"] for end in ("", "_low", "_high"))
+            return float(value), float(low), float(high)
+    return None

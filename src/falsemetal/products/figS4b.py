@@ -1,18 +1,24 @@
 # ruff: noqa: N999 (the name of the figure in the paper)
 """Spread of the dipole against depth and dataset of short-ranged models (paper, Fig. S4b)."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from falsemetal.products import style
-from falsemetal.products.depth import Family, draw_levels, draw_point, families, levels
+from falsemetal.products.depth import (
+    Family,
+    draw_levels,
+    draw_point,
+    estimate_of,
+    families,
+    levels,
+)
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
 
-COLUMNS = ["potential", "dataset", "layers", "l_max", "sigma_dV_V", "sigma_dV_V_low"]
-COLUMNS += ["sigma_dV_V_high", "n_independent"]
+COLUMNS = ["potential", "dataset", "layers", "l_max"]
+COLUMNS += ["sigma_dV_V", "sigma_dV_V_low", "sigma_dV_V_high"]
 
 
 def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
@@ -41,16 +47,13 @@ def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
 
 
 def _draw_family(axes: Axes, family: Family, summary: Tables) -> pd.DataFrame:
-    rows = []
+    rows: list[list[object]] = []
     for name, layers, shift in family.members():
-        table = next((t for (potential, _), t in summary.items() if potential == name), None)
-        if table is None or not len(table):
+        estimate = estimate_of(name, summary, "sigma_dV_V")
+        if estimate is None:
             continue
-        row = table.iloc[0]
-        value, low, high = (row[f"sigma_dV_V{end}"] for end in ("", "_low", "_high"))
-        if not np.isfinite(value):
-            continue
-        draw_point(axes, layers + shift, value, low, high, family)
-        rows.append([name, family.dataset, layers, family.l_max, value, low, high])
-        rows[-1].append(row["n_independent"])
+        look = {"color": family.color, "marker": family.marker}
+        label = None if rows else family.label
+        draw_point(axes, layers + shift, estimate, label=label, **look)
+        rows.append([name, family.dataset, layers, family.l_max, *estimate])
     return pd.DataFrame(rows, columns=COLUMNS)

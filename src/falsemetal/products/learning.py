@@ -10,7 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from falsemetal.products import style
-from falsemetal.products.depth import MARKERS, SPACING, draw_levels, levels, models
+from falsemetal.products.depth import (
+    MARKERS,
+    SPACING,
+    draw_levels,
+    draw_point,
+    estimate_of,
+    levels,
+    models,
+)
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
 
@@ -116,15 +124,18 @@ def _draw_quantity(axes: Axes, quantity: Quantity, spec: ProductSpec) -> pd.Data
     for name in shown:
         potential = spec.potentials[name]
         layers, dataset = int(potential.architecture["layers"]), str(potential.dataset)
-        table = next((t for (key, _), t in quantity.tables.items() if key == name), None)
-        if table is None or not len(table) or not np.isfinite(table.iloc[0][column]):
+        estimate = estimate_of(name, quantity.tables, column)
+        if estimate is None:
             continue
-        value, low, high = (table.iloc[0][f"{column}{end}"] for end in ("", "_low", "_high"))
         place = depths.index(layers)
         x = datasets.index(dataset) + SPACING * (place - 0.5 * (len(depths) - 1))
-        _draw_point(axes, x, (value, low, high), place, None if layers in labelled else layers)
+        color = style.PALETTE[(1 + place) % len(style.PALETTE)]
+        count = "1 layer" if layers == 1 else f"{layers} layers"
+        label = None if layers in labelled else count
+        marker = MARKERS[place % len(MARKERS)]
+        draw_point(axes, x, estimate, color=color, marker=marker, label=label)
         labelled.add(layers)
-        rows.append([name, dataset, layers, value, low, high])
+        rows.append([name, dataset, layers, *estimate])
     axes.set_xticks(range(len(datasets)), datasets)
     axes.set_xlim(-0.5, len(datasets) - 0.5)
     axes.set_ylabel(quantity.symbol)
@@ -133,25 +144,3 @@ def _draw_quantity(axes: Axes, quantity: Quantity, spec: ProductSpec) -> pd.Data
     else:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     return pd.DataFrame(rows, columns=COLUMNS[2:])
-
-
-def _draw_point(
-    axes: Axes, x: float, estimate: tuple[float, float, float], place: int, layers: int | None
-) -> None:
-    value, low, high = estimate
-    color = style.PALETTE[(1 + place) % len(style.PALETTE)]
-    known = np.isfinite(low)
-    error = np.maximum([[value - low], [high - value]], 0.0) if known else 0.1 * value
-    axes.errorbar(
-        x,
-        value,
-        yerr=error,
-        lolims=not known,
-        color=color,
-        marker=MARKERS[place % len(MARKERS)],
-        markerfacecolor=color if known else "white",
-        linestyle="none",
-        capsize=1.8,
-        elinewidth=0.8,
-        label=None if layers is None else f"{layers} layers" if layers > 1 else "1 layer",
-    )
