@@ -74,4 +74,5 @@ def uniform_background(smearing_A: float, cell: Tensor) -> Tensor:
     −k²σ² of it. Charges do not depend on c; the energy does by ½ c Q² and its derivative by Q by
     c Q.
     """
-    return -(smearing_A**2) / (EPSILON_0 * torch.linalg.det(cell.double()).abs())
+    constant: Tensor = -(smearing_A**2) / (EPSILON_0 * torch.linalg.det(cell.double()).abs())
+    return constant
