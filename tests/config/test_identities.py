@@ -43,6 +43,7 @@ OTHERS: dict[str, Any] = {
     "datasets.dft.format": None,
     "datasets.dft.*_key": "energy",
     "datasets.dft.step_fs": 0.5,
+    "datasets.dft.charged_frames": "use",
     "potentials.spce-truncated.coulomb.kind": None,
     "*.coulomb.kind": "damped_shifted",
     "potentials.*.coulomb": {"kind": "damped_shifted"},

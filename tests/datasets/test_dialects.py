@@ -20,6 +20,7 @@ from falsemetal.datasets.io import read_frames, write_frames
 from falsemetal.datasets.reading import read_file
 from falsemetal.datasets.settings import Checks, CurateSpec, Split
 from falsemetal.sources.catalogue import FrameLayout
+from falsemetal.systems.labels import external_field, known_charges, total_charge
 
 N_FRAMES = 12
 SPOILED = 5
@@ -112,6 +113,27 @@ def test_one_frame_is_rejected_and_the_others_are_kept(read, change, check, reas
     with pytest.raises(AssertionError, match=reason):
         raise AssertionError(rejection.reason)
     assert len(accepted) == N_FRAMES - 1
+
+
+def test_charges_and_fields_are_kept_for_potentials_that_answer_to_them(read, tmp_path) -> None:
+    change = tagged('charge=1 external_field="0.0 0.0 0.02"')
+    layout = FrameLayout(charged_frames="use")
+
+    def label(frame: Atoms) -> None:
+        frame.arrays["REF_charges"] = np.linspace(-0.5, 0.5, len(frame))
+
+    accepted, rejections, _ = read(change, prepare=label, layout=layout)
+    assert rejections == []
+    write_frames(tmp_path / "train.extxyz", accepted)
+    for index, frame in enumerate(read_frames(tmp_path / "train.extxyz")):
+        if index != SPOILED:
+            assert "total_charge" not in frame.info
+            continue
+        assert total_charge(frame) == 1.0
+        np.testing.assert_array_equal(external_field(frame), [0.0, 0.0, 0.02])
+        np.testing.assert_allclose(known_charges(frame), np.linspace(-0.5, 0.5, len(frame)))
+    _, (rejection,), _ = read(tagged("external_field=0.02"), layout=layout)
+    assert rejection.check == "field"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,15 @@ from falsemetal.datasets.io import origin
 from falsemetal.fortran import fortran_float
 from falsemetal.progress import logger
 from falsemetal.sources.catalogue import FrameLayout
-from falsemetal.systems.labels import ENERGY, FORCES, HELD
+from falsemetal.systems.labels import (
+    CHARGES,
+    ENERGY,
+    EXTERNAL_FIELD,
+    FORCES,
+    HELD,
+    TOTAL_CHARGE,
+    external_field,
+)
 
 COUNT = re.compile(r"\s*\d+\s*")
 
@@ -42,7 +50,7 @@ KNOWN = {"config_type", "trajectory", "time_ps", HEAD}
 
 SMALL_CHARGE_E, SMALL_MOMENT = 1e-3, 0.5
 
-CHARGES = {"charge", "total_charge", "net_charge", "tot_charge", "system_charge"}
+TOTAL_CHARGES = {"charge", "total_charge", "net_charge", "tot_charge", "system_charge"}
 SPINS = {"spin", "total_spin", "multiplicity", "spin_multiplicity"}
 MOMENTS = {"magmom", "magmoms", "total_magmom", "tot_magnetization", "total_magnetization"}
 WEIGHT = re.compile(r"((config|ref)_)?((energy|forces?)_)?weight")
@@ -230,7 +238,9 @@ def _keys(frame: Atoms) -> list[str]:
 
 def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
     metals = set(found.symbols) - NONMETALS
-    _check_metadata(dict(found.arrays) | _results(found) | found.info, magnetic=bool(metals))
+    metadata = dict(found.arrays) | _results(found) | found.info
+    charged = layout.charged_frames == "use"
+    _check_metadata(metadata, magnetic=bool(metals), charged=charged)
     energy, forces = _labels(found, layout)
     frame = Atoms(found.numbers, found.positions, cell=found.cell, pbc=found.pbc)
     if energy is not None:
@@ -245,10 +255,34 @@ def _labelled(found: Atoms, layout: FrameLayout, unused: Counter[str]) -> Atoms:
         except ValueError:
             raise FrameError("label", f"{layout.forces_key} holds text") from None
         _mark_held(found, frame)
+    used = _keep_surroundings(found, frame, charged=charged)
     frame.info |= origin(found.info)
     frame.info.setdefault("config_type", find_config_type(frame))
-    unused.update(set(_keys(found)) - KNOWN - {layout.energy_key, layout.forces_key})
+    unused.update(set(_keys(found)) - KNOWN - used - {layout.energy_key, layout.forces_key})
     return frame
+
+
+def _keep_surroundings(found: Atoms, frame: Atoms, *, charged: bool) -> set[str]:
+    """Take over charges of atoms, a field and, where it may have one, the charge; names of keys."""
+    used = set()
+    if CHARGES in found.arrays:
+        frame.arrays[CHARGES] = np.asarray(found.arrays[CHARGES], dtype=float)
+        used.add(CHARGES)
+    if EXTERNAL_FIELD in found.info:
+        try:
+            frame.info[EXTERNAL_FIELD] = external_field(found)
+        except ValueError as error:
+            raise FrameError("field", str(error)) from None
+        used.add(EXTERNAL_FIELD)
+    for key in found.info if charged else ():
+        if _name(key) in TOTAL_CHARGES:
+            frame.info[TOTAL_CHARGE] = float(found.info[key])
+            used.add(key)
+    return used
+
+
+def _name(key: str) -> str:
+    return key.lower().replace("-", "_")
 
 
 def _mark_held(found: Atoms, frame: Atoms) -> None:
@@ -258,15 +292,20 @@ def _mark_held(found: Atoms, frame: Atoms) -> None:
         frame.arrays[HELD] = np.isin(np.arange(len(frame)), held)
 
 
-def _check_metadata(info: Mapping[str, Any], *, magnetic: bool) -> None:
-    """Refuse what contradicts neutral frames in eV and Å, without spin where no metal has one."""
+def _check_metadata(info: Mapping[str, Any], *, magnetic: bool, charged: bool) -> None:
+    """Refuse what contradicts frames in eV and Å, without spin where no metal has one.
+
+    Unless they may be `charged`, they are neutral.
+    """
+    most_e = np.inf if charged else SMALL_CHARGE_E
     for key, value in info.items():
-        name = key.lower().replace("-", "_")
-        if name in CHARGES and not abs(_largest(value)) <= SMALL_CHARGE_E:
+        name = _name(key)
+        if name in TOTAL_CHARGES and not abs(_largest(value)) <= most_e:
             raise FrameError(
                 "charged",
                 f"{key} is {value}; only neutral frames can be used, as the dipole of what is "
-                "charged depends on the origin",
+                "charged depends on the origin (for potentials of kind qeq alone: "
+                "charged_frames: use)",
             )
         if name in SPINS and not magnetic and _largest(value) not in {0.0, 1.0}:
             raise FrameError("open shell", f"{key} is {value}, where 1 is a closed shell")

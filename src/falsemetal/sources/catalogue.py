@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from falsemetal.files import expand, file_git_blob, file_sha256
 from falsemetal.locks import lock
 from falsemetal.progress import logger
-from falsemetal.section import Name, PositiveFloat, PositiveInt, Section
+from falsemetal.section import LATER, Name, PositiveFloat, PositiveInt, Section
 from falsemetal.sources.download import download, reject
 from falsemetal.sources.errors import SourceError
 
@@ -39,6 +39,11 @@ class FrameLayout(Section):
     forces_key: str = Field("REF_forces", description="Forces in eV/Å; extxyz only")
     head: str | None = Field(
         None, description="Of the labels, where frames of several heads are in a file; extxyz only"
+    )
+    charged_frames: Annotated[Literal["reject", "use"], LATER] = Field(
+        "reject",
+        description="Frames with a total charge, which potentials of kind qeq alone can learn; "
+        "extxyz only",
     )
     step_fs: PositiveFloat | None = Field(
         None, description="Time between two steps of i-PI's comments; runner only"
