@@ -28,8 +28,9 @@ def qeq(name: str) -> QEqMACE:
     """Untrained model, as for evaluation, that charges its atoms well."""
     model = small_model(name)
     assert isinstance(model, QEqMACE)
-    model.electronegativity_eV.copy_(torch.tensor([0.0, 4.0]))
-    for layer in (model.last_electronegativity, model.charge_readout):
+    model.charge_readouts.electronegativity_eV.copy_(torch.tensor([0.0, 4.0]))
+    readouts = model.charge_readouts
+    for layer in (readouts.last_electronegativity, readouts.charge_readout):
         if layer is not None:
             for parameter in layer.parameters():
                 parameter.mul_(3.0)
@@ -213,7 +214,7 @@ def test_results_of_the_calculator() -> None:
 def labelled(n_frames: int) -> list[Atoms]:
     """Frames of every boundary with the labels of another model."""
     teacher, frames = qeq("qeq-1"), []
-    teacher.electronegativity_eV.copy_(torch.tensor([0.0, 7.0]))
+    teacher.charge_readouts.electronegativity_eV.copy_(torch.tensor([0.0, 7.0]))
     for index in range(n_frames):
         atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
         atoms.rattle(0.05, seed=index)
@@ -244,11 +245,11 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
 
     weights = dict(model.named_parameters())
     chosen = [
-        "electronegativity_eV",
-        "hardness",
-        "hardness_layer.weight",
-        "last_electronegativity.0.weight",
-        "charge_readout.0.weight",
+        "charge_readouts.electronegativity_eV",
+        "charge_readouts.hardness",
+        "charge_readouts.hardness_layer.weight",
+        "charge_readouts.last_electronegativity.0.weight",
+        "charge_readouts.charge_readout.0.weight",
         "mace.node_embedding.linear.weight",
     ]
     model.requires_grad_(True)

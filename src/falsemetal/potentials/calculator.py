@@ -11,6 +11,7 @@ from ase import Atoms
 from falsemetal.arrays import FloatArray
 from falsemetal.kernels import instruction_set, write_kernels
 from falsemetal.potentials.allocator import keep_freed_memory
+from falsemetal.potentials.fast.equilibrated import EquilibratedEvaluator
 from falsemetal.potentials.fast.neighbours import Neighbours, find_neighbours
 from falsemetal.potentials.fast.plain import PlainEvaluator
 from falsemetal.potentials.graph import Surroundings, cell_of, species_index
@@ -219,6 +220,8 @@ def _make_evaluator(
     try:
         with default_dtype(dtype):
             evaluator = model.cpu().fast_form(species)
+        if isinstance(evaluator, EquilibratedEvaluator):
+            evaluator.surroundings = surroundings
         if compiled:
             write_kernels(evaluator)
         return evaluator.to(device)
