@@ -38,9 +38,11 @@ def periodic_matrix(
     key = tuple(map(tuple, cell.tolist()))
     grid = reciprocal_grid(key, cutoff_per_A, smearing_A, positions.device)
     fractional = positions.double() @ grid.inverse_cell
+    lateral = phases(fractional[:, :2] @ grid.columns.T, torch.float64)
+    along = phases(fractional[:, 2:] * grid.heights, torch.float64)
     column, height = (grid.weights > 0.0).nonzero(as_tuple=True)
-    k = torch.cat([grid.columns[column], grid.heights[height, None]], 1)
-    waves = phases(fractional @ k.T, torch.float64) * (2.0 * grid.weights[column, height]).sqrt()
+    scale = (2.0 * grid.weights[column, height]).sqrt()
+    waves = lateral[:, column] * (along[:, height] * scale)
     # A = B Bᵀ by real and imaginary parts, positive semidefinite to the last bit
     parts = torch.cat([waves.real, waves.imag], 1)
     matrix = parts @ parts.T

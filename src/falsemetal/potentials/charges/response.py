@@ -107,29 +107,57 @@ class Equilibration:
     ) -> tuple[Tensor, Tensor, Tensor]:
         sizes = torch.bincount(graph.batch, minlength=graph.n_graphs)
         parts = sizes.tolist()
-        matrices = [
-            self._coulomb_matrix(graph, index, positions) + own.diag()
-            for index, (positions, own) in enumerate(
-                zip(graph.positions.split(parts), hardness.split(parts), strict=True)
+        with torch.set_grad_enabled(follow_charges and torch.is_grad_enabled()):
+            matrices = [
+                self._coulomb_matrix(graph, index, positions) + own.diag()
+                for index, (positions, own) in enumerate(
+                    zip(graph.positions.split(parts), hardness.split(parts), strict=True)
+                )
+            ]
+            place = torch.arange(max(parts), device=sizes.device)
+            is_atom = place < sizes[:, None]
+            padded = potentials.new_zeros(is_atom.shape).masked_scatter(is_atom, potentials)
+            found = equilibrate(
+                pad(matrices), padded, is_atom.double()[..., None], graph.total_charge_e[:, None]
             )
-        ]
-        matrix = pad(matrices)
-        place = torch.arange(max(parts), device=sizes.device)
-        is_atom = place < sizes[:, None]
-        padded = potentials.new_zeros(is_atom.shape).masked_scatter(is_atom, potentials)
-        found = equilibrate(
-            matrix if follow_charges else matrix.detach(),
-            padded if follow_charges else padded.detach(),
-            is_atom.double()[..., None],
-            graph.total_charge_e[:, None],
-        )
-        energies = found.energy
+        charges, energies = found.charges[is_atom], found.energy
         if not follow_charges:
-            # at the minimum nothing else depends on how charges move
-            charges = found.charges
-            felt = padded + 0.5 * torch.einsum("gij,gj->gi", matrix, charges)
-            energies = (charges * felt).sum(-1)
-        return found.charges[is_atom], found.multipliers[:, 0], energies
+            energies = self._energies_at(graph, charges, potentials, hardness)
+        return charges, found.multipliers[:, 0], energies
+
+    def _energies_at(
+        self, graph: Graph, charges: Tensor, potentials: Tensor, hardness: Tensor
+    ) -> Tensor:
+        """Energies, shape (g,), at charges that stand still: at the minimum none depends on them.
+
+        Far cheaper to differentiate than matrices.
+        """
+        local = potentials * charges + 0.5 * hardness * charges.square()
+        total = local.new_zeros(graph.n_graphs).index_add(0, graph.batch, local)
+        sizes = torch.bincount(graph.batch, minlength=graph.n_graphs).tolist()
+        systems = zip(charges.split(sizes), graph.positions.split(sizes), strict=True)
+        coulomb = [
+            self._coulomb_energy(graph, index, own, positions)
+            for index, (own, positions) in enumerate(systems)
+        ]
+        return total + torch.stack(coulomb)
+
+    def _coulomb_energy(
+        self, graph: Graph, index: int, charges: Tensor, positions: Tensor
+    ) -> Tensor:
+        if bool(graph.isolated[index]):
+            energy: Tensor = 0.5 * charges @ self._coulomb_matrix(graph, index, positions) @ charges
+            return energy
+        large = len(charges) > DENSE_UP_TO_ATOMS
+        return coulomb_energy(
+            self._term,
+            charges,
+            None,
+            positions,
+            graph.cells[index],
+            slab=bool(graph.slab[index]),
+            mesh=True if large else None,
+        )
 
     def _coulomb_matrix(self, graph: Graph, index: int, positions: Tensor) -> Tensor:
         if bool(graph.isolated[index]):
@@ -145,8 +173,9 @@ class Equilibration:
     def _iterate(
         self, graph: Graph, potentials: Tensor, hardness: Tensor, *, follow_charges: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        cell, is_film = graph.cells[0], bool(graph.slab[0])
-        system = PeriodicSystem(cell, self._smearing_A, self._cutoff_per_A, is_film)
+        system = PeriodicSystem(
+            graph.cells[0], self._smearing_A, self._cutoff_per_A, bool(graph.slab[0])
+        )
         solver = system.solver(
             graph.positions.detach(),
             hardness.detach(),
@@ -162,11 +191,7 @@ class Equilibration:
             found = solver.solve(potentials.detach(), start)
             charges, multipliers = found.charges, found.multipliers
         held = charges.detach()
-        local = (potentials * held + 0.5 * hardness * held.square()).sum()
-        coulomb = coulomb_energy(
-            self._term, held, None, graph.positions, cell, slab=is_film, mesh=True
-        )
-        return charges, multipliers, (local + coulomb)[None]
+        return charges, multipliers, self._energies_at(graph, held, potentials, hardness)
 
     def _completed(
         self, graph: Graph, charges: Tensor, multipliers: Tensor, energies: Tensor
