@@ -211,6 +211,26 @@ def test_results_of_the_calculator() -> None:
     assert atoms.get_potential_energy() == pytest.approx(float(neutral), abs=1e-9)
 
 
+@pytest.mark.parametrize("dense_up_to", [600, 0])
+def test_a_continued_run_is_the_same_to_the_last_bit(dense_up_to, monkeypatch) -> None:
+    """Charges do not remember earlier steps."""
+    monkeypatch.setattr(response, "DENSE_UP_TO_ATOMS", dense_up_to)
+    atoms, found = structure("film"), []
+    calculator = ModelCalculator(qeq("qeq-2"))
+    for moved in (False, True):
+        if moved:
+            before = atoms.copy()
+            before.rattle(0.02, seed=1)
+            before.calc = calculator
+            before.get_forces()
+            calculator.neighbours = None
+        again = atoms.copy()
+        again.calc = calculator
+        found.append((again.get_potential_energy(), again.get_forces(), again.get_charges()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def labelled(n_frames: int) -> list[Atoms]:
     """Frames of every boundary with the labels of another model."""
     teacher, frames = qeq("qeq-1"), []
