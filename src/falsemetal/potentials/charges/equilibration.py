@@ -44,7 +44,8 @@ class Equilibrium(NamedTuple):
 
     `charges`, shape (g, n), in e; `multipliers` λ in eV/e, shape (g, m), of m constraints; the
     energy b·q + ½ q·H·q in eV, shape (g,). `capacitance` is the derivative of a system's total
-    charge by the potential that holds it (−λ), shape (g,), in e/V: 1·H⁻¹·1.
+    charge by the potential that holds it (−λ), shape (g,), in e/V: 1·H⁻¹·1. Of a film it means
+    nothing, as a charged one has no defined energy; see the response to two potentials instead.
     """
 
     charges: Tensor

@@ -18,6 +18,9 @@ from falsemetal.systems.boundary import PERIODICITY, Boundary
 DENSE_UP_TO_ATOMS = 600
 """A matrix is faster up to some number between 384 and 1260."""
 
+ROUNDING_E = 1e-6
+"""Total charge of a film that is taken for zero."""
+
 TOLERANCE_V = 1e-5
 """At which charges are within 10⁻⁶ e, and the energy, stationary in them, far closer."""
 
@@ -43,7 +46,7 @@ def check_surroundings(surroundings: Surroundings, cell: Tensor) -> None:
     """
     boundary, field = surroundings.boundary, surroundings.field_V_per_A
     total = torch.tensor([surroundings.total_charge_e])
-    check_slab(total, cell, slab=boundary is Boundary.FILM, tolerance_e=0.0)
+    check_slab(total, cell, slab=boundary is Boundary.FILM, tolerance_e=ROUNDING_E)
     periodic = PERIODICITY.get(boundary, (False,) * 3)
     along = [axis for axis, value, p in zip("xyz", field, periodic, strict=True) if p and value]
     if along:
