@@ -15,6 +15,7 @@ from falsemetal.datasets.settings import (
     CurateSpec,
     ForceFieldDataset,
     LabelledDataset,
+    LabelledFrames,
     ReadSpec,
     SampleSpec,
 )
@@ -98,7 +99,7 @@ class Jobs:
         """Read the labelled frames of others."""
         settings = self.config.datasets[dataset]
         assert isinstance(settings, LabelledDataset)
-        keys = ("source", "path", "format", "energy_key", "forces_key", "head", "step_fs")
+        keys = LabelledFrames.model_fields
         return ReadSpec(origin=self.origin, **{key: getattr(settings, key) for key in keys})
 
     def curate(self, dataset: str) -> CurateSpec:

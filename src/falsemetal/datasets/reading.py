@@ -21,7 +21,9 @@ def read_labelled_frames(spec: ReadSpec, data: str | Path) -> list[Atoms]:
     """
     if spec.source is not None:
         source, paths = find_source(spec.source, data, local=spec.path, count_frames=count_frames)
-        return [frame for path in paths for frame in read_file(path, source.format, source)]
+        charged = "use" if "use" in {source.charged_frames, spec.charged_frames} else "reject"
+        layout = source.model_copy(update={"charged_frames": charged})
+        return [frame for path in paths for frame in read_file(path, source.format, layout)]
     assert spec.path is not None and spec.format is not None  # as LabelledFrames demand
     return read_file(spec.path, spec.format, spec)
 
