@@ -1,5 +1,7 @@
 """Charges by conjugate gradients on the mesh against the dense solution."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -130,6 +132,22 @@ def test_long_waves_take_half_the_steps() -> None:
     steps, plain_steps = (s.solve(case.chi, case.none).iterations for s in (solver, plain))
     assert steps <= 20
     assert steps <= 0.65 * plain_steps
+
+
+def test_a_preconditioner_that_is_not_positive_is_replaced() -> None:
+    case = Case(film=True)
+    solver = case.system.solver(case.positions, case.hardness, case.whole)
+
+    class Wrong(Diagonal):
+        def __call__(self, residual: Tensor) -> Tensor:
+            return torch.where(case.positions[:, 2] > 20.0, -1.0, 1.0) * super().__call__(residual)
+
+    wrong = dataclasses.replace(solver, precondition=Wrong(case.hardness, SMEARING_A))
+    with pytest.raises(EquilibrationError, match="did not converge"):
+        dataclasses.replace(wrong, fallback=None).solve(case.chi, case.none)
+    expected = solver.solve(case.chi, case.none).charges
+    found = wrong.solve(case.chi, case.none).charges
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=CHARGE_TOLERANCE_E)
 
 
 def test_extrapolated_charges_are_a_good_start() -> None:

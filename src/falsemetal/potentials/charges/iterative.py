@@ -6,7 +6,7 @@ doi:10.1137/S1064827598345667). For notation see :mod:`falsemetal.potentials.cha
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -47,6 +47,8 @@ class ConjugateGradients:
         Number of the group of each atom, 0 … m − 1, whose charge is constant; None: no constraint.
     tolerance_V
         Largest residual of an atom's potential.
+    fallback
+        Taken instead where the first preconditioner turns out not to be positive.
     """
 
     apply: Callable[[Tensor], Tensor]
@@ -54,6 +56,7 @@ class ConjugateGradients:
     groups: Tensor | None
     tolerance_V: float = TOLERANCE_V
     max_iterations: int = MAX_ITERATIONS
+    fallback: Preconditioner | None = None
     _of_groups: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +83,11 @@ class ConjugateGradients:
             turned = self.apply(direction)
             curvature = direction @ turned
             if not (curvature > 0.0 and decrease > 0.0):
-                break
+                if self.fallback is None:
+                    break
+                return replace(self, precondition=self.fallback, fallback=None).solve(
+                    potentials, start
+                )
             length = decrease / curvature
             charges = charges + length * direction
             residual = residual - length * turned
@@ -140,17 +147,19 @@ class PeriodicSystem:
             cutoff_per_A=self.cutoff_per_A,
             film=self.film,
         )
-        precondition: Preconditioner = Diagonal(hardness, self.smearing_A)
+        diagonal = Diagonal(hardness, self.smearing_A)
+        long_waves: Preconditioner | None = None
         if groups is None or not groups.any():
-            precondition = LongWaves(
+            long_waves = LongWaves(
                 hardness, positions, self.cell, smearing_A=self.smearing_A, film=self.film
             )
         return ConjugateGradients(
             lambda charges: hardness * charges + coulomb(charges),
-            precondition,
+            long_waves or diagonal,
             groups,
             tolerance_V,
             max_iterations,
+            fallback=diagonal if long_waves else None,
         )
 
     def gradient(self, charges: Tensor, positions: Tensor) -> Tensor:

@@ -29,9 +29,9 @@ DAMPING_PER_A = 1.2
 CUTOFF_PER_A = 2.0
 """Beyond it the damping leaves less than a thousandth."""
 
-SHARE = 0.9
-LANCZOS_STEPS = 10
-"""Enough to know the largest eigenvalue to some per cent, for which the share leaves room."""
+SHARE = 0.85
+LANCZOS_STEPS = 5
+"""Enough to know the largest eigenvalue to 5 %, for which the share leaves room."""
 
 ATOM_HEIGHT_A = 3.0
 """What a film is thicker than the distance between its outermost atoms."""
