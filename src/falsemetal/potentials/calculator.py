@@ -152,7 +152,7 @@ class _System:
     def __init__(self, atoms: Atoms, model: Model, device: torch.device, *, compiled: bool) -> None:
         surroundings = Surroundings.of(atoms)
         if not model.with_charge:
-            surroundings.refuse()
+            surroundings.require_neutral()
         model.check(atoms)
         species = species_index(atoms.numbers, model.elements)
         self.numbers, self.pbc = atoms.numbers.copy(), atoms.pbc.copy()

@@ -98,7 +98,7 @@ class Surroundings:
         boundary = boundary_of(atoms.pbc, open_too=True)
         return cls(boundary, total_charge(atoms), external_field(atoms))
 
-    def refuse(self) -> None:
+    def require_neutral(self) -> None:
         """Raise a ValueError unless a model without charges of its own can treat them."""
         if self.boundary is Boundary.OPEN:
             raise ValueError(
@@ -143,7 +143,7 @@ def build_graph(
     """
     surroundings = Surroundings.of(atoms)
     if not with_charge:
-        surroundings.refuse()
+        surroundings.require_neutral()
     cell, pbc = cell_of(atoms), atoms.pbc
     edge_index, shifts = neighbour_edges(atoms.positions, cell, pbc, r_cut_A)
     return Graph(
