@@ -6,8 +6,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from falsemetal.potentials.bpnnp.committee import BPNNP
-from falsemetal.potentials.graph import build_graph
-from falsemetal.potentials.kinds import MACEKind, SplitChargeKind
+from falsemetal.potentials.kinds import MACEKind, QEqKind, SplitChargeKind
 from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE, predict
 from falsemetal.potentials.store import build_model
 
@@ -27,6 +26,15 @@ SETTINGS = {
     "mace-2": MACEKind(kind="mace", layers=2, l_max=1, **ARCHITECTURE),
     "split-1": SplitChargeKind(kind="split_charge", layers=1, l_max=0, **ARCHITECTURE),
     "split-2": SplitChargeKind(kind="split_charge", layers=2, l_max=1, **ARCHITECTURE),
+    "qeq-1": QEqKind(kind="qeq", layers=1, l_max=0, **ARCHITECTURE),
+    "qeq-2": QEqKind(
+        kind="qeq",
+        layers=2,
+        l_max=1,
+        hardness="environment",
+        short_range="reads_charges",
+        **ARCHITECTURE,
+    ),
 }
 
 
@@ -51,5 +59,5 @@ def water_layer(n_molecules: int = 6, *, slab: bool = True, seed: int = 0) -> At
 
 def energy_and_forces(model: ShortRangedMACE | BPNNP, atoms: Atoms) -> tuple[float, np.ndarray]:
     """Energy in eV and forces in eV/Å by a model in its plain form."""
-    energies, forces = predict(model, build_graph(atoms, model.elements, model.r_cut_A))
+    energies, forces = predict(model, model.graph_of(atoms))
     return float(energies[0]), forces.numpy()

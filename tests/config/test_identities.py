@@ -57,6 +57,9 @@ OTHERS: dict[str, Any] = {
     "potentials.*.charge_e": -0.5,
     "potentials.*.electronic_charge_e": -0.6,
     "potentials.sr-mace.l_max": None,
+    "potentials.equilibrated.l_max": None,
+    "potentials.equilibrated.hardness": "environment",
+    "potentials.equilibrated.short_range": "reads_charges",
     "potentials.*.radial_mlp": [8],
     "potentials.*.seed": 7,
     "potentials.*.source": "another",
@@ -156,8 +159,8 @@ EXPECTED: dict[str, list[str]] = {
     # datasets
     "datasets.spce.force_field.charge_O_e": [
         *("sample:*", "curate:spce", "run:spce*/*", "check:spce*", *DIPOLES),
-        *("check:sr-mace", "check:lr-mace", "label:grown", "explore:grown"),
-        *(f"observe:{name}/*/voltage" for name in ("spce*", "sr-mace", "lr-mace")),
+        *("check:sr-mace", "check:lr-mace", "check:equilibrated", "label:grown", "explore:grown"),
+        *(f"observe:{name}/*/voltage" for name in ("spce*", "sr-mace", "lr-mace", "equilibrated")),
         *("learned_charges:lr-mace", *LEARNED),
     ],
     "datasets.spce.force_field.coulomb.*": [
@@ -209,6 +212,10 @@ EXPECTED: dict[str, list[str]] = {
         *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
         *("product:tableS2", *LEARNED),
     ],
+    "potentials.equilibrated.label": [
+        *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors")),
+        *CHECKS,
+    ],
     "potentials.recorded.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
     "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")] + CHECKS,
     "potentials.*.optional": [],
@@ -220,6 +227,9 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.lr-mace.charge_e": [
         *("learned_charges:lr-mace", "check:lr-mace"),
         *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES, *LEARNED),
+    ],
+    "potentials.equilibrated.*charge_e": [
+        *("observe:equilibrated/*/voltage", "check:equilibrated", *DIPOLES_OF_CUBES)
     ],
     "potentials.native.charge_e": [
         *("observe:native/*/voltage", "check:native", *DIPOLES_OF_CUBES)
@@ -274,6 +284,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.recorded.*": ["recording:recorded/*"],
     "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
     "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors", "product:tableS2"],
+    "potentials.equilibrated.*": ["train:equilibrated", "product:table_errors"],
     # campaigns
     "campaigns.slabs.cross_section_A": [
         *("start:slabs/*", "check:*"),
@@ -319,9 +330,12 @@ EXPECTED: dict[str, list[str]] = {
     ],
     "dynamics.timestep_fs": ["run:*", "product:table_runs"],
     "dynamics.friction_per_fs": [
-        f"run:{name}/*" for name in ("spce*", "sr-mace", "lr-mace", "native", "theirs", "ours")
+        f"run:{name}/*"
+        for name in ("spce*", "sr-mace", "lr-mace", "equilibrated", "native", "theirs", "ours")
     ],
-    "dynamics.dtype": [f"run:{name}/*" for name in ("sr-mace", "lr-mace", "native")],
+    "dynamics.dtype": [
+        f"run:{name}/*" for name in ("sr-mace", "lr-mace", "equilibrated", "native")
+    ],
     "dynamics.discard_ps": [
         *(f"observe:*/{name}/*" for name in ("slabs", "elongated", "cubic")),
         "product:table_runs",

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from falsemetal.learning.settings import ExtendedDataset
-from falsemetal.potentials.kind import PotentialKind
 
 if TYPE_CHECKING:
     from falsemetal.config.model import Config
@@ -15,19 +14,11 @@ WHAT = {
 }
 
 
-def knows_total_charge(potential: PotentialKind) -> bool:
-    """Whether a kind's model answers to total charges, fields and open boundaries.
-
-    A kind says so by a class variable of this name; by default it does not.
-    """
-    return bool(getattr(potential, "knows_total_charge", False))
-
-
 def find_fault_of_kept_frames(config: "Config", name: str) -> str | None:
     """Tell which frames of a potential's dataset it would take for others, or None."""
     potential = config.potentials[name]
     dataset = potential.dataset
-    if knows_total_charge(potential):
+    if potential.knows_total_charge:
         return None
     while dataset is not None and (settings := config.datasets.get(dataset)) is not None:
         if kept := settings.checks.kept_for_charges:

@@ -6,6 +6,7 @@ derivatives. As the Gaussians are smooth there is no real-space part.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -43,6 +44,16 @@ class Mesh:
     shape: tuple[int, int, int]
     kernel: Tensor
 
+    def potential(self, density: Tensor) -> Tensor:
+        """Potential at the mesh points of charges at them, shape `shape`."""
+        potential: Tensor = torch.fft.irfftn(torch.fft.rfftn(density) * self.kernel, self.shape)
+        return potential
+
+    def places(self, positions: Tensor) -> Tensor:
+        """Positions, shape (n, 3), Å, in spacings of the mesh, float64."""
+        sizes = torch.tensor(self.shape, device=positions.device)
+        return (positions.double() @ self.inverse_cell) * sizes
+
 
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)
@@ -53,9 +64,25 @@ def coulomb_mesh(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Mesh:
-    """Mesh of a cell with its kernel.
+    """Mesh of a cell whose kernel is Coulomb's and the Gaussians'."""
 
-    It holds Coulomb's, the Gaussians' and, twice, the inverse of the splines' own transform.
+    def kernel(k_squared: Tensor) -> Tensor:
+        return gaussian_kernel(k_squared, cutoff_per_A, smearing_A) / EPSILON_0
+
+    return mesh_of_kernel(cell, cutoff_per_A, kernel, dtype, device)
+
+
+@torch.inference_mode(False)
+def mesh_of_kernel(
+    cell: tuple[tuple[float, ...], ...],
+    cutoff_per_A: float,
+    kernel: Callable[[Tensor], Tensor],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Mesh:
+    """Mesh of a cell for 1/V Σ_k G(k²) e^{ik·r}, by a function G that ends at the cutoff.
+
+    Its kernel holds G and, twice, the inverse of the splines' own transform.
     """
     vectors = torch.tensor(cell, dtype=torch.float64, device=device)
     volume = cell_volume(cell)
@@ -71,16 +98,15 @@ def coulomb_mesh(
         2.0 * math.pi * (n_1 * inverse[axis, 0] + n_2 * inverse[axis, 1] + n_3 * inverse[axis, 2])
         for axis in range(3)
     ]
-    k_squared = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
-    kernel = gaussian_kernel(k_squared, cutoff_per_A, smearing_A)
+    weights = kernel(k[0] ** 2 + k[1] ** 2 + k[2] ** 2)
     for axis, (n, size) in enumerate(zip(orders, shape, strict=True)):
         transform = _spline_transform(n / size)
         place = [1, 1, 1]
         place[axis] = -1
-        kernel = kernel / transform.square().view(place)
+        weights = weights / transform.square().view(place)
     # irfftn divides by the number of points
-    kernel = kernel * math.prod(shape) / (volume * EPSILON_0)
-    return Mesh(inverse, shape, kernel.to(dtype))
+    weights = weights * math.prod(shape) / volume
+    return Mesh(inverse, shape, weights.to(dtype))
 
 
 def _fast_size(least: float) -> int:
@@ -96,7 +122,10 @@ def _fast_size(least: float) -> int:
         size += 2
 
 
-def _spline_values(t: Tensor, order: int = SPLINE_ORDER) -> tuple[Tensor, Tensor, Tensor]:
+Splines = tuple[Tensor, Tensor, Tensor]
+
+
+def _spline_values(t: Tensor, order: int = SPLINE_ORDER) -> Splines:
     """Cardinal B-spline at the mesh points around an atom, and two derivatives by its position.
 
     `t`, shape (n,), is the distance to the mesh point below in spacings; points are −order/2 + 1 …
@@ -120,6 +149,24 @@ def _raise_order(lower: Tensor, t: Tensor, order: int) -> Tensor:
     return (x * pad(lower, (1, 0)) + (order - x) * pad(lower, (0, 1))) / (order - 1)
 
 
+def stencil(mesh: Mesh, places: Tensor, dtype: torch.dtype) -> tuple[list[Splines], Tensor]:
+    """Splines of atoms along each axis, and the mesh points that they are of.
+
+    Places, shape (n, 3), are in spacings; each spline, with two derivatives, has the shape
+    (n, order), the numbers of the points the shape (n, order, order, order).
+    """
+    below = places.floor()
+    t = (places - below).to(dtype)
+    splines = [_spline_values(t[:, axis]) for axis in range(3)]
+    sizes = torch.tensor(mesh.shape, device=places.device)
+    offsets = torch.arange(SPLINE_ORDER, device=places.device) - SPLINE_ORDER // 2 + 1
+    index = (below.long()[:, :, None] + offsets) % sizes[:, None]
+    strides = torch.tensor([mesh.shape[1] * mesh.shape[2], mesh.shape[2], 1], device=index.device)
+    index = index * strides[:, None]
+    points = index[:, 0, :, None, None] + index[:, 1, None, :, None] + index[:, 2, None, None, :]
+    return splines, points
+
+
 def _spline_transform(frequency: Tensor) -> Tensor:
     """Sum over the mesh points of spline times phase; frequency in turns per spacing."""
     on_points = _spline_values(frequency.new_zeros(1))[0][0]
@@ -139,9 +186,8 @@ def field_by_mesh(
 ) -> Field:
     """Field at the atoms; arguments as in `electrostatics.coulomb.coulomb_response`."""
     mesh = coulomb_mesh(cell, cutoff_per_A, smearing_A, charges.dtype, positions.device)
-    sizes = torch.tensor(mesh.shape, device=positions.device)
-    places = (positions.double() @ mesh.inverse_cell) * sizes
-    scale = sizes.to(charges)
+    places = mesh.places(positions)
+    scale = torch.tensor(mesh.shape, device=positions.device).to(charges)
     m = None if dipoles is None else (dipoles @ mesh.inverse_cell.to(charges)) * scale
     kernel = _kernel(charges.dtype) if compiled and charges.device.type == "cpu" else None
     read: Tensor = (
@@ -167,11 +213,6 @@ def _kernel(dtype: torch.dtype) -> Kernel | None:
     return build(SOURCE, dtype, {}, width=SPLINE_ORDER)
 
 
-def _potential(mesh: Mesh, density: Tensor) -> Tensor:
-    potential: Tensor = torch.fft.irfftn(torch.fft.rfftn(density) * mesh.kernel, mesh.shape)
-    return potential
-
-
 def _by_kernel(
     kernel: Kernel, mesh: Mesh, places: Tensor, charges: Tensor, m: Tensor | None
 ) -> Tensor:
@@ -183,7 +224,7 @@ def _by_kernel(
     density = kernel.add_up(padded, "spread", n, *mesh.shape, places, *given)
     whole, again = density.split([mesh.shape[2], order], -1)
     whole[..., :order] += again
-    potential = _potential(mesh, whole)
+    potential = mesh.potential(whole)
     found = charges.new_empty(n, len(PARTS))
     rows = torch.cat([potential, potential[..., :order]], -1)
     kernel("gather", n, *mesh.shape, places, rows, found)
@@ -192,15 +233,7 @@ def _by_kernel(
 
 def _derivatives(mesh: Mesh, places: Tensor, charges: Tensor, m: Tensor | None) -> Tensor:
     """Return the same by PyTorch alone."""
-    below = places.floor()
-    t = (places - below).to(charges)
-    splines = [_spline_values(t[:, axis]) for axis in range(3)]
-    sizes = torch.tensor(mesh.shape, device=places.device)
-    offsets = torch.arange(SPLINE_ORDER, device=places.device) - SPLINE_ORDER // 2 + 1
-    index = (below.long()[:, :, None] + offsets) % sizes[:, None]
-    strides = torch.tensor([mesh.shape[1] * mesh.shape[2], mesh.shape[2], 1], device=index.device)
-    index = index * strides[:, None]
-    points = index[:, 0, :, None, None] + index[:, 1, None, :, None] + index[:, 2, None, None, :]
+    splines, points = stencil(mesh, places, charges.dtype)
     (w_x, d_x, _), (w_y, d_y, _), (w_z, d_z, _) = splines
     plane = charges[:, None, None] * w_x[:, :, None] * w_y[:, None]
     spread = plane[..., None] * w_z[:, None, None]
@@ -212,7 +245,7 @@ def _derivatives(mesh: Mesh, places: Tensor, charges: Tensor, m: Tensor | None) 
         spread = spread + upward[..., None] * d_z[:, None, None]
     density = spread.new_zeros(math.prod(mesh.shape))
     density.index_add_(0, points.flatten(), spread.flatten())
-    on_mesh = _potential(mesh, density.view(mesh.shape)).flatten()
+    on_mesh = mesh.potential(density.view(mesh.shape)).flatten()
     # faster than indexing with `points` themselves
     potential = on_mesh.index_select(0, points.flatten()).view(points.shape)
     # contract z, then y, then x, each with the spline and its derivatives

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,9 +11,10 @@ from ase import Atoms
 from falsemetal.arrays import FloatArray
 from falsemetal.kernels import instruction_set, write_kernels
 from falsemetal.potentials.allocator import keep_freed_memory
+from falsemetal.potentials.fast.equilibrated import EquilibratedEvaluator
 from falsemetal.potentials.fast.neighbours import Neighbours, find_neighbours
 from falsemetal.potentials.fast.plain import PlainEvaluator
-from falsemetal.potentials.graph import species_index
+from falsemetal.potentials.graph import Surroundings, cell_of, species_index
 from falsemetal.potentials.loading import load_potential
 from falsemetal.potentials.model import Model
 from falsemetal.potentials.runners import AseRunner
@@ -22,7 +23,8 @@ from falsemetal.potentials.store import default_dtype, describe_model, torch_dev
 from falsemetal.progress import logger
 from falsemetal.simulation.checkpoint import NeighbourState
 from falsemetal.simulation.settings import Conditions
-from falsemetal.systems.boundary import Boundary, boundary_of
+from falsemetal.systems.boundary import Boundary
+from falsemetal.systems.labels import external_field, total_charge
 
 
 def calculator_of_folder(
@@ -61,7 +63,16 @@ class ModelCalculator(EnergyAndForces):
     The model, of this project or of mace-torch, decides precision and device. Its kernels, on a
     CPU, are compiled at first use, a second or two for a model of another shape. `identity` tells
     the model from others, ready for JSON; by default it is its class.
+
+    Total charge (e) and external field (three components, V/Å) are those of `atoms.info`, where a
+    model answers to them; its `charges`, `dipole` and `fermi_level_eV` are then among the results.
     """
+
+    implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
+        *EnergyAndForces.implemented_properties,
+        "charges",
+        "dipole",
+    ]
 
     def __init__(
         self,
@@ -115,6 +126,20 @@ class ModelCalculator(EnergyAndForces):
             self._neighbours = self._find(system, positions)
         return system.evaluate(positions, self._neighbours.edges)
 
+    def check_state(self, atoms: Any, tol: float = 1e-15) -> list[str]:
+        """Find what has changed, total charge and field among it, which ASE passes over."""
+        changes: list[str] = super().check_state(atoms, tol)  # type: ignore[no-untyped-call]
+        if self._system is not None and not self._system.is_in_same_surroundings(atoms):
+            changes.append("surroundings")
+        return changes
+
+    def further_results(self) -> dict[str, Any]:
+        """Charges in e, dipole in e·Å and `fermi_level_eV` of a model with equilibrated charges.
+
+        The dipole is NaN along periodic directions.
+        """
+        return {} if self._system is None else self._system.further_results()
+
     def _find(self, system: "_System", positions: FloatArray) -> "_Neighbours":
         reach_A = self.model.r_cut_A + self.skin_A
         edges = find_neighbours(positions, system.cell, system.pbc, reach_A)
@@ -125,24 +150,37 @@ class _System:
     """What does not change while atoms move: composition, cell, and the model made for them."""
 
     def __init__(self, atoms: Atoms, model: Model, device: torch.device, *, compiled: bool) -> None:
+        surroundings = Surroundings.of(atoms)
+        if not model.with_charge:
+            surroundings.require_neutral()
         model.check(atoms)
         species = species_index(atoms.numbers, model.elements)
         self.numbers, self.pbc = atoms.numbers.copy(), atoms.pbc.copy()
-        self.cell = atoms.cell.array.copy()
+        self.cell, self.surroundings = cell_of(atoms), surroundings
         self.order = np.argsort(species, kind="stable")
         present, counts = np.unique(species, return_counts=True)
         self.counts = counts.tolist()
-        self._evaluator = _make_evaluator(model, present.tolist(), device, compiled=compiled)
+        self._evaluator = _make_evaluator(
+            model, present.tolist(), surroundings, device, compiled=compiled
+        )
         self._device = device
         self._cell = torch.tensor(self.cell, device=device)
-        self._is_film = boundary_of(self.pbc) is Boundary.FILM
+        self._is_film = surroundings.boundary is Boundary.FILM
 
     def fits(self, atoms: Atoms) -> bool:
         """Tell whether a structure is this one, but for its positions."""
         return (
-            np.array_equal(atoms.cell.array, self.cell)
+            np.array_equal(cell_of(atoms), self.cell)
             and np.array_equal(atoms.pbc, self.pbc)
             and np.array_equal(atoms.numbers, self.numbers)
+            and self.is_in_same_surroundings(atoms)
+        )
+
+    def is_in_same_surroundings(self, atoms: Atoms) -> bool:
+        """Tell whether total charge and field are those of the system."""
+        same_charge = total_charge(atoms) == self.surroundings.total_charge_e
+        return same_charge and np.array_equal(
+            external_field(atoms), self.surroundings.field_V_per_A
         )
 
     def evaluate(self, positions: FloatArray, edges: Neighbours) -> tuple[float, FloatArray]:
@@ -155,15 +193,35 @@ class _System:
         forces[self.order] = -gradient.cpu().numpy()
         return float(energy.detach()), forces
 
+    def further_results(self) -> dict[str, Any]:
+        """Charges, dipole and Fermi level that the model told at its last evaluation, if any."""
+        told = getattr(self._evaluator, "last", None)
+        if told is None or told.charges is None:
+            return {}
+        charges = np.empty(len(self.order))
+        charges[self.order] = told.charges.cpu().numpy()
+        return {
+            "charges": charges,
+            "dipole": told.dipoles[0].cpu().numpy(),
+            "fermi_level_eV": float(told.fermi_levels_eV[0]),
+        }
+
 
 def _make_evaluator(
-    model: Model, species: list[int], device: torch.device, *, compiled: bool
+    model: Model,
+    species: list[int],
+    surroundings: Surroundings,
+    device: torch.device,
+    *,
+    compiled: bool,
 ) -> torch.nn.Module:
     """Build an evaluator on the device, in the fast form if there is one."""
     dtype = next(model.parameters()).dtype
     try:
         with default_dtype(dtype):
             evaluator = model.cpu().fast_form(species)
+        if isinstance(evaluator, EquilibratedEvaluator):
+            evaluator.surroundings = surroundings
         if compiled:
             write_kernels(evaluator)
         return evaluator.to(device)
@@ -171,7 +229,7 @@ def _make_evaluator(
         logger.info("%s: the model runs in its plain form", error)
     finally:
         model.to(device)
-    return PlainEvaluator(model, species).to(device)
+    return PlainEvaluator(model, species, surroundings).to(device)
 
 
 @dataclass(frozen=True)

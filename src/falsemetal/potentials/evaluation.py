@@ -9,9 +9,9 @@ from ase import Atoms
 
 from falsemetal.arrays import FloatArray, IntArray
 from falsemetal.potentials.allocator import keep_freed_memory
-from falsemetal.potentials.mace.model import predict
+from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.model import Model
-from falsemetal.potentials.training.batches import label_graphs
+from falsemetal.potentials.training.batches import charge_error, label_graphs
 
 
 def error_table(
@@ -22,21 +22,25 @@ def error_table(
     Frames have `REF_energy` (eV), `REF_forces` (eV/Å) and `config_type`; the model, on the device,
     has its parameters frozen. Returns one row per config type and one called `all`: `config_type,
     n_frames, rmse_energy_meV_per_atom, rmse_force_meV_per_A`, each error with `_low` and `_high`.
-    Of a committee also `committee_std_force_meV_per_A`, the root of its members' mean variance.
+    Of a model with charges also `rmse_charge_me`, over frames that have labels of them. Of a
+    committee also `committee_std_force_meV_per_A`, the root of its members' mean variance.
     """
     keep_freed_memory()
     rows = []
     for atoms, item in zip(frames, label_graphs(frames, model), strict=True):
         item = item.to(device)  # noqa: PLW2901
-        energies, forces = predict(model, item.graph)
+        prediction, forces = predict_all(model, item.graph)
         known = ~torch.isnan(item.forces)
-        energy_error = float((energies - item.energies)[0]) / len(atoms)
+        energy_error = float((prediction.energies - item.energies)[0]) / len(atoms)
         row = {
             "config_type": atoms.info["config_type"],
             "energy": (1000.0 * energy_error) ** 2,
             "force": 1e6 * float(((forces - item.forces)[known] ** 2).sum()),
             "components": int(known.sum()),
         }
+        charge = charge_error(prediction, item)
+        if charge is not None:
+            row["charge"] = 1e6 * float(charge)
         deviation = model.force_deviation_eV_per_A(item.graph)
         if deviation is not None:
             row["variance"] = 1e6 * float((deviation[known] ** 2).sum())
@@ -69,6 +73,8 @@ def _summary(
     for key, value, sample in zip(keys, rmse(np.arange(n_frames)), drawn, strict=True):
         low, high = np.quantile(sample, [0.025, 0.975])
         summary |= {key: float(value), f"{key}_low": float(low), f"{key}_high": float(high)}
+    if "charge" in squares:
+        summary["rmse_charge_me"] = float(np.sqrt(squares["charge"].mean()))
     if "variance" in squares:
         mean_variance = squares["variance"].sum() / components.sum()
         summary["committee_std_force_meV_per_A"] = float(np.sqrt(mean_variance))

@@ -13,7 +13,9 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from matscipy.neighbours import neighbour_list
 
+from falsemetal.arrays import FloatArray
 from falsemetal.systems.boundary import Boundary, boundary_of
+from falsemetal.systems.labels import EXTERNAL_FIELD, TOTAL_CHARGE, external_field, total_charge
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class Graph:
     lattice vector added to receiver minus sender. `cells[g, i]` is the i-th basis vector of
     structure g, `slab` true where it is periodic in x and y only, and `batch` the structure that
     each atom belongs to.
+
+    Models with charges that answer to it also see whether a structure is `isolated`, i.e. not
+    periodic, in which case its cell means nothing; its total charge in e, shape (g,); and the
+    uniform field in V/Å that it is in, shape (g, 3).
     """
 
     positions: torch.Tensor
@@ -34,6 +40,9 @@ class Graph:
     cells: torch.Tensor
     slab: torch.Tensor
     batch: torch.Tensor
+    isolated: torch.Tensor
+    total_charge_e: torch.Tensor
+    field_V_per_A: torch.Tensor
 
     @property
     def n_graphs(self) -> int:
@@ -75,9 +84,67 @@ def species_index(numbers: np.ndarray, elements: Sequence[int]) -> np.ndarray:
     return np.searchsorted(np.asarray(elements), numbers)
 
 
-def build_graph(atoms: Atoms, elements: Sequence[int], r_cut_A: float) -> Graph:
-    """Graph of one structure with edges up to the cutoff; elements in ascending order."""
-    cell, pbc = atoms.cell.array, atoms.pbc
+@dataclass(frozen=True)
+class Surroundings:
+    """What a structure is in: its boundary, its total charge in e, a field in V/Å, shape (3,)."""
+
+    boundary: Boundary
+    total_charge_e: float
+    field_V_per_A: FloatArray
+
+    @classmethod
+    def of(cls, atoms: Atoms) -> "Surroundings":
+        """Those of a structure, as its periodicity and `info` tell; ValueError for odd ones."""
+        boundary = boundary_of(atoms.pbc, open_too=True)
+        return cls(boundary, total_charge(atoms), external_field(atoms))
+
+    def require_neutral(self) -> None:
+        """Raise a ValueError unless a model without charges of its own can treat them."""
+        if self.boundary is Boundary.OPEN:
+            raise ValueError(
+                "pbc (False, False, False): only bulk (TTT) and films (TTF) can be treated; a "
+                "potential of kind qeq treats clusters, too"
+            )
+        for key, value, unit in (
+            (TOTAL_CHARGE, self.total_charge_e, "e"),
+            (EXTERNAL_FIELD, self.field_V_per_A.tolist(), "V/Å"),
+        ):
+            if np.any(np.asarray(value) != 0.0):
+                raise ValueError(
+                    f"{key} is {value} {unit}, but the potential has no charges that answer to it; "
+                    "take a potential of kind qeq, or leave the frame out"
+                )
+
+    def tensors(self, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
+        """Fields of a graph of one structure."""
+        return {
+            "slab": torch.tensor([self.boundary is Boundary.FILM], device=device),
+            "isolated": torch.tensor([self.boundary is Boundary.OPEN], device=device),
+            "total_charge_e": torch.tensor(
+                [self.total_charge_e], dtype=torch.float64, device=device
+            ),
+            "field_V_per_A": torch.tensor(
+                self.field_V_per_A[None], dtype=torch.float64, device=device
+            ),
+        }
+
+
+def cell_of(atoms: Atoms) -> FloatArray:
+    """Cell in Å whose i-th row is the i-th basis vector, any one for what is not periodic."""
+    return atoms.cell.array.copy() if atoms.pbc.any() else np.eye(3)
+
+
+def build_graph(
+    atoms: Atoms, elements: Sequence[int], r_cut_A: float, *, with_charge: bool = False
+) -> Graph:
+    """Graph of one structure with edges up to the cutoff; elements in ascending order.
+
+    What is charged, in a field or not periodic is a ValueError, except for a model `with_charge`.
+    """
+    surroundings = Surroundings.of(atoms)
+    if not with_charge:
+        surroundings.require_neutral()
+    cell, pbc = cell_of(atoms), atoms.pbc
     edge_index, shifts = neighbour_edges(atoms.positions, cell, pbc, r_cut_A)
     return Graph(
         positions=torch.tensor(atoms.positions),
@@ -85,8 +152,8 @@ def build_graph(atoms: Atoms, elements: Sequence[int], r_cut_A: float) -> Graph:
         edge_index=torch.tensor(edge_index),
         shifts=torch.tensor(shifts),
         cells=torch.tensor(cell)[None],
-        slab=torch.tensor([boundary_of(pbc) is Boundary.FILM]),
         batch=torch.zeros(len(atoms), dtype=torch.int64),
+        **surroundings.tensors(),
     )
 
 
@@ -95,9 +162,11 @@ def collate(graphs: Sequence[Graph]) -> Graph:
     sizes = torch.tensor([len(graph.positions) for graph in graphs])
     offsets = torch.cumsum(sizes, 0) - sizes
     edges = [graph.edge_index + offset for graph, offset in zip(graphs, offsets, strict=True)]
+    apart = {"edge_index", "batch"}
     joined = {
-        name: torch.cat([getattr(graph, name) for graph in graphs])
-        for name in ("positions", "species", "shifts", "cells", "slab")
+        field.name: torch.cat([getattr(graph, field.name) for graph in graphs])
+        for field in fields(Graph)
+        if field.name not in apart
     }
     batch = torch.repeat_interleave(torch.arange(len(graphs)), sizes)
     return Graph(**joined, edge_index=torch.cat(edges, 1), batch=batch)

@@ -102,6 +102,8 @@ class PotentialKind(Section):
         Of its points in figures.
     learns_charges
         Whether its model has charges of its own.
+    knows_total_charge
+        Whether its model answers to total charges, fields and open boundaries.
     runs_key
         Key of its runs.
     """
@@ -109,6 +111,7 @@ class PotentialKind(Section):
     prepare: ClassVar[Literal["train", "fetch", "none"]] = "none"
     marker: ClassVar[str] = "X"
     learns_charges: ClassVar[bool] = False
+    knows_total_charge: ClassVar[bool] = False
     runs_key: ClassVar[str] = "runs"
 
     kind: str

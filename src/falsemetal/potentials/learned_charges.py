@@ -12,7 +12,6 @@ from ase.data import chemical_symbols
 
 from falsemetal.arrays import FloatArray
 from falsemetal.estimators.dipole import molecular_dipoles
-from falsemetal.potentials.graph import build_graph
 from falsemetal.potentials.loading import load_potential
 from falsemetal.potentials.mace.polarization import fold_polarization
 from falsemetal.potentials.store import torch_device
@@ -59,7 +58,7 @@ def learned_charges(
         )
         if not molecules.intact.all():
             continue
-        graph = build_graph(atoms, model.elements, model.r_cut_A)
+        graph = model.graph_of(atoms)
         with torch.no_grad():
             found = model.charges_and_dipole(graph.to(device))
         if found is None:

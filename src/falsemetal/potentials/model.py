@@ -1,22 +1,46 @@
 """What a model of any kind is to a calculator, a training and an evaluation."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar, cast
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from ase import Atoms
 
-from falsemetal.potentials.graph import Graph
+from falsemetal.potentials.graph import Graph, build_graph
 
 M = TypeVar("M", bound=torch.nn.Module)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Energies (g,) in eV, float64, and what models with equilibrated charges know beside them.
+
+    Charges (n,) are in e; dipoles (g, 3), in e·Å, are NaN along directions that are periodic;
+    Fermi levels (g,) in eV.
+    """
+
+    energies: torch.Tensor
+    charges: torch.Tensor | None = None
+    dipoles: torch.Tensor | None = None
+    fermi_levels_eV: torch.Tensor | None = None
+
+    def detach(self) -> "Prediction":
+        """Leave the way back to positions and weights behind."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        known: dict[str, Any] = {k: v.detach() for k, v in values.items() if v is not None}
+        return Prediction(**known)
 
 
 class Model(torch.nn.Module):
     """Energies in eV, float64, of a graph with edges up to a cutoff.
 
     Elements are atomic numbers in ascending order; the constant parts of their energies have the
-    shape (n_elements,), float64.
+    shape (n_elements,), float64. A model `with_charge` answers to a total charge and a field, and
+    treats what is not periodic.
     """
+
+    with_charge: ClassVar[bool] = False
 
     elements: Sequence[int]
     r_cut_A: float
@@ -25,6 +49,14 @@ class Model(torch.nn.Module):
     def forward(self, graph: Graph) -> torch.Tensor:
         """Energies in eV, shape (n_graphs,), float64."""
         raise NotImplementedError
+
+    def evaluate(self, graph: Graph) -> Prediction:
+        """Energies with all that comes along with them."""
+        return Prediction(self(graph))
+
+    def graph_of(self, atoms: Atoms) -> Graph:
+        """Graph of a structure; ValueError for one that the model cannot treat."""
+        return build_graph(atoms, self.elements, self.r_cut_A, with_charge=self.with_charge)
 
     def force_deviation_eV_per_A(self, graph: Graph) -> torch.Tensor | None:
         """Disagreement of a committee's members, shape (n, 3); None for a single model."""

@@ -20,6 +20,10 @@ class EnergyAndForces(Calculator):
         """Energy in eV and forces in eV/Å, shape (n, 3), of a structure, which is left alone."""
         raise NotImplementedError
 
+    def further_results(self) -> dict[str, Any]:
+        """Results of the last evaluation beside energy and forces, by ASE's names."""
+        return {}
+
     def calculate(
         self,
         atoms: Atoms | None = None,
@@ -29,4 +33,4 @@ class EnergyAndForces(Calculator):
         """Keep what :meth:`evaluate` returns, as ASE asks for it."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         energy, forces = self.evaluate(self.atoms)
-        self.results = {"energy": energy, "forces": forces}
+        self.results = {"energy": energy, "forces": forces} | self.further_results()

@@ -11,6 +11,8 @@ class Boundary(StrEnum):
     """Periodic along x, y and z."""
     FILM = "film"
     """Periodic along x and y, vacuum along z."""
+    OPEN = "open"
+    """Not periodic: a molecule or cluster, which only some potentials treat."""
 
 
 class Layout(StrEnum):
@@ -35,15 +37,17 @@ class Layout(StrEnum):
 PERIODICITY = {Boundary.BULK: (True, True, True), Boundary.FILM: (True, True, False)}
 
 
-def boundary_of(pbc: Iterable[bool]) -> Boundary:
+def boundary_of(pbc: Iterable[bool], *, open_too: bool = False) -> Boundary:
     """Boundary of a periodicity.
 
     Raises
     ------
     ValueError
-        For any other than those of :data:`PERIODICITY`.
+        For any other than those of :data:`PERIODICITY`, and none at all with `open_too`.
     """
     periodic = tuple(map(bool, pbc))
+    if open_too and not any(periodic):
+        return Boundary.OPEN
     for boundary, expected in PERIODICITY.items():
         if periodic == expected:
             return boundary

@@ -99,6 +99,26 @@ class Evaluator(torch.nn.Module):
         there are so many; neighbours reach up to the model's cutoff, or farther; row i of the cell
         is the i-th lattice vector in Å. A slab is periodic in x and y only.
         """
+        energy, states, edges = self.local(positions, neighbours, counts)
+        if self.electrostatics is None:
+            return energy
+        kinds = kinds_of_atoms(counts, positions.device)
+        charges = self.formal_charges_e[kinds] + self.transfers(states, edges)
+        dipoles = None
+        if self.dipoles:
+            parts = (layer(h)["1o"][..., 0] for layer, h in zip(self.dipoles, states, strict=True))
+            dipoles = cast(Tensor, sum(parts))
+        return energy + coulomb_energy(
+            self.electrostatics,
+            *(charges, dipoles, positions, cell),
+            slab=slab,
+            compiled=self.geometry.kernel is not None,
+        )
+
+    def local(
+        self, positions: Tensor, neighbours: Neighbours, counts: Sequence[int]
+    ) -> tuple[Tensor, list[Features], Edges]:
+        """Sum of the atomic energies in eV, features after each layer, edges."""
         edges = self.geometry(positions, neighbours, counts)
         kinds = kinds_of_atoms(counts, positions.device)
         features: Features = {SCALAR: self.embedding[kinds]}
@@ -112,19 +132,7 @@ class Evaluator(torch.nn.Module):
         energy = (self.scale * atomic + self.shift).double().sum()
         for count, energy_eV in zip(counts, self.atomic_energies_eV, strict=True):
             energy = energy + count * energy_eV
-        if self.electrostatics is None:
-            return energy
-        charges = self.formal_charges_e[kinds] + self.transfers(states, edges)
-        dipoles = None
-        if self.dipoles:
-            parts = (layer(h)["1o"][..., 0] for layer, h in zip(self.dipoles, states, strict=True))
-            dipoles = cast(Tensor, sum(parts))
-        return energy + coulomb_energy(
-            self.electrostatics,
-            *(charges, dipoles, positions, cell),
-            slab=slab,
-            compiled=self.geometry.kernel is not None,
-        )
+        return energy, states, edges
 
 
 def _check_supported(mace: MACEBlock) -> None:

@@ -2,22 +2,32 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors, kinds_of_atoms, within
-from falsemetal.potentials.graph import Graph
-from falsemetal.potentials.model import Model
+from falsemetal.potentials.graph import Graph, Surroundings
+from falsemetal.potentials.model import Model, Prediction
+from falsemetal.systems.boundary import Boundary
 
 
 class PlainEvaluator(torch.nn.Module):
-    """A model of any kind for some species, ascending, by which the atoms are sorted."""
+    """A model of any kind for some species, ascending, by which the atoms are sorted.
+
+    Without surroundings structures are neutral, periodic and in no field. What the model told last
+    beside the energy is `last`.
+    """
 
     species: Tensor
 
-    def __init__(self, model: Model, species: Sequence[int]) -> None:
+    def __init__(
+        self, model: Model, species: Sequence[int], surroundings: Surroundings | None = None
+    ) -> None:
         super().__init__()
         self.model = model
+        self.surroundings = surroundings
+        self.last: Prediction | None = None
         self.register_buffer("species", torch.tensor(list(species)))
 
     def forward(
@@ -32,14 +42,19 @@ class PlainEvaluator(torch.nn.Module):
         """Energy in eV; arguments as in :class:`falsemetal.potentials.fast.evaluator.Evaluator`."""
         near = within(edge_vectors(positions.detach(), neighbours), self.model.r_cut_A)
         each = self.species[kinds_of_atoms(counts, positions.device)]
+        surroundings = self.surroundings
+        if surroundings is None:
+            boundary = Boundary.FILM if slab else Boundary.BULK
+            surroundings = Surroundings(boundary, 0.0, np.zeros(3))
         graph = Graph(
             positions=positions,
             species=each,
             edge_index=torch.stack([neighbours.senders, neighbours.receivers])[:, near],
             shifts=neighbours.shifts[near],
             cells=cell[None],
-            slab=torch.tensor([slab], device=positions.device),
             batch=torch.zeros_like(each),
+            **surroundings.tensors(positions.device),
         )
-        energies: Tensor = self.model(graph)
-        return energies[0]
+        prediction = self.model.evaluate(graph)
+        self.last = prediction.detach()
+        return prediction.energies[0]

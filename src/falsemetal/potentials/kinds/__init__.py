@@ -4,6 +4,7 @@ from falsemetal.potentials.kinds.bpnnp import BPNNPKind
 from falsemetal.potentials.kinds.force_field import ForceFieldKind
 from falsemetal.potentials.kinds.foreign import AseKind, FoundationKind
 from falsemetal.potentials.kinds.mace import MACEKind
+from falsemetal.potentials.kinds.qeq import QEqKind
 from falsemetal.potentials.kinds.split_charge import SplitChargeKind
 from falsemetal.potentials.kinds.trajectory import TrajectoryKind
 
@@ -13,6 +14,7 @@ __all__ = [
     "ForceFieldKind",
     "FoundationKind",
     "MACEKind",
+    "QEqKind",
     "SplitChargeKind",
     "TrajectoryKind",
 ]

@@ -9,7 +9,7 @@ import torch
 from falsemetal.potentials.graph import Graph
 from falsemetal.potentials.libraries import MACEBlock, blocks, models, o3
 from falsemetal.potentials.mace.settings import MACEArchitecture
-from falsemetal.potentials.model import Model
+from falsemetal.potentials.model import Model, Prediction
 
 POLYNOMIAL_CUTOFF = 5
 READOUT_IRREPS = "16x0e"
@@ -153,8 +153,26 @@ def predict(
     model: Callable[[Graph], torch.Tensor], graph: Graph, *, create_graph: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Energies (g,) in eV and forces (n, 3) in eV/Å of a batch."""
+    prediction, forces = _with_forces(
+        lambda graph: Prediction(model(graph)), graph, create_graph=create_graph
+    )
+    return prediction.energies, forces
+
+
+def predict_all(
+    model: Model, graph: Graph, *, create_graph: bool = False
+) -> tuple[Prediction, torch.Tensor]:
+    """All that a model predicts for a batch, and forces (n, 3) in eV/Å."""
+    return _with_forces(model.evaluate, graph, create_graph=create_graph)
+
+
+def _with_forces(
+    evaluate: Callable[[Graph], Prediction], graph: Graph, *, create_graph: bool
+) -> tuple[Prediction, torch.Tensor]:
     graph.positions.requires_grad_(True)
-    energies = model(graph)
-    (gradient,) = torch.autograd.grad(energies.sum(), graph.positions, create_graph=create_graph)
+    prediction = evaluate(graph)
+    (gradient,) = torch.autograd.grad(
+        prediction.energies.sum(), graph.positions, create_graph=create_graph
+    )
     graph.positions.requires_grad_(False)
-    return energies if create_graph else energies.detach(), -gradient
+    return prediction if create_graph else prediction.detach(), -gradient

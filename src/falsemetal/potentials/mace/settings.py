@@ -1,9 +1,17 @@
 """Architectures of MACE models."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from falsemetal.potentials.kind import MODEL_SECONDS
-from falsemetal.section import NonNegativeInt, Number, PositiveFloat, PositiveInt, Section
+from falsemetal.section import (
+    NonNegativeInt,
+    Number,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
 
 
 class MACEArchitecture(Section):
@@ -47,3 +55,30 @@ class SplitChargeArchitecture(MACEArchitecture):
     def multipole_l_max(self) -> int:
         """Highest atomic multipole: dipoles need features that carry l = 1."""
         return min(self.l_max, 1)
+
+
+class QEqArchitecture(MACEArchitecture):
+    """A MACE model whose charges minimise an energy (charge equilibration).
+
+    Electronegativities, and by choice the hardness, are read from its features.
+    """
+
+    smearing_A: PositiveFloat = Field(
+        1.0,
+        le=10.0,
+        description="Width σ of the Gaussian charges: some 1.5 in a liquid, 0.7 at a metal's "
+        "surface, 0.5 in small molecules. The cost grows as σ⁻³",
+    )
+    kspace_cutoff_factor: PositiveFloat = Field(1.25, le=10.0)
+    hardness_eV_per_e2: PositiveFloat = Field(
+        10.0,
+        le=100.0,
+        description="Where the hardness of every element starts in training; a metal's is l²/(ε0 v)"
+        " by its screening length l and volume v per atom, some 4",
+    )
+    hardness: Literal["element", "environment"] = Field(
+        "element", description="What it depends on; it is never negative"
+    )
+    short_range: Literal["local", "reads_charges"] = Field(
+        "local", description="Whether the short-ranged energy depends on the charges, too"
+    )

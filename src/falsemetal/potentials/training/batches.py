@@ -1,6 +1,6 @@
 """Structures with labels as batches: what a model is fitted to and measured against."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,47 +8,60 @@ import torch
 from ase import Atoms
 
 from falsemetal.potentials.graph import Graph, build_graph, collate
-from falsemetal.potentials.mace.model import DatasetStatistics, predict
-from falsemetal.potentials.model import Model
+from falsemetal.potentials.mace.model import DatasetStatistics, predict_all
+from falsemetal.potentials.model import Model, Prediction
 from falsemetal.potentials.training.settings import Training
-from falsemetal.systems.labels import known_forces
+from falsemetal.systems.labels import known_charges, known_forces
 
 
 @dataclass(frozen=True)
 class LabelledGraph:
-    """A graph or batch with its labels: energies (g,) in eV, float64, and forces (n, 3) in eV/Å.
+    """A graph or batch with its labels: energies (g,) in eV, forces (n, 3) in eV/Å, charges in e.
 
-    Forces that are not known are NaN, and no error is made on them.
+    Forces and charges, shape (n,), that are not known are NaN, and no error is made on them. Labels
+    are float64.
     """
 
     graph: Graph
     energies: torch.Tensor
     forces: torch.Tensor
+    charges: torch.Tensor
 
     def to(self, device: torch.device) -> "LabelledGraph":
         """Return the labelled graph on another device."""
         return LabelledGraph(
-            self.graph.to(device), self.energies.to(device), self.forces.to(device)
+            self.graph.to(device),
+            self.energies.to(device),
+            self.forces.to(device),
+            self.charges.to(device),
         )
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Mean squared errors: energy in (eV/atom)², force in (eV/Å)² per component."""
+    """Mean squared errors: energy in (eV/atom)², force in (eV/Å)² per component, charge in e².
+
+    The charge's is None where the model has no charges, or a batch no labels of them.
+    """
 
     energy: torch.Tensor
     force: torch.Tensor
+    charge: torch.Tensor | None = None
 
     def loss(self, training: Training) -> torch.Tensor:
         """Weighted sum that training minimises."""
-        return training.energy_weight * self.energy + training.force_weight * self.force
+        loss = training.energy_weight * self.energy + training.force_weight * self.force
+        return loss if self.charge is None else loss + training.charge_weight * self.charge
 
 
 def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetStatistics:
     """Collect the elements and scales of a training set."""
     elements = tuple(sorted({int(z) for atoms in frames for z in atoms.numbers}))
     forces = np.concatenate([known_forces(atoms) for atoms in frames])
-    edges = sum(build_graph(atoms, elements, r_cut_A).edge_index.shape[1] for atoms in frames)
+    edges = sum(
+        build_graph(atoms, elements, r_cut_A, with_charge=True).edge_index.shape[1]
+        for atoms in frames
+    )
     return DatasetStatistics(
         elements=elements,
         force_rms_eV_per_A=float(np.sqrt(np.nanmean(forces**2))),
@@ -57,12 +70,13 @@ def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetSta
 
 
 def label_graphs(frames: Sequence[Atoms], model: Model) -> list[LabelledGraph]:
-    """Graphs of labelled frames with a model's elements and cutoff."""
+    """Graphs of labelled frames; ValueError for a frame that the model cannot treat."""
     return [
         LabelledGraph(
-            build_graph(atoms, model.elements, model.r_cut_A),
+            model.graph_of(atoms),
             torch.tensor([atoms.info["REF_energy"]], dtype=torch.float64),
             torch.tensor(known_forces(atoms)),
+            torch.tensor(known_charges(atoms)),
         )
         for atoms in frames
     ]
@@ -74,6 +88,7 @@ def join(items: Sequence[LabelledGraph]) -> LabelledGraph:
         collate([item.graph for item in items]),
         torch.cat([item.energies for item in items]),
         torch.cat([item.forces for item in items]),
+        torch.cat([item.charges for item in items]),
     )
 
 
@@ -108,14 +123,21 @@ def fit_atomic_energies(
     model.atomic_energies_eV += torch.as_tensor(given, device=device)
 
 
-def batch_errors(
-    model: Callable[[Graph], torch.Tensor], batch: LabelledGraph, *, create_graph: bool = False
-) -> Errors:
+def batch_errors(model: Model, batch: LabelledGraph, *, create_graph: bool = False) -> Errors:
     """Mean squared errors of one batch."""
-    energies, forces = predict(model, batch.graph, create_graph=create_graph)
+    prediction, forces = predict_all(model, batch.graph, create_graph=create_graph)
     atoms = torch.bincount(batch.graph.batch, minlength=batch.graph.n_graphs)
     known = ~torch.isnan(batch.forces)
     return Errors(
-        energy=(((energies - batch.energies) / atoms) ** 2).mean(),
+        energy=(((prediction.energies - batch.energies) / atoms) ** 2).mean(),
         force=((forces - batch.forces)[known] ** 2).mean().double(),
+        charge=charge_error(prediction, batch),
     )
+
+
+def charge_error(prediction: Prediction, batch: LabelledGraph) -> torch.Tensor | None:
+    """Mean squared error of the charges in e², None where there is nothing to compare."""
+    known = ~torch.isnan(batch.charges)
+    if prediction.charges is None or not known.any():
+        return None
+    return ((prediction.charges - batch.charges)[known] ** 2).mean()

@@ -15,6 +15,7 @@ from falsemetal.potentials.store import ModelError, save_model, torch_device
 from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
 from falsemetal.progress import Progress
+from falsemetal.systems.charged import find_fault_without_charges
 
 
 def train_into(
@@ -29,8 +30,13 @@ def train_into(
     """Train a model, or continue its training, and keep it with its history.
 
     The checkpoint is in the model's folder, too; the provenance (`stamp`) is kept in its
-    description. ModelError if the frames to train on lack an element of the model's runs.
+    description. ModelError if the frames to train on lack an element of the model's runs, or only a
+    model that knows total charges could learn from some.
     """
+    if not spec.potential.knows_total_charge:
+        fault = find_fault_without_charges([*train_frames, *validation_frames])
+        if fault is not None:
+            raise ModelError(f"{spec.label}: {fault}")
     found = {symbol for frame in train_frames for symbol in frame.symbols}
     if missing := [symbol for symbol in spec.runs_hold if symbol not in found]:
         raise ModelError(

@@ -27,11 +27,12 @@ from falsemetal.potentials.training.batches import (
 )
 from falsemetal.potentials.training.spec import TrainSpec
 from falsemetal.progress import logger
-from falsemetal.systems.labels import HELD
+from falsemetal.systems.labels import CHARGES, EXTERNAL_FIELD, HELD, TOTAL_CHARGE
 
 Report = Callable[[int, str], None]
 
 MODULES = ("model", "average", "optimizer", "schedule")
+SURROUNDINGS = (TOTAL_CHARGE, EXTERNAL_FIELD)
 VALUES = ("fingerprint", "epoch", "history", "best_loss", "best_weights")
 """What a checkpoint keeps of a session."""
 
@@ -79,9 +80,9 @@ class _Session:
         isolated_eV = {
             int(atoms.numbers[0]): float(atoms.info["REF_energy"])
             for atoms in train_frames
-            if not atoms.pbc.any()
+            if _is_isolated_atom(atoms)
         }
-        train_frames = [atoms for atoms in train_frames if atoms.pbc.any()]
+        train_frames = [atoms for atoms in train_frames if not _is_isolated_atom(atoms)]
         self.device = torch_device(training.device)
         dtype = getattr(torch, training.dtype)
         statistics = dataset_statistics(train_frames, r_cut_A=spec.potential.r_cut_A)
@@ -137,6 +138,8 @@ class _Session:
             "validation_rmse_energy_meV_per_atom": 1000.0 * float(errors.energy) ** 0.5,
             "validation_rmse_force_meV_per_A": 1000.0 * float(errors.force) ** 0.5,
         }
+        if errors.charge is not None:
+            row["validation_rmse_charge_me"] = 1000.0 * float(errors.charge) ** 0.5
         self.history.append(row)
         return row
 
@@ -158,15 +161,22 @@ class _Session:
     def _validate(self) -> Errors:
         size = self.training.batch_size
         energy, force, weight = [], [], []
+        charge, charged = [], []
+        averaged = cast(ShortRangedMACE, self.average.module)
         for first in range(0, len(self.validation_set), size):
             items = self.validation_set[first : first + size]
-            errors = batch_errors(self.average, join(items).to(self.device))
+            errors = batch_errors(averaged, join(items).to(self.device))
             energy.append(errors.energy.detach() * len(items))
             force.append(errors.force.detach() * len(items))
             weight.append(len(items))
+            if errors.charge is not None:
+                charge.append(errors.charge.detach() * len(items))
+                charged.append(len(items))
         total = sum(weight)
         return Errors(
-            cast(torch.Tensor, sum(energy)) / total, cast(torch.Tensor, sum(force)) / total
+            cast(torch.Tensor, sum(energy)) / total,
+            cast(torch.Tensor, sum(force)) / total,
+            cast(torch.Tensor, sum(charge)) / sum(charged) if charge else None,
         )
 
     def save(self, path: Path) -> None:
@@ -205,5 +215,10 @@ def _fingerprint(spec: TrainSpec, *sets: Sequence[Atoms]) -> str:
 
 def _arrays(atoms: Atoms) -> tuple[Any, ...]:
     labels = atoms.info["REF_energy"], atoms.arrays["REF_forces"]
-    held = [atoms.arrays[HELD]] if HELD in atoms.arrays else []
-    return atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, *labels, *held
+    further = [atoms.arrays[key] for key in (HELD, CHARGES) if key in atoms.arrays]
+    further += [np.asarray(atoms.info[key]) for key in SURROUNDINGS if key in atoms.info]
+    return atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, *labels, *further
+
+
+def _is_isolated_atom(atoms: Atoms) -> bool:
+    return len(atoms) == 1 and not atoms.pbc.any()

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from falsemetal.section import (
     ASIDE,
+    LATER,
     Fraction,
     NonNegativeFloat,
     PositiveFloat,
@@ -23,6 +24,11 @@ class Training(Section):
     final_learning_rate: PositiveFloat = Field(1e-4, le=10.0, description="Reached by cosine decay")
     energy_weight: NonNegativeFloat = Field(100.0, description="Of the squared error per atom²")
     force_weight: NonNegativeFloat = Field(1.0, description="Of the squared error per component")
+    charge_weight: Annotated[NonNegativeFloat, LATER] = Field(
+        10.0,
+        description="Of the squared error of charges, where a model has them and frames have "
+        "REF_charges",
+    )
     ema_decay: Fraction = 0.99
     gradient_clip: PositiveFloat = 10.0
     weight_decay: NonNegativeFloat = 0.0

@@ -1,0 +1,1 @@
+"""Charges that minimise a quadratic energy: dense and iterative solutions with derivatives."""

@@ -1,0 +1,313 @@
+"""The model with equilibrated charges: derivatives, surroundings, training, results."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from small_models import SETTINGS, small_model, water_layer
+
+from falsemetal.electrostatics.reciprocal import ElectrostaticsError
+from falsemetal.potentials.calculator import ModelCalculator
+from falsemetal.potentials.charges import response
+from falsemetal.potentials.evaluation import error_table
+from falsemetal.potentials.graph import build_graph, collate
+from falsemetal.potentials.mace.model import predict, predict_all
+from falsemetal.potentials.mace.qeq import QEqMACE
+from falsemetal.potentials.training.batches import LabelledGraph, batch_errors, label_graphs
+from falsemetal.potentials.training.loop import train
+from falsemetal.potentials.training.settings import Training
+from falsemetal.potentials.training.spec import TrainSpec
+from falsemetal.specs import Origin
+
+QEQ = ["qeq-1", "qeq-2"]
+SURROUNDINGS = ["bulk", "charged bulk", "film", "film in a field", "cluster", "ion in a field"]
+FORCE_TOLERANCE_EV_PER_A = 1e-7
+
+
+def qeq(name: str) -> QEqMACE:
+    """Untrained model, as for evaluation, that charges its atoms well."""
+    model = small_model(name)
+    assert isinstance(model, QEqMACE)
+    model.charge_readouts.electronegativity_eV.copy_(torch.tensor([0.0, 4.0]))
+    readouts = model.charge_readouts
+    for layer in (readouts.last_electronegativity, readouts.charge_readout):
+        if layer is not None:
+            for parameter in layer.parameters():
+                parameter.mul_(3.0)
+    return model.eval()
+
+
+def structure(surroundings: str, n_molecules: int = 4) -> Atoms:
+    atoms = water_layer(n_molecules, slab="bulk" not in surroundings)
+    if "cluster" in surroundings or "ion" in surroundings:
+        atoms.pbc, atoms.cell = False, None
+    if "charged" in surroundings or "ion" in surroundings:
+        atoms.info["total_charge"] = 1.0
+    if "film in" in surroundings:
+        atoms.info["external_field"] = [0.0, 0.0, 0.1]
+    if "ion in" in surroundings:
+        atoms.info["external_field"] = [0.05, -0.02, 0.1]
+    return atoms
+
+
+def energy_of(model: QEqMACE, atoms: Atoms) -> float:
+    return float(predict(model, model.graph_of(atoms))[0])
+
+
+def force_by_differences(model: QEqMACE, atoms: Atoms, atom: int, axis: int) -> float:
+    energies = []
+    for step in (-2e-3, -1e-3, 1e-3, 2e-3):
+        moved = atoms.copy()
+        moved.positions[atom, axis] += step
+        energies.append(energy_of(model, moved))
+    two_back, back, on, two_on = energies
+    return -(8.0 * (on - back) - (two_on - two_back)) / (12.0 * 1e-3)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
+@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+@pytest.mark.parametrize("name", QEQ)
+def test_forces_are_the_gradient_of_the_energy(name, surroundings, training) -> None:
+    model, atoms = qeq(name).train(training), structure(surroundings)
+    prediction, forces = predict_all(model, model.graph_of(atoms))
+    assert float(prediction.charges.abs().max()) > 0.1
+    total = atoms.info.get("total_charge", 0.0)
+    assert float(prediction.charges.sum()) == pytest.approx(total, abs=1e-12)
+    for atom, axis in ((0, 2), (4, 0), (7, 1)):
+        expected = force_by_differences(model, atoms, atom, axis)
+        assert float(forces[atom, axis]) == pytest.approx(expected, abs=FORCE_TOLERANCE_EV_PER_A)
+
+
+@pytest.mark.parametrize("surroundings", ["bulk", "charged bulk", "film in a field"])
+@pytest.mark.parametrize("name", QEQ)
+def test_iterations_give_what_matrices_give(name, surroundings, monkeypatch) -> None:
+    """The mesh is off by some 10⁻⁵ V; forces that follow the charges, too."""
+    model, atoms = qeq(name), structure(surroundings, 9)
+    dense, dense_forces = predict_all(model, model.graph_of(atoms))
+    monkeypatch.setattr(response, "DENSE_UP_TO_ATOMS", 0)
+    found, forces = predict_all(model, model.graph_of(atoms))
+    torch.testing.assert_close(found.charges, dense.charges, rtol=0.0, atol=2e-6)
+    torch.testing.assert_close(found.energies, dense.energies, rtol=0.0, atol=2e-5)
+    torch.testing.assert_close(found.fermi_levels_eV, dense.fermi_levels_eV, rtol=0.0, atol=5e-5)
+    torch.testing.assert_close(forces, dense_forces, rtol=0.0, atol=5e-5)
+
+
+@pytest.mark.parametrize("surroundings", ["charged bulk", "ion in a field"])
+def test_fermi_level_is_the_energy_of_one_electron_more(surroundings) -> None:
+    model, atoms = qeq("qeq-1"), structure(surroundings)
+    energies = []
+    for charge in (0.99, 1.01):
+        atoms.info["total_charge"] = charge
+        energies.append(energy_of(model, atoms))
+    atoms.info["total_charge"] = 1.0
+    prediction = model.evaluate(model.graph_of(atoms))
+    expected = -(energies[1] - energies[0]) / 0.02
+    assert float(prediction.fermi_levels_eV) == pytest.approx(expected, abs=1e-9)
+
+
+def test_dipole_is_minus_the_derivative_by_the_field() -> None:
+    model = qeq("qeq-1")
+    film, cluster = structure("film"), structure("cluster")
+    for atoms, axes in ((film, [2]), (cluster, [0, 1, 2])):
+        dipole = model.evaluate(model.graph_of(atoms)).dipoles[0]
+        assert [axis for axis in range(3) if torch.isfinite(dipole[axis])] == axes
+        for axis in axes:
+            energies = []
+            for sign in (1.0, -1.0):
+                atoms.info["external_field"] = 1e-3 * sign * np.eye(3)[axis]
+                energies.append(energy_of(model, atoms))
+            slope = (energies[0] - energies[1]) / 2e-3
+            assert float(dipole[axis]) == pytest.approx(-slope, abs=1e-8)
+
+
+def test_a_cluster_turns_with_its_field() -> None:
+    model, atoms = qeq("qeq-2"), structure("ion in a field")
+    prediction, forces = predict_all(model, model.graph_of(atoms))
+    turned = atoms.copy()
+    turned.rotate(50.0, (1.0, 2.0, 3.0))
+    turn = np.linalg.lstsq(atoms.positions, turned.positions, rcond=None)[0]
+    turned.info["external_field"] = np.asarray(atoms.info["external_field"]) @ turn
+    other, other_forces = predict_all(model, model.graph_of(turned))
+    assert float(other.energies) == pytest.approx(float(prediction.energies), abs=1e-9)
+    torch.testing.assert_close(other.charges, prediction.charges, rtol=0.0, atol=1e-10)
+    np.testing.assert_allclose(other_forces, forces.numpy() @ turn, atol=1e-8)
+    # a charge q moved along the field gains −q E·Δr
+    moved = atoms.copy()
+    moved.translate([1.0, 0.0, 0.0])
+    assert energy_of(model, moved) == pytest.approx(energy_of(model, atoms) - 0.05, abs=1e-9)
+
+
+def test_a_batch_of_all_boundaries_equals_its_members() -> None:
+    model = qeq("qeq-2")
+    graphs = [model.graph_of(structure(s, n)) for n, s in enumerate(SURROUNDINGS, start=2)]
+    together, forces = predict_all(model, collate(graphs))
+    alone = [predict_all(model, graph) for graph in graphs]
+    for field in ("energies", "charges", "fermi_levels_eV"):
+        joined = torch.cat([getattr(prediction, field) for prediction, _ in alone])
+        torch.testing.assert_close(getattr(together, field), joined, rtol=0.0, atol=1e-9)
+    torch.testing.assert_close(forces, torch.cat([f for _, f in alone]), rtol=0.0, atol=1e-8)
+
+
+def test_a_large_cell_is_like_none() -> None:
+    """A cluster alone and in a large box, charged: points in a background, corrected to 1/L."""
+    model, atoms = qeq("qeq-1"), structure("cluster", 2)
+    boxed = atoms.copy()
+    boxed.set_cell(40.0 * np.eye(3))
+    boxed.pbc = True
+    charges = [model.evaluate(model.graph_of(a)).charges for a in (atoms, boxed)]
+    torch.testing.assert_close(*charges, rtol=0.0, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "info", "message"),
+    [
+        ("film", {"total_charge": 1.0}, "slab with a total charge"),
+        ("film", {"external_field": [0.1, 0.0, 0.0]}, "along x the system is periodic"),
+        ("bulk", {"external_field": [0.0, 0.0, 0.1]}, "along z the system is periodic"),
+        ("cluster", {"external_field": 0.1}, "three components"),
+    ],
+)
+def test_what_has_no_defined_charges_is_refused(surroundings, info, message) -> None:
+    atoms = structure(surroundings)
+    atoms.info |= info
+    error = ElectrostaticsError if "three" not in message else ValueError
+    with pytest.raises(error, match=message):
+        qeq("qeq-1").graph_of(atoms)
+    atoms.calc = ModelCalculator(qeq("qeq-1"))
+    with pytest.raises(error, match=message):
+        atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize("name", ["mace-1", "split-1"])
+@pytest.mark.parametrize("surroundings", ["charged bulk", "film in a field", "cluster"])
+def test_models_without_charges_refuse_what_they_would_ignore(name, surroundings) -> None:
+    model, atoms = small_model(name), structure(surroundings)
+    atoms.info["REF_energy"] = 0.0
+    atoms.arrays["REF_forces"] = np.zeros((len(atoms), 3))
+    with pytest.raises(ValueError, match="kind qeq"):
+        label_graphs([atoms], model)
+    with pytest.raises(ValueError, match="kind qeq"):
+        build_graph(atoms, model.elements, model.r_cut_A)
+    atoms.calc = ModelCalculator(model)
+    with pytest.raises(ValueError, match="kind qeq"):
+        atoms.get_potential_energy()
+
+
+def test_results_of_the_calculator() -> None:
+    model, atoms = qeq("qeq-1"), structure("ion in a field")
+    expected, forces = predict_all(model, model.graph_of(atoms))
+    atoms.calc = ModelCalculator(model)
+    assert atoms.get_potential_energy() == pytest.approx(float(expected.energies), abs=1e-9)
+    np.testing.assert_allclose(atoms.get_forces(), forces.numpy(), atol=1e-8)
+    np.testing.assert_allclose(atoms.get_charges(), expected.charges, atol=1e-10)
+    np.testing.assert_allclose(atoms.get_dipole_moment(), expected.dipoles[0], atol=1e-9)
+    level = atoms.calc.results["fermi_level_eV"]
+    assert level == pytest.approx(float(expected.fermi_levels_eV), abs=1e-9)
+    # ASE itself does not look at `info`
+    atoms.info["total_charge"] = 0.0
+    assert atoms.get_charges().sum() == pytest.approx(0.0, abs=1e-10)
+    atoms.info["external_field"] = [0.0, 0.0, 0.0]
+    neutral = model.evaluate(model.graph_of(atoms)).energies
+    assert atoms.get_potential_energy() == pytest.approx(float(neutral), abs=1e-9)
+
+
+@pytest.mark.parametrize("dense_up_to", [600, 0])
+def test_a_continued_run_is_the_same_to_the_last_bit(dense_up_to, monkeypatch) -> None:
+    """Charges do not remember earlier steps."""
+    monkeypatch.setattr(response, "DENSE_UP_TO_ATOMS", dense_up_to)
+    atoms, found = structure("film"), []
+    calculator = ModelCalculator(qeq("qeq-2"))
+    for moved in (False, True):
+        if moved:
+            before = atoms.copy()
+            before.rattle(0.02, seed=1)
+            before.calc = calculator
+            before.get_forces()
+            calculator.neighbours = None
+        again = atoms.copy()
+        again.calc = calculator
+        found.append((again.get_potential_energy(), again.get_forces(), again.get_charges()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def labelled(n_frames: int) -> list[Atoms]:
+    """Frames of every boundary with the labels of another model."""
+    teacher, frames = qeq("qeq-1"), []
+    teacher.charge_readouts.electronegativity_eV.copy_(torch.tensor([0.0, 7.0]))
+    for index in range(n_frames):
+        atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
+        atoms.rattle(0.05, seed=index)
+        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
+        atoms.info |= {"REF_energy": float(prediction.energies), "config_type": "any"}
+        atoms.arrays["REF_forces"] = forces.numpy()
+        if index % 2:
+            atoms.arrays["REF_charges"] = prediction.charges.numpy()
+        frames.append(atoms)
+    return frames
+
+
+def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
+    """Of energies, forces and charges, by weights before and behind the charges."""
+    model = qeq("qeq-2").train()
+    items = label_graphs(labelled(4), model)
+    batch = LabelledGraph(
+        collate([item.graph for item in items]),
+        *(
+            torch.cat([getattr(item, k) for item in items])
+            for k in ("energies", "forces", "charges")
+        ),
+    )
+    training = Training(epochs=1, charge_weight=1000.0)
+
+    def loss() -> torch.Tensor:
+        return batch_errors(model, batch, create_graph=True).loss(training)
+
+    weights = dict(model.named_parameters())
+    chosen = [
+        "charge_readouts.electronegativity_eV",
+        "charge_readouts.hardness",
+        "charge_readouts.hardness_layer.weight",
+        "charge_readouts.last_electronegativity.0.weight",
+        "charge_readouts.charge_readout.0.weight",
+        "mace.node_embedding.linear.weight",
+    ]
+    model.requires_grad_(True)
+    slopes = torch.autograd.grad(loss(), [weights[name] for name in chosen])
+    for name, slope in zip(chosen, slopes, strict=True):
+        flat, place = weights[name].data.view(-1), int(slope.flatten().abs().argmax())
+        found, before, step = [], flat[place].clone(), 1e-4
+        for k in (-2, -1, 1, 2):
+            flat[place] = before + k * step
+            found.append(loss().item())
+        flat[place] = before
+        expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
+        assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_training_learns_charges_from_some_frames(tmp_path) -> None:
+    frames = labelled(12)
+    spec = TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS["qeq-1"],
+        training=Training(
+            epochs=12,
+            batch_size=2,
+            learning_rate=0.05,
+            ema_decay=0.5,
+            charge_weight=1000.0,
+            dtype="float64",
+            device="cpu",
+        ),
+        seed=2,
+        label="qeq",
+    )
+    model, history = train(
+        spec, frames[:8], frames[8:], checkpoint=tmp_path / "c.pt", report=lambda *_: None
+    )
+    errors = history["validation_rmse_charge_me"]
+    assert errors.iloc[-1] < 0.5 * errors.iloc[0]
+    model.requires_grad_(False).eval()
+    table = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
+    best = history.loc[history["validation_loss"].idxmin()]
+    assert table["rmse_charge_me"].iloc[-1] == pytest.approx(best["validation_rmse_charge_me"])
