@@ -180,7 +180,8 @@ EXPECTED: dict[str, list[str]] = {
     # of loops
     "datasets.grown.size_A": ["extend:grown"],
     "datasets.grown.by": ["explore:grown", "extend:grown"],
-    "datasets.grown.checks.*": ["explore:grown", "extend:grown"],
+    "datasets.grown.checks.minimum_distance_A*": ["explore:grown", "extend:grown"],
+    "datasets.grown.checks.*": ["extend:grown"],
     "datasets.grown.select.*": ["explore:grown", "extend:grown"],
     "datasets.grown.label.*": ["label:grown", "extend:grown"],
     "datasets.grown.split.*": ["extend:grown"],

@@ -27,9 +27,13 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 FAULTS = {
-    "of": ("datasets/gen1/of", "nothing", r"gen1\.of: there is no 'nothing'; name one of: copper"),
-    "by": ("datasets/gen1/by", "nothing", r"gen1\.by: there is no 'nothing'"),
-    "campaign": ("datasets/gen1/campaign", "other", r"gen1\.campaign: there is no 'other'"),
+    "of": (
+        "datasets/gen1/of",
+        "nothing",
+        r"gen1\.of: there is no other 'nothing'; name one of: copper",
+    ),
+    "by": ("datasets/gen1/by", "nothing", r"gen1\.by: there is no other 'nothing'"),
+    "campaign": ("datasets/gen1/campaign", "other", r"gen1\.campaign: there is no other 'other'"),
     "size": ("datasets/gen1/size_A", 7.0, r"not run at 7 Å of interface; .*: 6\.5, 8"),
     "itself": ("datasets/lr/of", "gen2", r"lr\.by: needs itself .*lr → gen2 → gen1 → lr"),
     "its own model": ("datasets/gen1/by", "sr-1", r"gen1\.by: needs itself .*gen1 → gen1"),
@@ -39,6 +43,11 @@ FAULTS = {
         "datasets/gen1/label",
         {"kind": "potential", "potential": "nobody"},
         r"gen1\.label\.potential: there is no potential 'nobody'",
+    ),
+    "no single points": (
+        "datasets/gen1/label",
+        {"kind": "potential", "potential": "recorded"},
+        r"gen1\.label\.potential: recorded \(trajectory\) computes no single points",
     ),
     "functional": (
         "datasets/gen1/label",
@@ -58,12 +67,21 @@ FAULTS = {
 def test_a_loop_that_cannot_be_made_is_told_before_anything_runs(fault) -> None:
     path, value, told = FAULTS[fault]
     raw = changed(path, value)
+    if fault == "no single points":
+        raw["potentials"]["recorded"] = {"kind": "trajectory", "files": {"interface": {6.5: ["a"]}}}
     if fault == "first labels":
         raw["potentials"].pop("reference")
     with pytest.raises(ConfigError, match=told) as error:
         parse_config(raw, source="smoke-learning.yaml")
     # both of the two that share the key
     assert len(str(error.value).splitlines()) == (2 if fault == "frames" else 1)
+
+
+def test_a_name_that_is_not_there_is_told_wherever_it_stands() -> None:
+    raw = changed("datasets/gen1/of", "nothing")
+    raw["datasets"] = dict(reversed(raw["datasets"].items()))
+    with pytest.raises(ConfigError, match=r"gen1\.of: there is no other 'nothing'"):
+        parse_config(raw, source="x")
 
 
 def test_labels_of_an_extension_are_those_of_the_first_dataset() -> None:
@@ -82,7 +100,7 @@ def test_each_frame_is_a_job_where_electrons_label(monkeypatch) -> None:
     monkeypatch.setattr(kind, "find_fault", lambda _: None)
     assert len(plan.labels("gen1")) == 5
     monkeypatch.setattr(kind, "find_fault", lambda _: "not here")
-    assert len(plan.labels("gen1")) == 1, "all are written at once"
+    assert len(plan.labels("gen1")) == 5, "on whatever machine"
     assert len(plan.labels("gen2")) == 1
 
 
@@ -136,6 +154,7 @@ def test_figures_of_learning_are_made_where_something_learns() -> None:
         ({"over": {"depth": [1]}}, r"grids\.depth\.over\.depth: sr-mace has no such setting"),
         ({"over": {"kind": ["mace"]}}, r"grids\.depth\.over\.kind: .* no such setting"),
         ({"over": {"layers": []}}, r"grids\.depth\.over\.layers: give distinct values"),
+        ({"over": {"radial_mlp": [[16], [8]]}}, r"grids\.depth\.over\.radial_mlp: holds lists"),
         ({"over": {"layers": [1, 1]}}, r"grids\.depth\.over\.layers: give distinct values"),
         ({"over": {"layers": [0]}}, r"potentials\.depth-0\.layers: Input should be greater"),
         ({"over": {"dataset": ["no"]}}, r"potentials\.depth-no\.dataset: there is no dataset 'no'"),
@@ -145,6 +164,12 @@ def test_figures_of_learning_are_made_where_something_learns() -> None:
 def test_a_grid_that_cannot_be_laid_out_is_told(changes, told) -> None:
     with pytest.raises(ConfigError, match=told):
         parse_config(with_grid(**changes), source="x")
+
+
+def test_the_name_of_a_grid_is_told_where_it_stands() -> None:
+    raw = copy.deepcopy(LOOP) | {"grids": {"d d": GRID}}
+    with pytest.raises(ConfigError, match=r"grids\.d d: write letters"):
+        parse_config(raw, source="x")
 
 
 def test_a_grid_does_not_take_anothers_name() -> None:

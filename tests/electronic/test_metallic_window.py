@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from falsemetal.electronic.metallic_window import fit_edge
+from falsemetal.electronic.metallic_window import fit_edge, has_reached
 
 VOLTAGES_V = np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])
 
@@ -52,3 +52,8 @@ def test_the_interval_holds_the_crossing_as_often_as_it_says() -> None:
         line = fit_edge(voltage, 2.0 - 0.8 * voltage + 0.2 * rng.standard_normal(8), side=1.0)
         held.append(abs(line.crossing_V - 2.5) <= line.crossing_half_width_V)
     assert np.mean(held) == pytest.approx(0.95, abs=0.03)
+
+
+def test_a_band_that_is_held_at_the_fermi_level_has_reached_it() -> None:
+    vbm, cbm = np.array([-2.3, -0.02, -3.7, -3.0]), np.array([2.2, 3.9, 0.04, -0.1])
+    assert has_reached(vbm, cbm).tolist() == [False, True, True, True]

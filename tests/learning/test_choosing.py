@@ -22,8 +22,8 @@ def chosen(table: pd.DataFrame) -> list[int]:
 
 
 def test_the_known_range_is_the_central_share() -> None:
-    assert known_range(HELD, 0.98) == pytest.approx((-0.98, 0.98))
-    assert np.isnan(known_range(HELD[:0], 0.98)).all()
+    assert known_range(HELD["unit_P_per_A"], 0.98) == pytest.approx((-0.98, 0.98))
+    assert np.isnan(known_range(HELD["unit_P_per_A"][:0], 0.98)).all()
 
 
 def test_what_is_known_is_not_labelled() -> None:
@@ -46,6 +46,14 @@ def test_frames_are_apart_in_time_within_a_run_alone() -> None:
     assert chosen(choose(runs, HELD, selection)) == [0, 3]
     other = choose(frames([2.0, 2.0], replica=[0, 1]), HELD, selection)
     assert chosen(other) == [0, 1]
+
+
+def test_no_run_is_explored_before_another() -> None:
+    runs = pd.concat([frames([2.0] * 5), frames([2.0] * 5, replica=1)], ignore_index=True)
+    table = choose(runs, HELD, Selection(n_frames=4, separation_ps=0.0))
+    assert chosen(table) == [0, 1, 5, 6]
+    table = choose(runs, HELD, Selection(n_frames=2, how="even"))
+    assert set(table.loc[chosen(table), "replica"]) == {0, 1}
 
 
 def test_unphysical_frames_and_the_start_are_left_out() -> None:

@@ -21,7 +21,7 @@ def spec(**select: object) -> ExploreSpec:
     return ExploreSpec(
         origin=ORIGIN,
         select=Selection(**{"n_frames": 4, "separation_ps": 0.0} | select),
-        checks=Checks(),
+        minimum_distance_A=Checks().minimum_distance_A,
         liquid=WATER,
         charge_e=-0.8476,
         electronic_charge_e=-0.5562,
@@ -105,9 +105,9 @@ def test_oxygen_of_an_oxide_is_no_molecule() -> None:
 )
 def test_unphysical_frames_tell_why(bound, distance_A, expected) -> None:
     atoms = Atoms("OO", [[0, 0, 0], [0, 0, distance_A]], cell=[9, 9, 30], pbc=(1, 1, 0))
-    assert refusal(atoms, np.array(bound), WATER, Checks()) == expected
+    assert refusal(atoms, np.array(bound), WATER, Checks().minimum_distance_A) == expected
 
 
 def test_a_run_that_left_numbers_behind_is_refused() -> None:
     atoms = Atoms("OO", [[0, 0, 0], [0, 0, np.nan]], cell=[9, 9, 30], pbc=(1, 1, 0))
-    assert refusal(atoms, np.array([2, 2]), WATER, Checks()) == "not finite"
+    assert refusal(atoms, np.array([2, 2]), WATER, Checks().minimum_distance_A) == "not finite"

@@ -40,6 +40,7 @@ def label(
     numbered = [frame.copy() for frame in frames]
     for number, frame in enumerate(numbered):
         frame.info |= {"number": number, "trajectory": "model-0", "time_ps": 0.5 * number}
+    labeller.prepare(numbered, folder)
     return labeller.label(numbered, folder, runner=runner, model=folder, threads=1)
 
 
@@ -106,6 +107,7 @@ def test_outputs_of_a_users_own_program_are_waited_for_and_read(tmp_path) -> Non
         (lambda atoms: atoms[:2], "2 atoms, but 3"),
         (lambda atoms: Atoms("H3", atoms.positions, cell=atoms.cell, pbc=True), "3 of H, but 2"),
         (lambda atoms: atoms.rattle(0.1, seed=1) or atoms, "another structure"),
+        (lambda atoms: atoms.set_cell([9.0, 9.0, 9.0]) or atoms, "another cell"),
     ],
 )
 def test_an_output_of_another_structure_is_refused(tmp_path, change, told) -> None:
@@ -118,6 +120,35 @@ def test_an_output_of_another_structure_is_refused(tmp_path, change, told) -> No
     ase.io.write(tmp_path / "0" / "labelled.extxyz", other)
     [labelled] = label(labeller, [WATER], tmp_path)
     assert told in labelled.info[REASON]
+
+
+def test_outputs_of_other_structures_are_set_aside(tmp_path) -> None:
+    labeller = FilesLabeller(kind="files", output="labelled.extxyz")
+    other = WATER.copy()
+    other.rattle(0.05, seed=1)
+    with pytest.raises(DatasetError):
+        label(labeller, [WATER], tmp_path)
+    answer(WATER, -1.5, tmp_path / "0" / "labelled.extxyz")
+    assert label(labeller, [WATER], tmp_path)[0].info[ENERGY] == -1.5
+    with pytest.raises(DatasetError, match="1 of 1 frames wait"):
+        label(labeller, [other], tmp_path)
+    assert (tmp_path / "0" / "labelled.extxyz.superseded").exists()
+
+
+def test_energies_are_those_that_forces_belong_to(tmp_path) -> None:
+    labeller = FilesLabeller(kind="files", output="labelled.extxyz")
+    with pytest.raises(DatasetError):
+        label(labeller, [WATER], tmp_path)
+    told = WATER.copy()
+    told.calc = SinglePointCalculator(told, energy=-1.0, free_energy=-3.0, forces=np.zeros((3, 3)))
+    ase.io.write(tmp_path / "0" / "labelled.extxyz", told)
+    assert label(labeller, [WATER], tmp_path)[0].info[ENERGY] == -3.0
+
+
+@pytest.mark.parametrize("settings", [{"output": STRUCTURE}, {"output": "a", "format": "no-such"}])
+def test_outputs_that_could_not_be_read_are_refused(settings) -> None:
+    with pytest.raises(ValueError, match=r"output: |format: "):
+        FilesLabeller(kind="files", **settings)
 
 
 def test_damaged_outputs_carry_their_fault(tmp_path) -> None:
@@ -167,6 +198,6 @@ def test_cp2k_gives_forces_that_are_the_slope_of_its_energy(tmp_path) -> None:
 def test_jobs_wait_where_the_engine_is_not(tmp_path, monkeypatch) -> None:
     labeller = cp2k()
     monkeypatch.setattr(type(labeller.engine), "find_fault", lambda _: "CP2K is not here")
-    with pytest.raises(DatasetError, match=r"CP2K is not here\. 1 frames wait .*cp2k\.log"):
+    with pytest.raises(DatasetError, match=r"CP2K is not here\. 1 of 1 frames wait .*cp2k\.log"):
         label(labeller, [WATER], tmp_path)
     assert "ENERGY_FORCE" in (tmp_path / "0" / "cp2k.inp").read_text()

@@ -10,8 +10,10 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     spec = snakemake.params.spec.unpack(LabelSpec)
     output = Path(snakemake.output[0])
+    frames = read_chosen(snakemake.input.frames)
+    spec.labeller.prepare(frames, output.parent)
     labelled = spec.labeller.label(
-        read_chosen(snakemake.input.frames)[spec.batch :: spec.n_batches],
+        frames[spec.batch :: spec.n_batches],
         output.parent,
         runner=spec.runner,
         model=Path(snakemake.params.model),

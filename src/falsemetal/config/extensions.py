@@ -3,25 +3,40 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from falsemetal.campaigns.kind import CampaignKind
 from falsemetal.learning.labellers import EngineLabeller, PotentialLabeller
 from falsemetal.learning.settings import ExtendedDataset
+from falsemetal.potentials.runners import Runner
 
 if TYPE_CHECKING:
     from falsemetal.config.model import Config
+
+
+def find_unknown_name(config: "Config", name: str) -> str | None:
+    """Key and message of what an extended dataset names and is not there, or None."""
+    dataset = config.datasets[name]
+    assert isinstance(dataset, ExtendedDataset)
+    datasets = [other for other in config.datasets if other != name]
+    for key, of, there in (
+        ("of", dataset.of, datasets),
+        ("by", dataset.by, list(config.potentials)),
+        ("campaign", dataset.campaign, list(config.campaigns)),
+    ):
+        if of not in there:
+            known = ", ".join(there) or "none yet"
+            return f"{key}: there is no other '{of}'; name one of: {known}"
+    label = dataset.label
+    named = label.potential if isinstance(label, PotentialLabeller) else None
+    if named is not None and named not in config.potentials:
+        known = ", ".join(config.potentials)
+        return f"label.potential: there is no potential '{named}'; name one of: {known}"
+    return None
 
 
 def find_fault_of_extension(config: "Config", name: str) -> str | None:
     """Key and message of what does not fit in an extended dataset, or None."""
     dataset = config.datasets[name]
     assert isinstance(dataset, ExtendedDataset)
-    for key, of, there in (
-        ("of", dataset.of, config.datasets),
-        ("by", dataset.by, config.potentials),
-        ("campaign", dataset.campaign, config.campaigns),
-    ):
-        if of not in there:
-            known = ", ".join(there) or "none yet"
-            return f"{key}: there is no '{of}'; name one of: {known}"
     if circle := _circle(config, (name,)):
         return f"by: needs itself to be made ({' → '.join(circle)}); explore by an earlier model"
     sizes = config.durations_ps(dataset.by, dataset.campaign)
@@ -66,17 +81,27 @@ def _fault_of_label(config: "Config", name: str, dataset: ExtendedDataset) -> st
         return f"functional: {fault}" if fault else None
     if not isinstance(label, PotentialLabeller):
         return None
+    campaign = config.campaigns[dataset.campaign]
     if label.potential is not None:
-        if label.potential in config.potentials:
-            return None
-        known = ", ".join(config.potentials)
-        return f"potential: there is no potential '{label.potential}'; name one of: {known}"
+        return _fault_of_labeller(config, label.potential, campaign)
     force_field = config.first_dataset(name).force_field
     if force_field is None:
         return (
             "kind: the first dataset was labelled by others; tell what labels the frames: a "
             "potential, an engine, or files of your own program"
         )
-    solid = config.campaigns[dataset.campaign].solid
-    fault = force_field.find_fault_of(solid) if solid else None
+    fault = force_field.find_fault_of(campaign.solid) if campaign.solid else None
     return f"kind: the first dataset's force field cannot: {fault}" if fault else None
+
+
+def _fault_of_labeller(config: "Config", name: str, campaign: CampaignKind) -> str | None:
+    """Key and message of a potential that cannot label frames of a campaign, or None."""
+    potential = config.potentials[name]
+    runner = potential.runner(config.labels, config.dynamics)
+    if type(runner).make_calculator is Runner.make_calculator:
+        return f"potential: {name} ({potential.kind}) computes no single points; name another"
+    fault = potential.find_fault_in(campaign.boundary)
+    if fault is None and campaign.solid is not None:
+        lack = potential.find_fault_beside(campaign.solid, config.labels)
+        fault = lack[1] if lack else None
+    return f"potential: {name}: {fault}" if fault else None

@@ -1,5 +1,6 @@
 """Families of potentials: one whose settings are varied, all values with all."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -8,6 +9,8 @@ from pydantic import Field, JsonValue, ValidationError
 
 from falsemetal.potentials.kind import POTENTIALS, PotentialKind
 from falsemetal.section import Name, Section
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 KEPT = ("kind", "grid", "label")
 """Settings that a grid does not vary."""
@@ -45,6 +48,11 @@ def lay_out(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         return raw
     potentials = dict(raw["potentials"])
     for name, settings in grids.items():
+        if NAME.fullmatch(str(name)) is None:
+            raise GridError(
+                ("grids", str(name)),
+                "write letters, digits, '.', '_' and '-', a letter or digit first",
+            )
         try:
             grid = Grid.model_validate(settings)
         except ValidationError:
@@ -72,6 +80,8 @@ def _members(
         where = ("grids", name, "over", key)
         if key in KEPT or key not in fields:
             raise GridError(where, f"{grid.of} has no such setting to vary")
+        if any(isinstance(value, list | dict) for value in values):
+            raise GridError(where, "holds lists; a grid varies numbers and names alone")
         if not values or len({str(value) for value in values}) < len(values):
             raise GridError(where, "give distinct values, at least one")
     for chosen in product(*grid.over.values()):

@@ -44,7 +44,7 @@ class Loops(Jobs):
         return ExploreSpec(
             origin=self.origin,
             select=settings.select,
-            checks=settings.checks,
+            minimum_distance_A=settings.checks.minimum_distance_A,
             liquid=self.config.liquid,
             charge_e=charges.own_e,
             electronic_charge_e=charges.electronic_e,
@@ -114,8 +114,6 @@ class Loops(Jobs):
         return runner.beside(solid).for_single_points()
 
     def _n_batches(self, dataset: str) -> int:
-        """Count the jobs: one of each frame where each takes long and can be run here."""
-        labeller = self._labeller(dataset)
-        if labeller.one_by_one and labeller.find_fault() is None:
-            return self._extension(dataset).select.n_frames
-        return 1
+        """Count the jobs: one of each frame where each takes long, on whatever machine."""
+        each = self._labeller(dataset).one_by_one
+        return self._extension(dataset).select.n_frames if each else 1

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from falsemetal import campaigns as _campaigns  # noqa: F401  (registers its kinds)
 from falsemetal.campaigns.kind import AnyCampaign
-from falsemetal.config.extensions import find_fault_of_extension
+from falsemetal.config.extensions import find_fault_of_extension, find_unknown_name
 from falsemetal.config.grids import Grid
 from falsemetal.config.kept_frames import find_fault_of_kept_frames
 from falsemetal.datasets.settings import FirstDataset
@@ -72,11 +72,17 @@ class Config(Section):
         return dataset
 
     @model_validator(mode="after")
+    def _extensions_fit(self) -> Self:
+        # names of all before what follows from them
+        for find_fault in (find_unknown_name, find_fault_of_extension):
+            for name, dataset in self.datasets.items():
+                extended = isinstance(dataset, ExtendedDataset)
+                if extended and (lack := find_fault(self, name)):
+                    raise ValueError(f"datasets.{name}.{lack}")
+        return self
+
+    @model_validator(mode="after")
     def _references_resolve(self) -> Self:
-        for name, dataset in self.datasets.items():
-            extended = isinstance(dataset, ExtendedDataset)
-            if extended and (lack := find_fault_of_extension(self, name)):
-                raise ValueError(f"datasets.{name}.{lack}")
         for name, potential in self.potentials.items():
             key = f"potentials.{name}"
             if fault := potential.find_fault(self.labels):

@@ -1,7 +1,7 @@
 """Checks that a labelled frame must pass before anything learns from it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,9 +196,12 @@ def _space_fault(frame: Atoms) -> Fault | None:
     return None
 
 
-def distance_fault(frame: Atoms, checks: Checks) -> Fault | None:
-    """Find the pair of atoms that is closest below its limit."""
-    limit_of = checks.minimum_distance_A
+def _distance_fault(frame: Atoms, checks: Checks) -> Fault | None:
+    return distance_fault(frame, checks.minimum_distance_A)
+
+
+def distance_fault(frame: Atoms, limit_of: Mapping[str, float]) -> Fault | None:
+    """Find the pair of atoms that is closest below its limit in Å, by pair of elements."""
     first, second, distances = neighbour_list("ijd", boxed(frame), max(limit_of.values()))
     elements, kind = np.unique(frame.get_chemical_symbols(), return_inverse=True)
     limits = np.array(
@@ -268,7 +271,7 @@ ATOM_FAULTS = (
 FRAME_FAULTS = (
     *(_reading_fault, _label_fault, optional_label_fault, _boundary_fault),
     *(charged_fault, field_fault, charges_fault),
-    *(bond_fault, distance_fault, _force_fault, _net_force_fault),
+    *(bond_fault, _distance_fault, _force_fault, _net_force_fault),
 )
 """What is checked of each isolated atom, and of each other frame alone, in this order."""
 

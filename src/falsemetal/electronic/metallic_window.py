@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from falsemetal.arrays import FloatArray
+from falsemetal.arrays import BoolArray, FloatArray
 from falsemetal.estimators.statistics import CONFIDENCE
 
 OVERLAP_V = 0.5
 """So far beyond ΔV = 0 frames still tell the line of an edge that moves on the other side."""
 
 HELD_EV = 0.1
-"""An edge so near the Fermi level has reached it: twice the smearing of the density of states."""
+"""An edge so near the Fermi level has reached it; densities of states are smeared by half of it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class EdgeLine:
     crossing_V: float
     crossing_half_width_V: float
     n_fitted: int
+
+
+def has_reached(vbm_eV: FloatArray, cbm_eV: FloatArray) -> BoolArray:
+    """Tell in which frames a band of the liquid has reached the Fermi level, or crossed it."""
+    return np.asarray((np.asarray(vbm_eV) > -HELD_EV) | (np.asarray(cbm_eV) < HELD_EV))
 
 
 def fit_edge(difference_V: FloatArray, edge_eV: FloatArray, *, side: float) -> EdgeLine | None:

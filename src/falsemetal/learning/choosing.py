@@ -7,18 +7,21 @@ from falsemetal.arrays import BoolArray
 from falsemetal.learning.settings import Selection
 
 CHOSEN, NOT_NEEDED, KNOWN, REFUSED, LEFT_OUT = "chosen", "not needed", "known", "refused", "start"
-"""Verdicts on a frame."""
+"""Verdicts on a frame of the runs."""
+
+HELD, ADDED = "held", "added"
+"""Verdicts on a frame of the dataset, and on one that was labelled and has joined it."""
 
 BROKEN = -1
 """Bin of frames with more broken molecules than are known."""
 
 
-def known_range(held: pd.DataFrame, share: float) -> tuple[float, float]:
-    """Bounds of the central share of `unit_P_per_A`; NaN without frames."""
-    if not len(held):
+def known_range(dipoles: pd.Series, share: float) -> tuple[float, float]:
+    """Bounds of the central share of dipoles; NaN without any."""
+    if not len(dipoles):
         return np.nan, np.nan
     tail = 0.5 * (1.0 - share)
-    low, high = held["unit_P_per_A"].quantile([tail, 1.0 - tail])
+    low, high = dipoles.quantile([tail, 1.0 - tail])
     return float(low), float(high)
 
 
@@ -35,7 +38,7 @@ def choose(explored: pd.DataFrame, held: pd.DataFrame, selection: Selection) -> 
     broken molecules, in order of time, and none within `separation_ps` of another. The rest is *not
     needed*. Evenly in time all are taken for new. The start of a run, `discard_ps`, is left out.
     """
-    table = explored.assign(verdict=NOT_NEEDED)
+    table = explored.sort_values(["time_ps", "replica"], kind="stable").assign(verdict=NOT_NEEDED)
     refused = table["refused"] != ""
     early = table["time_ps"] < selection.discard_ps
     usable = ~refused & ~early
@@ -43,7 +46,7 @@ def choose(explored: pd.DataFrame, held: pd.DataFrame, selection: Selection) -> 
         new = usable
         chosen = _evenly(table[new], selection)
     else:
-        low, high = known_range(held, selection.known_share)
+        low, high = known_range(held["unit_P_per_A"], selection.known_share)
         most = held["fraction_broken"].max() if len(held) else 0.0
         broken = usable & (table["fraction_broken"] > most)
         inside = (table["unit_P_per_A"] >= low) & (table["unit_P_per_A"] <= high)
@@ -53,11 +56,11 @@ def choose(explored: pd.DataFrame, held: pd.DataFrame, selection: Selection) -> 
     table.loc[early, "verdict"] = LEFT_OUT
     table.loc[refused, "verdict"] = REFUSED
     table.loc[chosen, "verdict"] = CHOSEN
-    return table
+    return table.sort_index()
 
 
 def _evenly(new: pd.DataFrame, selection: Selection) -> list[int]:
-    """Labels of frames at even distances in the runs' order of time."""
+    """Labels of frames at even distances in time, over all runs."""
     if len(new) <= selection.n_frames:
         return list(new.index)
     places = np.linspace(0, len(new) - 1, selection.n_frames).round().astype(int)

@@ -1,6 +1,6 @@
 """What a dataset holds of a liquid's dipoles, and which frames of a potential's runs lie beyond."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,8 @@ from falsemetal.arrays import FloatArray, IntArray
 from falsemetal.datasets.checks import distance_fault
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
-from falsemetal.datasets.settings import Checks
 from falsemetal.estimators.dipole import lateral_area
-from falsemetal.learning.choosing import choose
+from falsemetal.learning.choosing import CHOSEN, HELD, choose
 from falsemetal.learning.settings import ExploreSpec
 from falsemetal.observables.runs import Block
 from falsemetal.progress import logger
@@ -126,7 +125,7 @@ def explore(
             ", ".join(sorted(like.elements)),
         )
     explored = choose(pd.concat(tables, ignore_index=True), held, spec.select)
-    chosen = explored[explored["verdict"] == "chosen"].sort_values("replica", kind="stable")
+    chosen = explored[explored["verdict"] == CHOSEN].sort_values("replica", kind="stable")
     explored.loc[chosen.index, "number"] = np.arange(len(chosen))
     logger.info(
         "explored %d frames: %s",
@@ -134,7 +133,7 @@ def explore(
         ", ".join(f"{n} {verdict}" for verdict, n in explored["verdict"].value_counts().items()),
     )
     frames = list(_extract(chosen, trajectories, spec.by))
-    table = pd.concat([explored, held.assign(verdict="held")], ignore_index=True)
+    table = pd.concat([explored, held.assign(verdict=HELD)], ignore_index=True)
     return frames, table.assign(
         P_z_e_per_A=spec.charge_e * table["unit_P_per_A"],
         electronic_P_z_e_per_A=spec.electronic_charge_e * table["unit_P_per_A"],
@@ -165,7 +164,7 @@ def _tabulate(trajectory: Trajectory, spec: ExploreSpec) -> tuple[pd.DataFrame, 
                     "time_ps": trajectory.times_ps[first : first + len(positions)],
                     "unit_P_per_A": unit_dipoles(block) / area_A2,
                     "fraction_broken": block.molecules.broken_fraction,
-                    "refused": list(_refusals(positions, block, atoms, spec.checks)),
+                    "refused": list(_refusals(positions, block, atoms, spec.minimum_distance_A)),
                 }
             )
         )
@@ -174,22 +173,24 @@ def _tabulate(trajectory: Trajectory, spec: ExploreSpec) -> tuple[pd.DataFrame, 
     return pd.concat(parts, ignore_index=True), like
 
 
-def refusal(atoms: Atoms, bound: IntArray, liquid: Molecule, checks: Checks) -> str:
+def refusal(atoms: Atoms, bound: IntArray, liquid: Molecule, limits_A: Mapping[str, float]) -> str:
     """Why a frame is unphysical, or nothing; `bound` counts the satellites of each centre."""
     if not np.isfinite(atoms.positions).all():
         return "not finite"
     if liquid.satellites and not np.all(bound):
         return f"{' or '.join(liquid.centres)} without {' or '.join(liquid.satellites)}"
-    fault = distance_fault(atoms, checks)
+    fault = distance_fault(atoms, limits_A)
     return fault[0] if fault else ""
 
 
-def _refusals(positions: FloatArray, block: Block, atoms: Atoms, checks: Checks) -> Iterator[str]:
+def _refusals(
+    positions: FloatArray, block: Block, atoms: Atoms, limits_A: Mapping[str, float]
+) -> Iterator[str]:
     counts = list(block.molecules.counts.values())
     bound = np.sum(counts, axis=0) if counts else np.ones((len(block), 1))
     for places, of_centres in zip(positions, bound, strict=True):
         atoms.positions = places
-        yield refusal(atoms, of_centres, block.liquid, checks)
+        yield refusal(atoms, of_centres, block.liquid, limits_A)
 
 
 def _extract(chosen: pd.DataFrame, trajectories: Sequence[Path], by: str) -> Iterator[Atoms]:

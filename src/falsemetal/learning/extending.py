@@ -14,15 +14,13 @@ from ase import Atoms
 from falsemetal.datasets.card import dataset_card
 from falsemetal.datasets.checks import Rejection, check_frames
 from falsemetal.datasets.curate import write_rejections
+from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.io import write_frames
 from falsemetal.datasets.split import PARTS, split_frames
-from falsemetal.learning.choosing import CHOSEN, REFUSED, known_range
+from falsemetal.learning.choosing import ADDED, CHOSEN, HELD, KNOWN, REFUSED, known_range
 from falsemetal.learning.settings import ExtendSpec
 from falsemetal.progress import logger
 from falsemetal.units import EPSILON_0
-
-HELD, ADDED = "held", "added"
-"""Where dipoles of a dataset's frames come from, beside the verdicts of the exploration."""
 
 
 def extend(
@@ -36,9 +34,10 @@ def extend(
 ) -> dict[str, Any]:
     """Check labelled frames, split them, write them beside a dataset, and return the card.
 
-    New frames are checked together with those of the dataset, so that labels of another functional
-    show. Frames of the dataset stay in their parts: errors of all generations are of the same test
-    frames, and of the new ones.
+    New frames are checked together with those of the dataset: energies per atom that no energies of
+    elements, fitted to all, explain are rejected, as of another program's zero. Frames of the
+    dataset stay in their parts: errors of all generations are of the same test frames, and of some
+    of the new ones.
 
     Parameters
     ----------
@@ -58,20 +57,29 @@ def extend(
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    n_chosen = int((explored["verdict"] == CHOSEN).sum())
+    if len(labelled) != n_chosen:
+        raise DatasetError(
+            f"dataset {spec.name}: {len(labelled)} frames are labelled, but {n_chosen} were "
+            f"chosen; delete {directory / 'labels'} and start again"
+        )
     new = [_named(frame, spec.name) for frame in labelled]
     before = [frame for part in PARTS for frame in parts[part]]
     accepted, rejections = check_frames([*before, *new], spec.checks)
     old = set(map(id, before))
-    added = [frame for frame in accepted if id(frame) not in old]
+    sound = [frame for frame in accepted if id(frame) not in old]
     rejections = [
         replace(rejection, frame=rejection.frame - len(before))
         for rejection in rejections
         if rejection.frame >= len(before)
     ]
     write_rejections(directory / "rejected.csv", rejections)
-    dealt = split_frames(added, spec.split, seed=spec.seed, whole=False)
+    dealt = split_frames(sound, spec.split, seed=spec.seed, whole=False)
+    added = [frame for part in PARTS for frame in dealt[part]]
     merged = {part: [*parts[part], *dealt[part]] for part in PARTS}
     table = _dipoles(explored, added)
+    for frame in added:
+        del frame.info["number"]
     files = {part: directory / f"{part}.extxyz" for part in PARTS}
     for part, members in merged.items():
         write_frames(files[part], members)
@@ -97,7 +105,7 @@ def _named(frame: Atoms, name: str) -> Atoms:
 
 def _dipoles(explored: pd.DataFrame, added: Sequence[Atoms]) -> pd.DataFrame:
     """P_z of all frames that were looked at; those that were labelled and passed are *added*."""
-    numbers = [frame.info.pop("number") for frame in added]
+    numbers = [frame.info["number"] for frame in added]
     table = explored.copy()
     table.loc[table["number"].isin(numbers), "verdict"] = ADDED
     table["delta_V_V"] = table["electronic_P_z_e_per_A"] / EPSILON_0
@@ -125,16 +133,15 @@ def _row(
         "n_before": n_before,
         "n_explored": len(frames),
         "n_refused": int(counts.get(REFUSED, 0)),
-        "n_known": int(counts.get("known", 0)),
+        "n_known": int(counts.get(KNOWN, 0)),
         "n_chosen": int(counts.get(CHOSEN, 0)),
         "n_rejected": len(rejections),
+        "n_left_out": int(counts.get(CHOSEN, 0)) - len(rejections) - n_added,
         "n_added": n_added,
         "n_total": n_before + n_added,
     }
     for when, rows in (("before", held), ("after", after)):
-        low, high = known_range(
-            rows.rename(columns={"P_z_e_per_A": "unit_P_per_A"})[["unit_P_per_A"]], spec.known_share
-        )
+        low, high = known_range(rows["P_z_e_per_A"], spec.known_share)
         row |= {f"P_z_low_{when}_e_per_A": low, f"P_z_high_{when}_e_per_A": high}
     found = frames["P_z_e_per_A"]
     row |= {

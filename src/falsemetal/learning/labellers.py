@@ -1,12 +1,13 @@
 """What labels frames: potentials, engines of electronic structure, programs of the user's own."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from ase import Atoms
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.faults import faulty_frame
@@ -39,6 +40,12 @@ class LabellerKind(Section):
         """Tell why it labels nothing on this machine, or None."""
         return None
 
+    def prepare(self, frames: Sequence[Atoms], folder: Path) -> None:
+        """Write what is needed to label frames elsewhere, all of them, where they must be.
+
+        DatasetError if labels are still to be computed; arguments as of :meth:`label`.
+        """
+
     def label(
         self,
         frames: Sequence[Atoms],
@@ -66,11 +73,6 @@ class LabellerKind(Section):
         list of Atoms
             In the order of the frames; one that could not be labelled carries its fault
             (:mod:`falsemetal.datasets.faults`).
-
-        Raises
-        ------
-        DatasetError
-            If labels are still to be computed elsewhere.
         """
         raise NotImplementedError
 
@@ -109,7 +111,7 @@ def _by_calculator(frame: Atoms, calculator: Any) -> Atoms:
         energy = float(calculator.get_potential_energy(frame))
         return _labelled(frame, energy, calculator.get_forces(frame))
     except (ValueError, RuntimeError) as error:  # of a structure that the potential cannot treat
-        return faulty_frame(_told(frame), error)
+        return _faulty(frame, _told(frame), error)
 
 
 @LABELLERS.register("engine")
@@ -126,6 +128,27 @@ class EngineLabeller(LabellerKind):
     def find_fault(self) -> str | None:
         """Tell why the engine cannot be run here, or None."""
         return self.engine.find_fault()
+
+    def prepare(self, frames: Sequence[Atoms], folder: Path) -> None:
+        """Write the jobs of all frames where the engine is not here."""
+        fault = self.find_fault()
+        if fault is None:
+            return
+        places = [self._write(frame, folder) for frame in frames]
+        if waiting := [p for p in places if not (p / self.engine.output).exists()]:
+            command, success, _ = self.engine.guide
+            raise DatasetError(
+                f"{fault}. {len(waiting)} of {len(frames)} frames wait for their labels in "
+                f"{folder}: run each job elsewhere ({command.splitlines()[0]}) until {success}, "
+                f"copy {self.engine.output} back, and start again"
+            )
+
+    def _write(self, frame: Atoms, folder: Path) -> Path:
+        from falsemetal.electronic.labels import write_label_job
+
+        place = folder / str(frame.info["number"])
+        write_label_job(place, frame, self.engine, self.functional, vacuum_A=self.vacuum_A)
+        return place
 
     def label(
         self,
@@ -160,7 +183,7 @@ class EngineLabeller(LabellerKind):
                 )
                 labelled.append(_labelled(frame, energy, forces))
             except ResultError as error:  # not converged, or unreadable
-                labelled.append(faulty_frame(f"{place}", error))
+                labelled.append(_faulty(frame, f"{place}", error))
         return labelled
 
 
@@ -176,6 +199,18 @@ class FilesLabeller(LabellerKind):
     )
     format: str | None = Field(None, description="ASE's name of it; default: as ASE finds")
 
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        from ase.io.formats import ioformats
+
+        if self.output == STRUCTURE:
+            raise ValueError(f"output: {STRUCTURE} is what is written; name the output otherwise")
+        if self.format is not None and self.format not in ioformats:
+            raise ValueError(
+                f"format: ASE knows no format '{self.format}'; leave it out, or correct it"
+            )
+        return self
+
     def label(
         self,
         frames: Sequence[Atoms],
@@ -185,23 +220,34 @@ class FilesLabeller(LabellerKind):
         model: Path,
         threads: int,
     ) -> list[Atoms]:
-        """Write the structures; read the outputs once all are there."""
-        from ase.io import write
-
-        folders = [folder / str(frame.info["number"]) for frame in frames]
-        for frame, place in zip(frames, folders, strict=True):
-            place.mkdir(parents=True, exist_ok=True)
-            bare = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
-            write(place / STRUCTURE, bare, format="extxyz")
-        outputs = [place / self.output for place in folders]
-        if missing := [path for path in outputs if not path.exists()]:
-            raise DatasetError(
-                f"{len(missing)} of {len(frames)} frames wait for their labels: compute energy and "
-                f"forces of {missing[0].parent / STRUCTURE} and its siblings, put "
-                f"{self.output} beside each, and start again"
-            )
+        """Read the outputs, all of which are there."""
+        outputs = [folder / str(frame.info["number"]) / self.output for frame in frames]
         logger.info("labels of %d frames are there", len(frames))
         return list(self._read(frames, outputs))
+
+    def prepare(self, frames: Sequence[Atoms], folder: Path) -> None:
+        """Write the structures; outputs of other structures are set aside."""
+        places = [folder / str(frame.info["number"]) for frame in frames]
+        for frame, place in zip(frames, places, strict=True):
+            self._write(frame, place)
+        if missing := [place for place in places if not (place / self.output).exists()]:
+            raise DatasetError(
+                f"{len(missing)} of {len(frames)} frames wait for their labels: compute energy and "
+                f"forces of {missing[0] / STRUCTURE} and its siblings, put {self.output} beside "
+                "each, and start again"
+            )
+
+    def _write(self, frame: Atoms, place: Path) -> None:
+        from ase.io import write
+
+        place.mkdir(parents=True, exist_ok=True)
+        text = StringIO()
+        bare = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
+        write(text, bare, format="extxyz")
+        structure, output = place / STRUCTURE, place / self.output
+        if structure.exists() and structure.read_text() != text.getvalue() and output.exists():
+            output.replace(place / f"{self.output}.superseded")
+        structure.write_text(text.getvalue())
 
     def _read(self, frames: Sequence[Atoms], outputs: Iterable[Path]) -> Iterator[Atoms]:
         from ase.io import read
@@ -210,10 +256,19 @@ class FilesLabeller(LabellerKind):
             try:
                 found: Any = read(path, format=self.format)
                 order = _order(frame, found)
-                energy = found.get_potential_energy()
-                yield _labelled(frame, energy, found.get_forces()[order])
+                yield _labelled(frame, _energy(found), found.get_forces()[order])
             except Exception as error:  # of anything that a damaged output may do to ASE
-                yield faulty_frame(f"{path}", error)
+                yield _faulty(frame, f"{path}", error)
+
+
+def _energy(found: Any) -> float:
+    """Energy in eV that forces belong to: the free one where levels are smeared and it is told."""
+    from ase.calculators.calculator import PropertyNotImplementedError
+
+    try:
+        return float(found.get_potential_energy(force_consistent=True))
+    except PropertyNotImplementedError:
+        return float(found.get_potential_energy())
 
 
 SAME_A = 0.01
@@ -226,6 +281,12 @@ def _order(frame: Atoms, found: Atoms) -> np.ndarray:
 
     if len(found) != len(frame):
         raise ValueError(f"{len(found)} atoms, but {len(frame)} in {STRUCTURE}")
+    periodic = np.asarray(frame.pbc)
+    if (
+        found.cell.rank == 3
+        and np.abs((found.cell - frame.cell)[periodic]).max(initial=0.0) > SAME_A
+    ):
+        raise ValueError(f"another cell than {STRUCTURE}")
     order = np.empty(len(frame), dtype=int)
     for element in sorted(set(frame.symbols)):
         here, there = (np.flatnonzero(atoms.symbols == element) for atoms in (frame, found))
@@ -246,6 +307,12 @@ def _labelled(frame: Atoms, energy: float, forces: Any) -> Atoms:
     copy.info = dict(frame.info) | {ENERGY: float(energy)}
     copy.arrays[FORCES] = np.array(forces, dtype=float)
     return copy
+
+
+def _faulty(frame: Atoms, where: str, error: Exception) -> Atoms:
+    faulty = faulty_frame(where, error)
+    faulty.info = frame.info | faulty.info
+    return faulty
 
 
 def _told(frame: Atoms) -> str:

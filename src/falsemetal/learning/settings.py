@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from falsemetal.datasets.settings import (
-    Checks,
     CurateSpec,
     ForceFieldDataset,
     LabelledChecks,
@@ -83,8 +82,8 @@ class ExploreSpec(Spec):
     ----------
     select
         How.
-    checks
-        Limits of distances, which an unphysical frame breaks.
+    minimum_distance_A
+        Limits of distances by pair of elements, which an unphysical frame breaks.
     liquid, charge_e
         Molecules, and the charge of their centre by which dipoles are told, in e.
     electronic_charge_e
@@ -92,7 +91,7 @@ class ExploreSpec(Spec):
     """
 
     select: Selection
-    checks: Checks
+    minimum_distance_A: dict[str, float]
     liquid: Molecule
     charge_e: float
     electronic_charge_e: float

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from falsemetal.products import style
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
 
@@ -54,11 +53,12 @@ class Family:
 def families(spec: ProductSpec) -> list[Family]:
     """Families of the short-ranged models that a product shows, in the configuration's order."""
     found: dict[tuple[str, int], Family] = {}
-    datasets = list(dict.fromkeys(spec.potentials[name].dataset for name in models(spec)))
+    colors: dict[str | None, str] = {}
     for name in models(spec):
         shown = spec.potentials[name]
         dataset, l_max = str(shown.dataset), int(shown.architecture["l_max"])
-        color = style.PALETTE[(1 + datasets.index(shown.dataset)) % len(style.PALETTE)]
+        # of a dataset that of its first model, so that no line of a reference has it
+        color = colors.setdefault(shown.dataset, shown.color)
         family = found.setdefault(
             (dataset, l_max), Family(dataset, l_max, color, MARKERS[l_max % len(MARKERS)])
         )

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from falsemetal.electronic.metallic_window import has_reached
 from falsemetal.products import style
 from falsemetal.products.jobs import done, note_jobs, slabs_without_field
 from falsemetal.products.registry import ProductSpec
@@ -71,7 +72,7 @@ def draw(jobs: pd.DataFrame, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
 
 
 def _draw_frames(axes: Axes, rows: pd.DataFrame, color: str, name: str) -> None:
-    metallic = (rows["vbm_eV"] > 0.0) | (rows["cbm_eV"] < 0.0)
+    metallic = has_reached(rows["vbm_eV"].to_numpy(), rows["cbm_eV"].to_numpy())
     for part, face, label in (
         (rows[~metallic], color, name),
         (rows[metallic], "none", f"{name}, a band of the water at $E_\\mathrm{{F}}$"),

@@ -35,6 +35,8 @@ def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
         parts += [_draw_family(axes, family, summary) for family in families(spec)]
         depths = sorted({int(layers) for family in families(spec) for layers in family.layers})
         axes.set_xticks(depths)
+        if depths:
+            axes.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
         axes.set_xlabel("message-passing layers")
         axes.set_ylabel(r"$\sigma(\Delta V)$ (V)")
         axes.set_ylim(bottom=0.0)
@@ -43,7 +45,8 @@ def draw(summary: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
             style.draw_legend_above(figure, handles, labels, columns=2)
         style.note_missing(figure, summary, spec)
     there = [part for part in parts if len(part)]
-    return figure, pd.concat(there) if there else pd.DataFrame(columns=COLUMNS)
+    table = pd.concat(there) if there else pd.DataFrame()
+    return figure, table.reindex(columns=COLUMNS)
 
 
 def _draw_family(axes: Axes, family: Family, summary: Tables) -> pd.DataFrame:

@@ -7,13 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from falsemetal.learning.choosing import ADDED, HELD, REFUSED
 from falsemetal.products import style
 from falsemetal.products.registry import ProductSpec
 
 BINS = 40
-
-HELD, ADDED = "held", "added"
-UNPHYSICAL = ("refused",)
 
 COLUMNS = ["dataset", "frames", "P_z_e_per_A", "n"]
 
@@ -44,7 +42,7 @@ def draw(
 
 def _draw_step(axes: Axes, name: str, table: pd.DataFrame, edges: np.ndarray) -> list[pd.DataFrame]:
     held, taken = (table["verdict"] == verdict for verdict in (HELD, ADDED))
-    refused = table["verdict"].isin(UNPHYSICAL)
+    refused = table["verdict"] == REFUSED
     groups = {
         "in the dataset": (held, style.CONTINUUM_COLOR),
         "explored": (~held & ~refused, style.PALETTE[2]),

@@ -129,6 +129,8 @@ def _draw_quantity(axes: Axes, quantity: Quantity, spec: ProductSpec) -> pd.Data
             continue
         place = depths.index(layers)
         x = datasets.index(dataset) + SPACING * (place - 0.5 * (len(depths) - 1))
+        # of several orders or seeds beside each other
+        x += 0.2 * SPACING * sum(row[1:3] == [dataset, layers] for row in rows)
         color = style.PALETTE[(1 + place) % len(style.PALETTE)]
         count = "1 layer" if layers == 1 else f"{layers} layers"
         label = None if layers in labelled else count

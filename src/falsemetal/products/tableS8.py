@@ -20,7 +20,8 @@ def tabulate(errors: Mapping[str, pd.DataFrame], spec: ProductSpec) -> pd.DataFr
     table = tabulate_errors(errors, spec)
     if table.empty:
         return table
-    seeds = {shown.label: shown.architecture.get("seed") for shown in spec.potentials.values()}
+    own = {shown.label: shown.architecture.get("seed") for shown in spec.potentials.values()}
+    seeds = {name: spec.origin.seed if seed is None else seed for name, seed in own.items()}
     table.insert(2, "seed", table["model"].map(seeds))
     kinds = {kind: place for place, kind in enumerate(table["config_type"].unique())}
     table["_place"] = table["config_type"].map(kinds)
