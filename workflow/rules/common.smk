@@ -87,6 +87,15 @@ def copied_outputs(wildcards):
     )
 
 
+def copied_labels(wildcards):
+    """Outputs of a user's own program and when they came: one that is mended is read again."""
+    labeller = CONFIG.datasets[wildcards.dataset].label
+    folder = RESULTS / "datasets" / wildcards.dataset / "labels"
+    name = getattr(labeller, "output", None)
+    found = folder.glob(f"*/{name}") if name else ()
+    return sorted(f"{path.parent.name} {path.stat().st_mtime_ns}" for path in found)
+
+
 ENDINGS = {
     True: {"pdf": ".pdf", "png": ".png", "csv": ".csv", "stamp": ".provenance.json"},
     False: {"csv": ".csv", "markdown": ".md", "stamp": ".provenance.json"},

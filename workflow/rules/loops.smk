@@ -22,15 +22,6 @@ rule explore:
         "../scripts/explore.py"
 
 
-def copied_labels(wildcards):
-    """Outputs of a user's own program and when they came: one that is mended is read again."""
-    labeller = CONFIG.datasets[wildcards.dataset].label
-    folder = RESULTS / "datasets" / wildcards.dataset / "labels"
-    name = getattr(labeller, "output", None)
-    found = folder.glob(f"*/{name}") if name else ()
-    return sorted(f"{path.parent.name} {path.stat().st_mtime_ns}" for path in found)
-
-
 rule label:
     """Label chosen frames by whatever labels them."""
     input:
