@@ -51,7 +51,7 @@ def find_fault_of_extension(config: "Config", name: str) -> str | None:
 
 
 def _circle(config: "Config", trail: tuple[str, ...]) -> tuple[str, ...]:
-    """Datasets and potentials by which a dataset needs itself, or none."""
+    """Datasets by which one needs itself, or none."""
     for needed in _needed(config, trail[-1]):
         if needed in trail:
             return (*trail[trail.index(needed) :], needed)
@@ -61,17 +61,16 @@ def _circle(config: "Config", trail: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _needed(config: "Config", name: str) -> Iterator[str]:
-    """Datasets that one is made of, and those of the potential that explores."""
-    dataset = config.datasets.get(name)
-    if isinstance(dataset, ExtendedDataset):
-        yield dataset.of
-        explorer = config.potentials.get(dataset.by)
-        if explorer is not None and explorer.prepare == "train" and explorer.dataset:
-            yield explorer.dataset
-        if isinstance(dataset.label, PotentialLabeller) and dataset.label.potential:
-            labeller = config.potentials.get(dataset.label.potential)
-            if labeller is not None and labeller.prepare == "train" and labeller.dataset:
-                yield labeller.dataset
+    """Datasets that one is made of: what it extends, and what explorer and labeller learn."""
+    dataset = config.datasets[name]
+    if not isinstance(dataset, ExtendedDataset):
+        return
+    yield dataset.of
+    label = dataset.label
+    labeller = label.potential if isinstance(label, PotentialLabeller) else None
+    for potential in (config.potentials[n] for n in (dataset.by, labeller) if n is not None):
+        if potential.prepare == "train" and potential.dataset in config.datasets:
+            yield potential.dataset
 
 
 def _fault_of_label(config: "Config", name: str, dataset: ExtendedDataset) -> str | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from falsemetal.config.jobs import Jobs
 from falsemetal.datasets.split import PARTS
-from falsemetal.learning.labellers import AnyLabeller, PotentialLabeller
+from falsemetal.learning.labellers import PotentialLabeller
 from falsemetal.learning.settings import (
     ExploreSpec,
     ExtendedDataset,
@@ -60,7 +60,7 @@ class Loops(Jobs):
         """Label chosen frames."""
         return LabelSpec(
             origin=self.origin,
-            labeller=self._labeller(dataset),
+            labeller=self._extension(dataset).label,
             runner=self._label_runner(dataset),
             batch=int(batch),
             n_batches=self._n_batches(dataset),
@@ -68,13 +68,13 @@ class Loops(Jobs):
 
     def labelling_model(self, dataset: str) -> list[str]:
         """Name the description of the model that labels, if one does."""
-        labeller = self._labeller(dataset)
+        labeller = self._extension(dataset).label
         named = isinstance(labeller, PotentialLabeller) and labeller.potential
         return self.model(named) if named else []
 
     def label_threads(self, dataset: str) -> int:
         """Cores of a job of labels: electrons take two."""
-        return 2 if self._labeller(dataset).one_by_one else 1
+        return 2 if self._extension(dataset).label.one_by_one else 1
 
     def extend(self, dataset: str) -> ExtendSpec:
         """Lay labelled frames beside a dataset."""
@@ -96,11 +96,8 @@ class Loops(Jobs):
         assert isinstance(settings, ExtendedDataset)
         return settings
 
-    def _labeller(self, dataset: str) -> AnyLabeller:
-        return self._extension(dataset).label
-
     def _label_runner(self, dataset: str) -> Runner | None:
-        labeller = self._labeller(dataset)
+        labeller = self._extension(dataset).label
         if not isinstance(labeller, PotentialLabeller):
             return None
         settings = self._extension(dataset)
@@ -115,5 +112,5 @@ class Loops(Jobs):
 
     def _n_batches(self, dataset: str) -> int:
         """Count the jobs: one of each frame where each takes long, on whatever machine."""
-        each = self._labeller(dataset).one_by_one
+        each = self._extension(dataset).label.one_by_one
         return self._extension(dataset).select.n_frames if each else 1

@@ -117,15 +117,19 @@ def run_job(folder: str | Path, spec: RunJobSpec, n_cores: int) -> None:
     :func:`read_job` tells. Outputs that were copied here are never overwritten, be they complete or
     not. An engine that cannot be run, or fails, raises JobError.
     """
-    folder = Path(folder)
-    output, begun = folder / spec.engine.output, folder / BEGUN
-    if output.exists() and (not begun.exists() or is_done(output, spec.engine)):
+    run_in(Path(folder), spec.engine, n_cores)
+
+
+def run_in(folder: Path, engine: EngineKind, n_cores: int) -> None:
+    """Run what was written into a folder, as :func:`run_job`."""
+    output, begun = folder / engine.output, folder / BEGUN
+    if output.exists() and (not begun.exists() or is_done(output, engine)):
         logger.info("%s: outputs are there", folder)
         begun.unlink(missing_ok=True)
         return
     begun.touch()
-    report = ConvergenceReport(output, spec.engine.change)
-    spec.engine.run(folder, n_cores=n_cores, watch=report)
+    report = ConvergenceReport(output, engine.change)
+    engine.run(folder, n_cores=n_cores, watch=report)
     begun.unlink()
 
 

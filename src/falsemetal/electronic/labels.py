@@ -6,11 +6,10 @@ from ase import Atoms
 from ase.io import write
 
 from falsemetal.arrays import FloatArray
-from falsemetal.electronic.convergence import ConvergenceReport
 from falsemetal.electronic.density_of_states import DensityOfStates
 from falsemetal.electronic.engine import EngineKind, SinglePoint
 from falsemetal.electronic.errors import ResultError
-from falsemetal.electronic.job import BEGUN, STRUCTURE, is_done
+from falsemetal.electronic.job import STRUCTURE, run_in
 from falsemetal.electronic.structure import with_vacuum
 
 
@@ -45,12 +44,8 @@ def label_job(
     Returns the energy in eV and forces in eV/Å, shape (n_atoms, 3). ResultError, a ValueError, if
     it did not converge or is of another structure; JobError if the engine failed.
     """
-    output, begun = folder / engine.output, folder / BEGUN
-    if not output.exists() or (begun.exists() and not is_done(output, engine)):
-        begun.touch()
-        report = ConvergenceReport(output, engine.change)
-        engine.run(folder, n_cores=n_cores, watch=report)
-    begun.unlink(missing_ok=True)
+    run_in(folder, engine, n_cores)
+    output = folder / engine.output
     if not engine.is_converged(output):
         raise ResultError(f"{output}: not converged")
     return engine.read_labels(folder, with_vacuum(frame, vacuum_A))

@@ -12,6 +12,7 @@ from falsemetal.arrays import FloatArray, IntArray
 from falsemetal.datasets.checks import distance_fault
 from falsemetal.datasets.config_type import find_config_type
 from falsemetal.datasets.errors import DatasetError
+from falsemetal.electronic.structure import DECIMALS
 from falsemetal.estimators.dipole import lateral_area
 from falsemetal.learning.choosing import CHOSEN, HELD, choose
 from falsemetal.learning.settings import ExploreSpec
@@ -23,9 +24,6 @@ from falsemetal.systems.molecules import find_molecules, is_centre
 
 CHUNK = 100
 """Frames held in memory at once."""
-
-DECIMALS = 6
-"""Of positions in Å, as in the files."""
 
 
 @dataclass(frozen=True)
