@@ -370,7 +370,9 @@ def test_electrons_beside_a_metal_are_jobs_of_their_figures(checkout) -> None:
     run = snakemake(checkout, *command, "--", *figures)
     assert run.returncode == 0, run.stderr
     counts = dict(re.findall(r"^([\w-]+) +(\d+)$", run.stdout, re.MULTILINE))
-    assert counts["read_job"] == counts["write_job"] == "7"
+    config = yaml.safe_load((ROOT / "config/interfaces.yaml").read_text())
+    frames = len(config["electronic"]["frames"]["copper"]["targets_V"])
+    assert counts["read_job"] == counts["write_job"] == str(frames)
     assert all(counts[name] == "1" for name in (*figures, "choose_frames"))
     of_all = snakemake(checkout, *command)
     assert of_all.returncode == 0, of_all.stderr
