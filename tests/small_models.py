@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from falsemetal.potentials.bpnnp.committee import BPNNP
-from falsemetal.potentials.kinds import MACEKind, QEqKind, SplitChargeKind
+from falsemetal.potentials.kinds import MACEKind, QEqKind, ResponseChargeKind, SplitChargeKind
 from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE, predict
 from falsemetal.potentials.store import build_model
 
@@ -33,6 +33,17 @@ SETTINGS = {
         l_max=1,
         hardness="environment",
         short_range="reads_charges",
+        **ARCHITECTURE,
+    ),
+    "response-1": ResponseChargeKind(kind="response_charge", layers=1, l_max=0, **ARCHITECTURE),
+    "response-2": ResponseChargeKind(
+        kind="response_charge", layers=2, l_max=1, polarisable_atoms=True, **ARCHITECTURE
+    ),
+    "metal-2": ResponseChargeKind(
+        kind="response_charge",
+        layers=2,
+        l_max=1,
+        conductors=["O"],
         **ARCHITECTURE,
     ),
 }

@@ -60,6 +60,8 @@ OTHERS: dict[str, Any] = {
     "potentials.equilibrated.l_max": None,
     "potentials.equilibrated.hardness": "environment",
     "potentials.equilibrated.short_range": "reads_charges",
+    "potentials.answering.l_max": None,
+    "potentials.answering.conductors": ["O"],
     "potentials.*.radial_mlp": [8],
     "potentials.*.seed": 7,
     "potentials.*.source": "another",
@@ -147,6 +149,7 @@ DIPOLES_OF_TRUNCATED = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_RELEAS
 LEARNED = ["product:learned_charges", "product:table_charges"]
 CHECKS = ["product:table_check", "product:stacking"]
 GAPS = [f"product:{name}" for name in ("fig3a", "predicted", "table_fluctuations", "figS8")]
+TRAINED = ["sr-mace", "lr-mace", "equilibrated", "answering"]
 SUMMARIES = ["observe:*/voltage"]
 MODELS = ["train:{0}", "product:table_errors"]
 
@@ -159,9 +162,10 @@ EXPECTED: dict[str, list[str]] = {
     # datasets
     "datasets.spce.force_field.charge_O_e": [
         *("sample:*", "curate:spce", "run:spce*/*", "check:spce*", *DIPOLES),
-        *("check:sr-mace", "check:lr-mace", "check:equilibrated", "label:grown", "explore:grown"),
-        *(f"observe:{name}/*/voltage" for name in ("spce*", "sr-mace", "lr-mace", "equilibrated")),
-        *("learned_charges:lr-mace", *LEARNED),
+        *(f"check:{name}" for name in TRAINED),
+        *("label:grown", "explore:grown"),
+        *(f"observe:{name}/*/voltage" for name in ("spce*", *TRAINED)),
+        *("learned_charges:lr-mace", "learned_charges:answering", *LEARNED),
     ],
     "datasets.spce.force_field.coulomb.*": [
         *("sample:*", "curate:spce", "label:grown", "run:spce/*", "check:spce", *DIPOLES)
@@ -217,6 +221,10 @@ EXPECTED: dict[str, list[str]] = {
         *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors")),
         *CHECKS,
     ],
+    "potentials.answering.label": [
+        *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors", "tableS2")),
+        *(*CHECKS, *LEARNED),
+    ],
     "potentials.recorded.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
     "potentials.*.label": [f"product:{name}" for name in (*CUBES, "table_runs")] + CHECKS,
     "potentials.*.optional": [],
@@ -231,6 +239,13 @@ EXPECTED: dict[str, list[str]] = {
     ],
     "potentials.equilibrated.*charge_e": [
         *("observe:equilibrated/*/voltage", "check:equilibrated", *DIPOLES_OF_CUBES)
+    ],
+    "potentials.answering.charge_e": [
+        *("learned_charges:answering", "check:answering"),
+        *("observe:answering/*/voltage", *DIPOLES_OF_CUBES, *LEARNED),
+    ],
+    "potentials.answering.electronic_charge_e": [
+        *("observe:answering/*/voltage", "check:answering", *DIPOLES_OF_CUBES, *LEARNED)
     ],
     "potentials.native.charge_e": [
         *("observe:native/*/voltage", "check:native", *DIPOLES_OF_CUBES)
@@ -286,6 +301,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
     "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors", "product:tableS2"],
     "potentials.equilibrated.*": ["train:equilibrated", "product:table_errors"],
+    "potentials.answering.*": ["train:answering", "product:table_errors", "product:tableS2"],
     # campaigns
     "campaigns.slabs.cross_section_A": [
         *("start:slabs/*", "check:*"),
@@ -331,12 +347,9 @@ EXPECTED: dict[str, list[str]] = {
     ],
     "dynamics.timestep_fs": ["run:*", "product:table_runs"],
     "dynamics.friction_per_fs": [
-        f"run:{name}/*"
-        for name in ("spce*", "sr-mace", "lr-mace", "equilibrated", "native", "theirs", "ours")
+        f"run:{name}/*" for name in ("spce*", *TRAINED, "native", "theirs", "ours")
     ],
-    "dynamics.dtype": [
-        f"run:{name}/*" for name in ("sr-mace", "lr-mace", "equilibrated", "native")
-    ],
+    "dynamics.dtype": [f"run:{name}/*" for name in (*TRAINED, "native")],
     "dynamics.discard_ps": [
         *(f"observe:*/{name}/*" for name in ("slabs", "elongated", "cubic")),
         "product:table_runs",

@@ -276,7 +276,7 @@ def test_fermi_level_of_a_film_is_counted_from_the_vacuum() -> None:
             torch.ones(1, 9, 1).double(),
             torch.zeros(1, 1),
         )
-        offset = film_offset_V(found.charges[0], moved, torch.linalg.det(cell))
+        offset = film_offset_V(found.charges[0], None, moved, torch.linalg.det(cell))
         levels.append(float(found.multipliers) + float(offset))
     assert levels == pytest.approx([levels[0]] * 3, abs=1e-4)
 

@@ -4,14 +4,21 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from small_models import SETTINGS, small_model, water_layer
+from charged_structures import (
+    FORCE_TOLERANCE_EV_PER_A,
+    SURROUNDINGS,
+    energy_of,
+    force_by_differences,
+    structure,
+)
+from small_models import SETTINGS, small_model
 
 from falsemetal.electrostatics.reciprocal import ElectrostaticsError
 from falsemetal.potentials.calculator import ModelCalculator
 from falsemetal.potentials.charges import response
 from falsemetal.potentials.evaluation import error_table
 from falsemetal.potentials.graph import build_graph, collate
-from falsemetal.potentials.mace.model import predict, predict_all
+from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.mace.qeq import QEqMACE
 from falsemetal.potentials.training.batches import LabelledGraph, batch_errors, label_graphs
 from falsemetal.potentials.training.loop import train
@@ -20,8 +27,6 @@ from falsemetal.potentials.training.spec import TrainSpec
 from falsemetal.specs import Origin
 
 QEQ = ["qeq-1", "qeq-2"]
-SURROUNDINGS = ["bulk", "charged bulk", "film", "film in a field", "cluster", "ion in a field"]
-FORCE_TOLERANCE_EV_PER_A = 1e-7
 
 
 def qeq(name: str) -> QEqMACE:
@@ -35,33 +40,6 @@ def qeq(name: str) -> QEqMACE:
             for parameter in layer.parameters():
                 parameter.mul_(3.0)
     return model.eval()
-
-
-def structure(surroundings: str, n_molecules: int = 4) -> Atoms:
-    atoms = water_layer(n_molecules, slab="bulk" not in surroundings)
-    if "cluster" in surroundings or "ion" in surroundings:
-        atoms.pbc, atoms.cell = False, None
-    if "charged" in surroundings or "ion" in surroundings:
-        atoms.info["total_charge"] = 1.0
-    if "film in" in surroundings:
-        atoms.info["external_field"] = [0.0, 0.0, 0.1]
-    if "ion in" in surroundings:
-        atoms.info["external_field"] = [0.05, -0.02, 0.1]
-    return atoms
-
-
-def energy_of(model: QEqMACE, atoms: Atoms) -> float:
-    return float(predict(model, model.graph_of(atoms))[0])
-
-
-def force_by_differences(model: QEqMACE, atoms: Atoms, atom: int, axis: int) -> float:
-    energies = []
-    for step in (-2e-3, -1e-3, 1e-3, 2e-3):
-        moved = atoms.copy()
-        moved.positions[atom, axis] += step
-        energies.append(energy_of(model, moved))
-    two_back, back, on, two_on = energies
-    return -(8.0 * (on - back) - (two_on - two_back)) / (12.0 * 1e-3)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])

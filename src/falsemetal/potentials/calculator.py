@@ -11,7 +11,6 @@ from ase import Atoms
 from falsemetal.arrays import FloatArray
 from falsemetal.kernels import instruction_set, write_kernels
 from falsemetal.potentials.allocator import keep_freed_memory
-from falsemetal.potentials.fast.equilibrated import EquilibratedEvaluator
 from falsemetal.potentials.fast.neighbours import Neighbours, find_neighbours
 from falsemetal.potentials.fast.plain import PlainEvaluator
 from falsemetal.potentials.graph import Surroundings, cell_of, species_index
@@ -219,12 +218,13 @@ def _make_evaluator(
     dtype = next(model.parameters()).dtype
     try:
         with default_dtype(dtype):
-            evaluator = model.cpu().fast_form(species)
-        if isinstance(evaluator, EquilibratedEvaluator):
+            evaluator: Any = model.cpu().fast_form(species)
+        if model.with_charge:
             evaluator.surroundings = surroundings
         if compiled:
             write_kernels(evaluator)
-        return evaluator.to(device)
+        on_device: torch.nn.Module = evaluator.to(device)
+        return on_device
     except NotImplementedError as error:
         logger.info("%s: the model runs in its plain form", error)
     finally:

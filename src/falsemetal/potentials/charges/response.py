@@ -208,7 +208,7 @@ class Equilibration:
             cell, total = graph.cells[index], graph.total_charge_e[index]
             if bool(graph.slab[index]):
                 volume = torch.linalg.det(cell.double()).abs()
-                level = level + film_offset_V(own, positions, volume)
+                level = level + film_offset_V(own, None, positions, volume)
             elif not bool(graph.isolated[index]):
                 background = uniform_background(self._smearing_A, cell)
                 level = level - background * total
@@ -218,12 +218,19 @@ class Equilibration:
         return Response(charges, energies + torch.stack(further), torch.stack(levels))
 
 
-def dipoles_of(graph: Graph, charges: Tensor) -> Tensor:
+def dipoles_of(graph: Graph, charges: Tensor, dipoles: Tensor | None = None) -> Tensor:
     """Dipoles in e·Å, shape (g, 3), from − to +, NaN along directions that are periodic.
 
-    Along those they depend on where molecules are cut, as charges flow between them.
+    Along those they depend on where molecules are cut. Charges, shape (n,), are in e, dipoles of
+    atoms, shape (n, 3), in e·Å.
     """
     moments = charges[:, None] * graph.positions
+    if dipoles is not None:
+        moments = moments + dipoles
     total = moments.new_zeros(graph.n_graphs, 3).index_add(0, graph.batch, moments)
-    periodic = torch.stack([~graph.isolated, ~graph.isolated, ~(graph.isolated | graph.slab)], 1)
-    return total.masked_fill(periodic, torch.nan)
+    return total.masked_fill(periodic_directions(graph), torch.nan)
+
+
+def periodic_directions(graph: Graph) -> Tensor:
+    """Whether x, y and z are periodic, shape (g, 3)."""
+    return torch.stack([~graph.isolated, ~graph.isolated, ~(graph.isolated | graph.slab)], 1)

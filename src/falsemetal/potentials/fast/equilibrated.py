@@ -4,7 +4,6 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,9 +11,9 @@ from falsemetal.potentials.charges.response import dipoles_of
 from falsemetal.potentials.fast.evaluator import Evaluator
 from falsemetal.potentials.fast.layers import SCALAR
 from falsemetal.potentials.fast.neighbours import Neighbours, kinds_of_atoms
-from falsemetal.potentials.graph import Graph, Surroundings
+from falsemetal.potentials.fast.surrounded import graph_in
+from falsemetal.potentials.graph import Surroundings
 from falsemetal.potentials.model import Prediction
-from falsemetal.systems.boundary import Boundary
 
 if TYPE_CHECKING:
     from falsemetal.potentials.mace.qeq import QEqMACE
@@ -50,7 +49,7 @@ class EquilibratedEvaluator(Evaluator):
         energy, states, _ = self.local(positions, neighbours, counts)
         species = self.species[kinds_of_atoms(counts, positions.device)]
         scalars = [features[SCALAR][:, 0] for features in states]
-        graph = self._graph(positions, species, cell, slab=slab)
+        graph = graph_in(self.surroundings, positions, species, cell, slab=slab)
         readouts = self.readouts_of_charges
         found = self.equilibration.respond(
             graph,
@@ -67,19 +66,3 @@ class EquilibratedEvaluator(Evaluator):
         )
         self.last = told.detach()
         return energy
-
-    def _graph(self, positions: Tensor, species: Tensor, cell: Tensor, *, slab: bool) -> Graph:
-        """Graph without edges."""
-        surroundings = self.surroundings
-        if surroundings is None:
-            boundary = Boundary.FILM if slab else Boundary.BULK
-            surroundings = Surroundings(boundary, 0.0, np.zeros(3))
-        return Graph(
-            positions=positions,
-            species=species,
-            edge_index=species.new_zeros(2, 0),
-            shifts=positions.new_zeros(0, 3),
-            cells=cell[None],
-            batch=torch.zeros_like(species),
-            **surroundings.tensors(positions.device),
-        )

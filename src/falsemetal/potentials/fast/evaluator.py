@@ -102,18 +102,25 @@ class Evaluator(torch.nn.Module):
         energy, states, edges = self.local(positions, neighbours, counts)
         if self.electrostatics is None:
             return energy
-        kinds = kinds_of_atoms(counts, positions.device)
-        charges = self.formal_charges_e[kinds] + self.transfers(states, edges)
-        dipoles = None
-        if self.dipoles:
-            parts = (layer(h)["1o"][..., 0] for layer, h in zip(self.dipoles, states, strict=True))
-            dipoles = cast(Tensor, sum(parts))
         return energy + coulomb_energy(
             self.electrostatics,
-            *(charges, dipoles, positions, cell),
+            *self.multipoles(states, edges, counts),
+            positions,
+            cell,
             slab=slab,
             compiled=self.geometry.kernel is not None,
         )
+
+    def multipoles(
+        self, states: Sequence[Features], edges: Edges, counts: Sequence[int]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Split charges in e, shape (n,), and dipoles in e·Å, shape (n, 3), if there are any."""
+        kinds = kinds_of_atoms(counts, edges.senders.device)
+        charges = self.formal_charges_e[kinds] + self.transfers(states, edges)
+        if not self.dipoles:
+            return charges, None
+        parts = (layer(h)["1o"][..., 0] for layer, h in zip(self.dipoles, states, strict=True))
+        return charges, cast(Tensor, sum(parts))
 
     def local(
         self, positions: Tensor, neighbours: Neighbours, counts: Sequence[int]

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from falsemetal.potentials.fast.neighbours import Neighbours, edge_vectors, kinds_of_atoms, within
-from falsemetal.potentials.graph import Graph, Surroundings
+from falsemetal.potentials.fast.surrounded import graph_in
+from falsemetal.potentials.graph import Surroundings
 from falsemetal.potentials.model import Model, Prediction
-from falsemetal.systems.boundary import Boundary
 
 
 class PlainEvaluator(torch.nn.Module):
@@ -41,19 +40,14 @@ class PlainEvaluator(torch.nn.Module):
     ) -> Tensor:
         """Energy in eV; arguments as in :class:`falsemetal.potentials.fast.evaluator.Evaluator`."""
         near = within(edge_vectors(positions.detach(), neighbours), self.model.r_cut_A)
-        each = self.species[kinds_of_atoms(counts, positions.device)]
-        surroundings = self.surroundings
-        if surroundings is None:
-            boundary = Boundary.FILM if slab else Boundary.BULK
-            surroundings = Surroundings(boundary, 0.0, np.zeros(3))
-        graph = Graph(
-            positions=positions,
-            species=each,
+        graph = graph_in(
+            self.surroundings,
+            positions,
+            self.species[kinds_of_atoms(counts, positions.device)],
+            cell,
+            slab=slab,
             edge_index=torch.stack([neighbours.senders, neighbours.receivers])[:, near],
             shifts=neighbours.shifts[near],
-            cells=cell[None],
-            batch=torch.zeros_like(each),
-            **surroundings.tensors(positions.device),
         )
         prediction = self.model.evaluate(graph)
         self.last = prediction.detach()

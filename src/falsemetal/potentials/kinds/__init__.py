@@ -5,6 +5,7 @@ from falsemetal.potentials.kinds.force_field import ForceFieldKind
 from falsemetal.potentials.kinds.foreign import AseKind, FoundationKind
 from falsemetal.potentials.kinds.mace import MACEKind
 from falsemetal.potentials.kinds.qeq import QEqKind
+from falsemetal.potentials.kinds.response_charge import ResponseChargeKind
 from falsemetal.potentials.kinds.split_charge import SplitChargeKind
 from falsemetal.potentials.kinds.trajectory import TrajectoryKind
 
@@ -15,6 +16,7 @@ __all__ = [
     "FoundationKind",
     "MACEKind",
     "QEqKind",
+    "ResponseChargeKind",
     "SplitChargeKind",
     "TrajectoryKind",
 ]

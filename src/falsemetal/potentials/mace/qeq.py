@@ -12,7 +12,6 @@ external field. At the minimum forces need no derivative of the charges. If the 
 reads the charges it is not stationary in them; autograd then solves once more for the adjoint.
 """
 
-import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -27,6 +26,7 @@ from falsemetal.potentials.charges.response import (
 )
 from falsemetal.potentials.graph import Graph, Surroundings, cell_of
 from falsemetal.potentials.mace.model import DatasetStatistics, LocalState, ShortRangedMACE
+from falsemetal.potentials.mace.positive import before_softplus
 from falsemetal.potentials.mace.settings import QEqArchitecture
 from falsemetal.potentials.model import Prediction, module_list
 
@@ -46,10 +46,8 @@ class ChargeReadouts(torch.nn.Module):
         n_elements, channels = len(statistics.elements), settings.channels
         self.energy_scale_eV = statistics.force_rms_eV_per_A
         self.electronegativity_eV = torch.nn.Parameter(torch.zeros(n_elements))
-        start = settings.hardness_eV_per_e2
-        self.hardness = torch.nn.Parameter(
-            torch.full((n_elements,), start + math.log(-math.expm1(-start)))
-        )
+        start = before_softplus(settings.hardness_eV_per_e2)
+        self.hardness = torch.nn.Parameter(torch.full((n_elements,), start))
         self.electronegativity_layers = module_list(
             torch.nn.Linear(channels, 1, bias=False) for _ in range(settings.layers - 1)
         )

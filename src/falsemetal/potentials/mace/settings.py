@@ -12,6 +12,7 @@ from falsemetal.section import (
     PositiveInt,
     Section,
 )
+from falsemetal.systems.molecule import Element
 
 
 class MACEArchitecture(Section):
@@ -82,3 +83,44 @@ class QEqArchitecture(MACEArchitecture):
     short_range: Literal["local", "reads_charges"] = Field(
         "local", description="Whether the short-ranged energy depends on the charges, too"
     )
+
+
+class ResponseChargeArchitecture(SplitChargeArchitecture):
+    """A MACE model with split charges that answer to the potential they are in.
+
+    Charge flows along edges, in a dielectric, and within a conductor of given elements.
+    """
+
+    response_cutoff_A: PositiveFloat = Field(
+        3.0, le=15.0, description="Length of the edges over which charge answers"
+    )
+    conductors: list[Element] = Field(
+        [], description="Elements of a metal, whose atoms share one potential; its charge is fixed"
+    )
+    hardness_eV_per_e2: PositiveFloat = Field(
+        4.0,
+        le=100.0,
+        description="Where the hardness of a conductor's elements starts in training: l²/(ε0 v) by "
+        "the screening length l and the volume v per atom",
+    )
+    polarisable_atoms: bool = Field(
+        False, description="Whether every atom has a polarisability, beside what flows along edges"
+    )
+
+    @model_validator(mode="after")
+    def _edges_are_within_the_cutoff(self) -> "ResponseChargeArchitecture":
+        if self.response_cutoff_A > self.r_cut_A:
+            raise ValueError(
+                f"response_cutoff_A: {self.response_cutoff_A:g} Å is beyond r_cut_A, "
+                f"{self.r_cut_A:g} Å, up to which edges are known; make it shorter"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _conductors_have_formal_charges(self) -> "ResponseChargeArchitecture":
+        missing = sorted(set(self.conductors) - set(self.formal_charges_e))
+        if missing:
+            raise ValueError(
+                f"formal_charges_e lacks {', '.join(missing)} of conductors; add it, 0 for a metal"
+            )
+        return self

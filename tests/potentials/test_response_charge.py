@@ -1,0 +1,307 @@
+"""The model with split charges that answer: derivatives, limits, surroundings, training."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from charged_structures import (
+    FORCE_TOLERANCE_EV_PER_A,
+    SURROUNDINGS,
+    energy_of,
+    force_by_differences,
+    structure,
+)
+from small_models import SETTINGS, small_model, water_layer
+
+from falsemetal.electrostatics.reciprocal import ElectrostaticsError
+from falsemetal.potentials.calculator import ModelCalculator
+from falsemetal.potentials.evaluation import error_table
+from falsemetal.potentials.graph import collate
+from falsemetal.potentials.mace.dielectric import born_charges, dielectric_tensor, polarisability
+from falsemetal.potentials.mace.model import predict_all
+from falsemetal.potentials.mace.response_charge import ResponseChargeMACE
+from falsemetal.potentials.mace.split_charge import SplitChargeMACE
+from falsemetal.potentials.store import build_model
+from falsemetal.potentials.training.batches import LabelledGraph, batch_errors, label_graphs
+from falsemetal.potentials.training.loop import train
+from falsemetal.potentials.training.settings import Training
+from falsemetal.potentials.training.spec import TrainSpec
+from falsemetal.specs import Origin
+
+DIELECTRICS, METAL = ["response-1", "response-2"], "metal-2"
+NEUTRAL = [s for s in SURROUNDINGS if "charged" not in s and "ion" not in s]
+CASES = [(name, s) for name in DIELECTRICS for s in NEUTRAL] + [(METAL, s) for s in SURROUNDINGS]
+
+
+def answering(name: str, dtype: torch.dtype = torch.float64) -> ResponseChargeMACE:
+    """Untrained model whose charges answer strongly; in the metal all oxygens are one conductor."""
+    model = small_model(name, dtype)
+    assert isinstance(model, ResponseChargeMACE)
+    model.readouts_of_response.scale_e2_per_eV = 1.0
+    return model.eval()
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
+@pytest.mark.parametrize(("name", "surroundings"), CASES)
+def test_forces_are_the_gradient_of_the_energy(name, surroundings, training) -> None:
+    model, atoms = answering(name).train(training), structure(surroundings)
+    prediction, forces = predict_all(model, model.graph_of(atoms))
+    total = atoms.info.get("total_charge", 0.0)
+    assert float(prediction.charges.sum()) == pytest.approx(total, abs=1e-12)
+    for atom, axis in ((0, 2), (4, 0), (7, 1)):
+        expected = force_by_differences(model, atoms, atom, axis)
+        # what an energy at charges that are off by 10⁻⁶ e leaves
+        tolerance = FORCE_TOLERANCE_EV_PER_A if training else 1e-5
+        assert float(forces[atom, axis]) == pytest.approx(expected, abs=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
+@pytest.mark.parametrize("fast", [False, True], ids=["plain", "fast"])
+@pytest.mark.parametrize("name", DIELECTRICS)
+def test_without_a_susceptibility_it_is_split_charges_to_the_last_bit(name, fast, dtype) -> None:
+    model = small_model(name, dtype)
+    settings = SETTINGS["split-1" if name == "response-1" else "split-2"]
+    plain = build_model(settings, model.statistics, dtype=dtype, seed=0).requires_grad_(False)
+    weights = {k: v for k, v in model.state_dict().items() if k in plain.state_dict()}
+    plain.load_state_dict(weights)
+    model.readouts_of_response.scale_e2_per_eV = 0.0
+    if model.readouts_of_response.polarisability is not None:
+        model.readouts_of_response.polarisability.bias.fill_(-torch.inf)
+    for slab in (True, False):
+        found = []
+        for one in (model.eval(), plain.eval()):
+            atoms = water_layer(4, slab=slab)
+            if fast:
+                atoms.calc = ModelCalculator(one)
+                found.append((atoms.get_potential_energy(), atoms.get_forces()))
+            else:
+                prediction, forces = predict_all(one, one.graph_of(atoms))
+                found.append((float(prediction.energies), forces.numpy()))
+        assert isinstance(plain, SplitChargeMACE)
+        assert found[0][0] == found[1][0]
+        np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize(("name", "surroundings"), CASES)
+def test_runs_and_trainings_find_the_same(name, surroundings) -> None:
+    """The fast form against the plain one, iterations against matrices."""
+    model, atoms = answering(name), structure(surroundings)
+    expected, forces = predict_all(model.train(), model.graph_of(atoms))
+    atoms.calc = ModelCalculator(model)
+    assert atoms.get_potential_energy() == pytest.approx(float(expected.energies), abs=1e-9)
+    np.testing.assert_allclose(atoms.get_forces(), forces.numpy(), atol=1e-5)
+    np.testing.assert_allclose(atoms.get_charges(), expected.charges, atol=2e-6)
+    np.testing.assert_allclose(atoms.get_dipole_moment(), expected.dipoles[0], atol=1e-4)
+    level = atoms.calc.results["fermi_level_eV"]
+    assert level == pytest.approx(float(expected.fermi_levels_eV), abs=1e-5, nan_ok=True)
+    assert np.isfinite(level) == (name == METAL)
+
+
+def test_fermi_level_is_the_energy_of_one_electron_more() -> None:
+    model = answering(METAL).train()
+    for surroundings in ("charged bulk", "ion in a field"):
+        atoms, energies = structure(surroundings), []
+        for charge in (0.99, 1.01):
+            atoms.info["total_charge"] = charge
+            energies.append(energy_of(model, atoms))
+        atoms.info["total_charge"] = 1.0
+        level = model.evaluate(model.graph_of(atoms)).fermi_levels_eV
+        expected = -(energies[1] - energies[0]) / 0.02
+        assert float(level) == pytest.approx(expected, abs=1e-8)
+
+
+def test_fermi_level_of_a_film_does_not_see_the_cell() -> None:
+    model, atoms = answering(METAL).train(), structure("film")
+    levels = []
+    for shift, height in ((0.0, 26.0), (4.0, 26.0), (1.0, 50.0)):
+        moved = atoms.copy()
+        moved.cell[2, 2] = height
+        moved.translate([0.0, 0.0, shift])
+        levels.append(float(model.evaluate(model.graph_of(moved)).fermi_levels_eV))
+    assert np.ptp(levels) < 1e-3
+
+
+@pytest.mark.parametrize("name", [*DIELECTRICS, METAL])
+def test_dipole_is_minus_the_derivative_by_the_field(name) -> None:
+    model = answering(name).train()
+    for atoms, axes in ((structure("film"), [2]), (structure("cluster"), [0, 1, 2])):
+        graph = model.graph_of(atoms)
+        dipole = model.evaluate(graph).dipoles[0]
+        whole = model.charges_and_dipole(graph)[1][0]
+        assert [axis for axis in range(3) if torch.isfinite(dipole[axis])] == axes
+        for axis in axes:
+            energies = []
+            for sign in (1.0, -1.0):
+                atoms.info["external_field"] = 1e-3 * sign * np.eye(3)[axis]
+                energies.append(energy_of(model, atoms))
+            slope = (energies[0] - energies[1]) / 2e-3
+            assert float(dipole[axis]) == pytest.approx(-slope, abs=1e-8)
+            assert float(whole[axis]) == pytest.approx(-slope, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", DIELECTRICS)
+def test_polarization_does_not_see_how_atoms_are_wrapped(name) -> None:
+    model, atoms = answering(name), structure("bulk")
+    found = []
+    for shift in (0.0, 2.7):
+        moved = atoms.copy()
+        moved.translate([shift, -shift, 0.3 * shift])
+        molecules = moved.positions.reshape(-1, 3, 3)
+        # whole molecules into the cell, each by its oxygen
+        molecules -= (np.floor(molecules[:, :1] / 9.0) * 9.0).repeat(3, axis=1)
+        moved.positions = molecules.reshape(-1, 3)
+        found.append(model.charges_and_dipole(model.graph_of(moved))[1][0])
+    torch.testing.assert_close(*found, rtol=0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DIELECTRICS)
+def test_polarisability_is_the_slope_of_the_dipole(name) -> None:
+    """And Born charges are those of the forces."""
+    model, atoms = answering(name).train(), structure("cluster")
+    response, born = polarisability(model, atoms), born_charges(model, atoms)
+    for axis in range(3):
+        dipoles, forces = [], []
+        for sign in (1.0, -1.0):
+            atoms.info["external_field"] = 1e-2 * sign * np.eye(3)[axis]
+            prediction, force = predict_all(model, model.graph_of(atoms))
+            dipoles.append(prediction.dipoles[0])
+            forces.append(force)
+        slope = (dipoles[0] - dipoles[1]) / 2e-2
+        torch.testing.assert_close(response[:, axis], slope, rtol=0.0, atol=1e-5)
+        slope = (forces[0] - forces[1]) / 2e-2
+        torch.testing.assert_close(born[:, axis], slope, rtol=0.0, atol=1e-7)
+    torch.testing.assert_close(born.sum(0), torch.zeros_like(born[0]), rtol=0.0, atol=1e-9)
+
+
+def test_permittivity_of_bulk_is_symmetric_and_positive() -> None:
+    model, atoms = answering("response-2"), structure("bulk", 9)
+    permittivity = dielectric_tensor(model, atoms)
+    torch.testing.assert_close(permittivity, permittivity.T, rtol=0.0, atol=1e-5)
+    assert float(torch.linalg.eigvalsh(permittivity)[0]) > 1.0
+    born = born_charges(model, atoms)
+    torch.testing.assert_close(born.sum(0), torch.zeros_like(born[0]), rtol=0.0, atol=1e-8)
+    with pytest.raises(ValueError, match="only bulk"):
+        dielectric_tensor(model, structure("film"))
+    with pytest.raises(ValueError, match="conductor"):
+        polarisability(answering(METAL), atoms)
+
+
+def test_polarisability_of_a_film_is_that_by_its_potential() -> None:
+    model, atoms = answering("response-1"), structure("film", 9)
+    response = polarisability(model, atoms)
+    by_field = []
+    for sign in (1.0, -1.0):
+        atoms.info["external_field"] = [0.0, 0.0, 1e-2 * sign]
+        by_field.append(model.evaluate(model.graph_of(atoms)).dipoles[0, 2])
+    slope = (by_field[0] - by_field[1]) / 2e-2
+    assert float(response[2, 2]) == pytest.approx(float(slope), abs=1e-4)
+
+
+def test_a_batch_of_all_boundaries_equals_its_members() -> None:
+    for name, surroundings in ((METAL, SURROUNDINGS), ("response-2", NEUTRAL)):
+        model = answering(name).train()
+        graphs = [model.graph_of(structure(s, n)) for n, s in enumerate(surroundings, start=2)]
+        together, forces = predict_all(model, collate(graphs))
+        alone = [predict_all(model, graph) for graph in graphs]
+        for field in ("energies", "charges", "fermi_levels_eV", "dipoles"):
+            joined = torch.cat([getattr(prediction, field) for prediction, _ in alone])
+            found = getattr(together, field)
+            torch.testing.assert_close(found, joined, rtol=0.0, atol=1e-9, equal_nan=True)
+        torch.testing.assert_close(forces, torch.cat([f for _, f in alone]), rtol=0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "info", "message"),
+    [
+        ("film", {"total_charge": 1.0}, "slab with a total charge"),
+        ("bulk", {"total_charge": 1.0}, "no conductor to hold the rest"),
+        ("bulk", {"external_field": [0.0, 0.0, 0.1]}, "along z the system is periodic"),
+    ],
+)
+def test_what_has_no_defined_charges_is_refused(surroundings, info, message) -> None:
+    atoms = structure(surroundings)
+    atoms.info |= info
+    with pytest.raises(ElectrostaticsError, match=message):
+        answering("response-1").graph_of(atoms)
+    atoms.calc = ModelCalculator(answering("response-1"))
+    with pytest.raises(ElectrostaticsError, match=message):
+        atoms.get_potential_energy()
+
+
+def labelled(n_frames: int) -> list[Atoms]:
+    """Frames of every boundary with the labels of another model."""
+    teacher, frames = answering(METAL).train(), []
+    for index in range(n_frames):
+        atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
+        atoms.rattle(0.05, seed=index)
+        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
+        atoms.info |= {"REF_energy": float(prediction.energies), "config_type": "any"}
+        atoms.arrays["REF_forces"] = forces.numpy()
+        if index % 2:
+            atoms.arrays["REF_charges"] = prediction.charges.numpy()
+        frames.append(atoms)
+    return frames
+
+
+def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
+    """Of energies, forces and charges, by weights before and behind the charges."""
+    model = small_model(METAL).train()
+    items = label_graphs(labelled(4), model)
+    batch = LabelledGraph(
+        collate([item.graph for item in items]),
+        *(
+            torch.cat([getattr(item, k) for item in items])
+            for k in ("energies", "forces", "charges")
+        ),
+    )
+    training = Training(epochs=1, charge_weight=1000.0)
+
+    def loss() -> torch.Tensor:
+        return batch_errors(model, batch, create_graph=True).loss(training)
+
+    weights = dict(model.named_parameters())
+    chosen = [
+        "readouts_of_response.hardness",
+        "readouts_of_response.readout.weight",
+        "readouts_of_response.atoms.0.weight",
+        "transfer_layers.0.readout.weight",
+        "mace.node_embedding.linear.weight",
+    ]
+    model.requires_grad_(True)
+    slopes = torch.autograd.grad(loss(), [weights[name] for name in chosen])
+    for name, slope in zip(chosen, slopes, strict=True):
+        flat, place = weights[name].data.view(-1), int(slope.flatten().abs().argmax())
+        found, before, step = [], flat[place].clone(), 1e-4
+        for k in (-2, -1, 1, 2):
+            flat[place] = before + k * step
+            found.append(loss().item())
+        flat[place] = before
+        expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
+        assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_training_learns_charges_from_some_frames(tmp_path) -> None:
+    frames = labelled(12)
+    spec = TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS[METAL],
+        training=Training(
+            epochs=12,
+            batch_size=2,
+            learning_rate=0.02,
+            ema_decay=0.5,
+            charge_weight=1000.0,
+            dtype="float64",
+            device="cpu",
+        ),
+        seed=2,
+        label="metal",
+    )
+    model, history = train(
+        spec, frames[:8], frames[8:], checkpoint=tmp_path / "c.pt", report=lambda *_: None
+    )
+    errors = history["validation_rmse_charge_me"]
+    assert errors.iloc[-1] < 0.5 * errors.iloc[0]
+    model.requires_grad_(False).eval()
+    table = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
+    assert np.isfinite(table["rmse_charge_me"].iloc[-1])
