@@ -60,10 +60,11 @@ def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
     import torch
 
     from falsemetal.potentials import store
-    from falsemetal.potentials.kinds import MACEKind, SplitChargeKind
+    import falsemetal.potentials.kinds  # noqa: F401  # it registers them
+    from falsemetal.potentials.kind import POTENTIALS
     from falsemetal.potentials.mace.model import DatasetStatistics
 
-    form = MACEKind if kind == "mace" else SplitChargeKind
+    form: Any = POTENTIALS[kind]
     statistics = DatasetStatistics((1, 8), force_rms_eV_per_A=0.01, mean_neighbours=40.0)
     return store.build_model(
         form(kind=kind, dataset="none", **settings),

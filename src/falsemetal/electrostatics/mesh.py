@@ -149,7 +149,7 @@ def _raise_order(lower: Tensor, t: Tensor, order: int) -> Tensor:
     return (x * pad(lower, (1, 0)) + (order - x) * pad(lower, (0, 1))) / (order - 1)
 
 
-def stencil(mesh: Mesh, places: Tensor, dtype: torch.dtype) -> tuple[list[Splines], Tensor]:
+def _stencil(mesh: Mesh, places: Tensor, dtype: torch.dtype) -> tuple[list[Splines], Tensor]:
     """Splines of atoms along each axis, and the mesh points that they are of.
 
     Places, shape (n, 3), are in spacings; each spline, with two derivatives, has the shape
@@ -189,12 +189,7 @@ def field_by_mesh(
     places = mesh.places(positions)
     scale = torch.tensor(mesh.shape, device=positions.device).to(charges)
     m = None if dipoles is None else (dipoles @ mesh.inverse_cell.to(charges)) * scale
-    kernel = _kernel(charges.dtype) if compiled and charges.device.type == "cpu" else None
-    read: Tensor = (
-        _derivatives(mesh, places, charges, m)
-        if kernel is None
-        else _by_kernel(kernel, mesh, places, charges, m)
-    )
+    read = _read(mesh, places, charges, m, compiled=compiled)
     by = {part: read[:, index] for index, part in enumerate(PARTS)}
     gradient = scale * torch.stack([by[axis] for axis in AXES], 1)
     along_dipole = None
@@ -202,6 +197,21 @@ def field_by_mesh(
         hessian = torch.stack([torch.stack([by[_sum(a, b)] for b in AXES], 1) for a in AXES], 1)
         along_dipole = scale * torch.einsum("nij,nj->ni", hessian, m)
     return Field(by[0, 0, 0], gradient, along_dipole).by_cartesian(mesh.inverse_cell)
+
+
+def potential_by_mesh(mesh: Mesh, places: Tensor, values: Tensor) -> Tensor:
+    """Potential at atoms, shape (n,), of values at them; places are in spacings of the mesh."""
+    return _read(mesh, places, values, None, compiled=True)[:, PARTS.index((0, 0, 0))]
+
+
+def _read(
+    mesh: Mesh, places: Tensor, charges: Tensor, m: Tensor | None, *, compiled: bool
+) -> Tensor:
+    """Return derivatives of the potential at the atoms, shape (n, parts)."""
+    kernel = _kernel(charges.dtype) if compiled and charges.device.type == "cpu" else None
+    if kernel is None:
+        return _derivatives(mesh, places, charges, m)
+    return _by_kernel(kernel, mesh, places, charges, m)
 
 
 def _sum(a: Derivative, b: Derivative) -> Derivative:
@@ -233,7 +243,7 @@ def _by_kernel(
 
 def _derivatives(mesh: Mesh, places: Tensor, charges: Tensor, m: Tensor | None) -> Tensor:
     """Return the same by PyTorch alone."""
-    splines, points = stencil(mesh, places, charges.dtype)
+    splines, points = _stencil(mesh, places, charges.dtype)
     (w_x, d_x, _), (w_y, d_y, _), (w_z, d_z, _) = splines
     plane = charges[:, None, None] * w_x[:, :, None] * w_y[:, None]
     spread = plane[..., None] * w_z[:, None, None]

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from falsemetal.electrostatics.coulomb import coulomb_response
-from falsemetal.electrostatics.operator import CoulombOperator
+from falsemetal.electrostatics.coulomb import Response, coulomb_response
 from falsemetal.potentials.charges.equilibration import EquilibrationError
 from falsemetal.potentials.charges.preconditioner import Diagonal, LongWaves, Preconditioner
 from falsemetal.units import EPSILON_0
@@ -123,7 +122,7 @@ class ConjugateGradients:
 
 @dataclass(frozen=True)
 class PeriodicSystem:
-    """A periodic cell for the mesh; arguments as of :class:`CoulombOperator`."""
+    """A periodic cell for the mesh; fields are as of a Coulomb matrix's arguments."""
 
     cell: Tensor
     smearing_A: float
@@ -140,13 +139,15 @@ class PeriodicSystem:
         max_iterations: int = MAX_ITERATIONS,
     ) -> ConjugateGradients:
         """Solver for atoms of a hardness in eV/e², shape (n,), float64."""
-        coulomb = CoulombOperator(
-            positions,
-            self.cell,
-            smearing_A=self.smearing_A,
-            cutoff_per_A=self.cutoff_per_A,
-            film=self.film,
-        )
+        z: Tensor | None = None
+        if self.film:
+            volume = torch.linalg.det(self.cell.double()).abs()
+            z = positions[:, 2] / (EPSILON_0 * volume).sqrt()
+
+        def apply(charges: Tensor) -> Tensor:
+            potential = hardness * charges + self._response(charges, positions).by_charges
+            return potential if z is None else potential + (z @ charges) * z
+
         diagonal = Diagonal(hardness, self.smearing_A)
         long_waves: Preconditioner | None = None
         if groups is None or not groups.any():
@@ -154,7 +155,7 @@ class PeriodicSystem:
                 hardness, positions, self.cell, smearing_A=self.smearing_A, film=self.film
             )
         return ConjugateGradients(
-            lambda charges: hardness * charges + coulomb(charges),
+            apply,
             long_waves or diagonal,
             groups,
             tolerance_V,
@@ -164,7 +165,15 @@ class PeriodicSystem:
 
     def gradient(self, charges: Tensor, positions: Tensor) -> Tensor:
         """Differentiate ½ q·A·q by the positions, in eV/Å, shape (n, 3)."""
-        by_positions = coulomb_response(
+        by_positions = self._response(charges, positions).by_positions
+        if self.film:
+            volume = torch.linalg.det(self.cell.double()).abs()
+            by_positions = by_positions.clone()
+            by_positions[:, 2] += charges * (charges @ positions[:, 2]) / (EPSILON_0 * volume)
+        return by_positions
+
+    def _response(self, charges: Tensor, positions: Tensor) -> Response:
+        return coulomb_response(
             charges,
             None,
             positions,
@@ -172,12 +181,7 @@ class PeriodicSystem:
             smearing_A=self.smearing_A,
             cutoff_per_A=self.cutoff_per_A,
             mesh=True,
-        ).by_positions
-        if self.film:
-            volume = torch.linalg.det(self.cell.double()).abs()
-            by_positions = by_positions.clone()
-            by_positions[:, 2] += charges * (charges @ positions[:, 2]) / (EPSILON_0 * volume)
-        return by_positions
+        )
 
 
 class _EquilibratedCharges(torch.autograd.Function):

@@ -67,7 +67,7 @@ class LongWaves:
     def __init__(
         self, hardness: Tensor, positions: Tensor, cell: Tensor, *, smearing_A: float, film: bool
     ) -> None:
-        """Hardness in eV/e², shape (n,); the rest as of a Coulomb operator."""
+        """Hardness in eV/e², shape (n,); the rest as of a Coulomb matrix."""
         own = COULOMB / (math.sqrt(math.pi) * smearing_A)
         self._root = (hardness + own).rsqrt()
         volume = float(torch.linalg.det(cell.double()).abs())
