@@ -166,6 +166,31 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         "potentials.lr-mace.formal_charges_e: gives none of Cu, Ti, which the runs of spce sample "
         "(H: 1, O: -2); add it",
     ),
+    "a conductor without atoms": (
+        {
+            "potentials.lr-mace.kind": "response_charge",
+            "potentials.lr-mace.conductors": ["Cu"],
+            "potentials.lr-mace.dataset": "water",
+            "potentials.lr-mace.runs": {},
+        },
+        "potentials.lr-mace.conductors: no run of water samples Cu; name elements of its metal, "
+        "or none",
+    ),
+    "a conductor without a formal charge": (
+        {
+            "potentials.lr-mace.kind": "response_charge",
+            "potentials.lr-mace.conductors": ["Au"],
+        },
+        "potentials.lr-mace: formal_charges_e lacks Au of conductors; add it, 0 for a metal",
+    ),
+    "edges beyond the cutoff": (
+        {
+            "potentials.lr-mace.kind": "response_charge",
+            "potentials.lr-mace.response_cutoff_A": 7.0,
+        },
+        "potentials.lr-mace: response_cutoff_A: 7 Å is beyond r_cut_A, 4.5 Å, up to which edges "
+        "are known; make it shorter",
+    ),
     "a model that knows no copper": (
         {"potentials.sr-mace.dataset": "water"},
         "potentials.sr-mace.dataset: no run of water samples Cu, which this campaign holds; add "

@@ -205,3 +205,6 @@ def test_unknown_element_and_missing_formal_charge_are_named() -> None:
     settings = SETTINGS["split-1"].model_copy(update={"formal_charges_e": {"H": 1.0}})
     with pytest.raises(ValueError, match="formal_charges_e lacks O"):
         build_model(settings, STATISTICS, dtype=torch.float64)
+    settings = SETTINGS["response-1"].model_copy(update={"conductors": ["Cu"]})
+    with pytest.raises(ValueError, match="conductors names Cu, of which the dataset holds no"):
+        build_model(settings, STATISTICS, dtype=torch.float64)

@@ -103,7 +103,7 @@ class Surroundings:
         if self.boundary is Boundary.OPEN:
             raise ValueError(
                 "pbc (False, False, False): only bulk (TTT) and films (TTF) can be treated; a "
-                "potential of kind qeq treats clusters, too"
+                "potential of kind qeq or response_charge treats clusters, too"
             )
         for key, value, unit in (
             (TOTAL_CHARGE, self.total_charge_e, "e"),
@@ -112,7 +112,7 @@ class Surroundings:
             if np.any(np.asarray(value) != 0.0):
                 raise ValueError(
                     f"{key} is {value} {unit}, but the potential has no charges that answer to it; "
-                    "take a potential of kind qeq, or leave the frame out"
+                    "take a potential of kind qeq or response_charge, or leave the frame out"
                 )
 
     def tensors(self, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:

@@ -1,8 +1,9 @@
 """Long-ranged MACE models with split charges that answer."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from falsemetal.potentials.kind import POTENTIALS
+from falsemetal.potentials.kind import POTENTIALS, Labels
 from falsemetal.potentials.kinds.split_charge import SplitChargeKind
 from falsemetal.potentials.mace.settings import ResponseChargeArchitecture
 
@@ -19,6 +20,21 @@ class ResponseChargeKind(ResponseChargeArchitecture, SplitChargeKind):
     knows_total_charge: ClassVar[bool] = True
 
     kind: Literal["response_charge"]  # type: ignore[assignment]
+
+    def find_fault(self, datasets: Mapping[str, Labels]) -> tuple[str, str] | None:
+        """Key and message of what split charges lack, or of a conductor without atoms, or None."""
+        fault = super().find_fault(datasets)
+        if fault is not None:
+            return fault
+        held = datasets[self.dataset].elements
+        missing = sorted(set(self.conductors) - held) if held is not None else []
+        if not missing:
+            return None
+        return (
+            "conductors",
+            f"no run of {self.dataset} samples {', '.join(missing)}; name elements of its metal, "
+            "or none",
+        )
 
     def build(self, statistics: "DatasetStatistics") -> "ResponseChargeMACE":
         """Untrained model."""

@@ -74,6 +74,12 @@ class SusceptibilityReadouts(torch.nn.Module):
         with torch.no_grad():
             self.readout.bias.fill_(START)
         symbols = [chemical_symbols[z] for z in statistics.elements]
+        missing = sorted(set(settings.conductors) - set(symbols))
+        if missing:
+            raise ValueError(
+                f"conductors names {', '.join(missing)}, of which the dataset holds no atoms; name "
+                "elements of its metal, or none"
+            )
         metal = torch.tensor([symbol in settings.conductors for symbol in symbols])
         self.register_buffer("is_conductor", metal)
         start = before_softplus(settings.hardness_eV_per_e2)
