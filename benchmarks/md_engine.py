@@ -59,8 +59,8 @@ def build_model(settings: dict[str, Any], kind: str = "mace") -> Any:
     """Model with random weights."""
     import torch
 
-    from falsemetal.potentials import store
     import falsemetal.potentials.kinds  # noqa: F401  # it registers them
+    from falsemetal.potentials import store
     from falsemetal.potentials.kind import POTENTIALS
     from falsemetal.potentials.mace.model import DatasetStatistics
 
