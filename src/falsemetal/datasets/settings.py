@@ -27,7 +27,6 @@ from falsemetal.systems.interface import LEAST_LAYER_A
 from falsemetal.systems.surfaces import AnySurface
 from falsemetal.units import MINIMUM_VACUUM_A, WATER_DENSITY_G_PER_CM3, water_number_density
 
-
 LabelFields = Annotated[list[Annotated[Number, Field(ge=-2.0, le=2.0)]], LATER]
 FIELDS_OF_LABELS = (
     "Fields along z in which frames are labelled, in turn; their trajectory does not feel them"

@@ -4,9 +4,9 @@ LAMMPS holds a group of atoms at a potential, but knows none that differs from a
 −E z does. Two sheets of charge ±ε0 E beyond the film make the same field from ordinary atoms.
 """
 
+import math
 from itertools import product
 
-import numpy as np
 from ase import Atoms
 
 from falsemetal.potentials.force_field.settings import Ion, WaterForceField
@@ -36,32 +36,26 @@ def between_plates(
     """
     bottom, top = atoms.positions[:, 2].min(), atoms.positions[:, 2].max()
     x, y = atoms.cell.lengths()[:2]
-    apart = top - bottom + 2.0 * DISTANCE_A
-    sites = _sites(x, y)
-    n_sites = len(sites)
+    lower_z, upper_z = MARGIN_A, MARGIN_A + top - bottom + 2.0 * DISTANCE_A
+    sites = [*_plate(x, y, lower_z), *_plate(x, y, upper_z)]
+    n_sites = len(sites) // 2
     charge_e = EPSILON_0 * field_V_per_A * x * y / n_sites
     known = {*force_field.ions, *force_field.known_metals, *force_field.known_oxides}
     lower, upper = [element for element in PLATES if element not in known][:2]
-    plates = Atoms(
-        [lower] * n_sites + [upper] * n_sites,
-        np.concatenate([sites, sites + [0.0, 0.0, apart]]) + [0.0, 0.0, MARGIN_A],
-    )
-    moved = Atoms(
-        atoms.symbols,
-        atoms.positions + [0.0, 0.0, MARGIN_A + DISTANCE_A - bottom],
-        cell=[x, y, apart + 2.0 * MARGIN_A],
-        pbc=atoms.pbc,
-    )
+    moved = Atoms(atoms.symbols, atoms.positions, pbc=atoms.pbc)
+    moved.positions[:, 2] += lower_z + DISTANCE_A - bottom
+    moved.set_cell([x, y, upper_z + MARGIN_A])
+    moved += Atoms([lower] * n_sites + [upper] * n_sites, sites)
     ions = {lower: _plate_ion(charge_e), upper: _plate_ion(-charge_e)}
-    with_plates = force_field.model_copy(update={"ions": force_field.ions | ions})
-    return moved + plates, with_plates
+    return moved, force_field.model_copy(update={"ions": force_field.ions | ions})
 
 
-def _sites(x_A: float, y_A: float) -> np.ndarray:
-    columns, rows = (int(np.ceil(length / SPACING_A)) for length in (x_A, y_A))
-    return np.array(
-        [(i * x_A / columns, j * y_A / rows, 0.0) for i, j in product(range(columns), range(rows))]
-    )
+def _plate(x_A: float, y_A: float, z_A: float) -> list[tuple[float, float, float]]:
+    """Sites of a plate's charges."""
+    columns, rows = (math.ceil(length / SPACING_A) for length in (x_A, y_A))
+    return [
+        (i * x_A / columns, j * y_A / rows, z_A) for i, j in product(range(columns), range(rows))
+    ]
 
 
 def _plate_ion(charge_e: float) -> Ion:
