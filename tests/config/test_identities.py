@@ -35,6 +35,9 @@ OTHERS: dict[str, Any] = {
     "datasets.spce.sampling.brine.kind": None,
     "datasets.spce.sampling.bulk.molality_mol_per_kg": None,
     "datasets.spce.sampling.slab.molality_mol_per_kg": None,
+    # with others its checks reject the frames
+    "datasets.spce.sampling.slab.label_fields_V_per_A": [0.0],
+    "datasets.*.label_fields_V_per_A": None,
     "datasets.*.split.maximum_frames": 5,
     "datasets.*.checks.isolated_atoms": "atomic_energies",
     "datasets.*.head": "pbe",
@@ -176,6 +179,7 @@ EXPECTED: dict[str, list[str]] = {
     "datasets.spce.sampling.bulk.*": ["sample:spce/bulk", "curate:spce"],
     "datasets.spce.sampling.slab.*": ["sample:spce/slab", "curate:spce"],
     "datasets.spce.sampling.brine.*": ["sample:spce/brine", "curate:spce"],
+    "datasets.spce.label_charges": ["sample:spce/*", "curate:spce"],
     "datasets.spce.checks.*": ["curate:spce"],
     "datasets.spce.split.*": ["curate:spce"],
     "datasets.dft.checks.*": ["curate:dft"],

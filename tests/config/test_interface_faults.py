@@ -20,6 +20,7 @@ NO_PAIRS = {
 }
 SILVER = {"epsilon_kcal_per_mol": 4.56, "sigma_A": 2.6326}
 MODEL = {"dataset": "spce", "r_cut_A": 4.5, "layers": 1, "l_max": 0, "channels": 4}
+NULL = object()
 RAW = {
     "name": "interfaces",
     "datasets": {
@@ -58,7 +59,7 @@ RAW = {
 
 
 def with_values(changes: dict[str, Any]) -> dict[str, Any]:
-    """Change keys, given by their dotted names; None removes one."""
+    """Change keys, given by their dotted names; None removes one, NULL is YAML's null."""
     raw: dict[str, Any] = json.loads(json.dumps(RAW))
     for key, value in changes.items():
         *parents, last = key.split(".")
@@ -68,7 +69,7 @@ def with_values(changes: dict[str, Any]) -> dict[str, Any]:
         if value is None:
             del section[last]
         else:
-            section[last] = value
+            section[last] = None if value is NULL else value
     return raw
 
 
@@ -213,6 +214,33 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         },
         "datasets.spce.sampling.copper: n_molecules: 8 fill a layer of 2.7 Å on this face, which "
         "has no two above each other; take more, or a smaller face",
+    ),
+    "labels in a field without vacuum": (
+        {
+            "datasets.spce.sampling.copper.label_fields_V_per_A": [0.02],
+            "datasets.spce.sampling.copper.vacuum_A": NULL,
+        },
+        "datasets.spce.sampling.copper: label_fields_V_per_A: a field along z needs vacuum; give "
+        "vacuum_A",
+    ),
+    "labels of bulk water in a field": (
+        {"datasets.water.sampling.bulk.label_fields_V_per_A": [0.02]},
+        "datasets.water.sampling.bulk: label_fields_V_per_A: a field along z needs vacuum; take "
+        "kind: slab",
+    ),
+    "labels in a field that the checks reject": (
+        {"datasets.spce.sampling.copper.label_fields_V_per_A": [0.0, 0.02]},
+        "datasets.spce: sampling.copper.label_fields_V_per_A: checks reject frames in a field; "
+        "set checks.fields: keep",
+    ),
+    "frames in a field that a model takes for others": (
+        {
+            "datasets.spce.sampling.copper.label_fields_V_per_A": [0.0, 0.02],
+            "datasets.spce.checks": {"fields": "keep"},
+        },
+        "potentials.sr-mace.dataset: spce keeps frames in a field (datasets.spce.checks.fields: "
+        "keep), which kind mace does not know from others; reject them, or take a kind that knows "
+        "total charges",
     ),
     "an odd cell": (
         {f"{SURFACE}.repeats": [4, 3]},

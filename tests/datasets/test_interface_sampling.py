@@ -10,10 +10,12 @@ from interfaces import CONDUCTOR, MOVING, copper, rutile
 from falsemetal.campaigns import MetalWater, MetalWaterMetal
 from falsemetal.campaigns.kind import StartSpec
 from falsemetal.datasets.checks import check_frames
+from falsemetal.datasets.io import read_frames, write_frames
 from falsemetal.datasets.labelling import label_frames
 from falsemetal.datasets.sampling import sample_labelled_frames, sampling_steps
 from falsemetal.datasets.settings import Checks, InterfaceRun, SampleSpec
 from falsemetal.specs import Origin
+from falsemetal.systems.labels import external_field
 from falsemetal.systems.surfaces import Surface
 from falsemetal.units import BOLTZMANN, EPSILON_0
 
@@ -34,7 +36,11 @@ RUNS = {
         **SHORT, surface=copper(2), replicas=2, field_V_per_A=FIELD_V_PER_A, density_g_per_cm3=0.9
     ),
     "rutile": InterfaceRun(**SHORT, surface=rutile(2, fixed_layers=1)),
+    "in fields": InterfaceRun(
+        **SHORT, surface=copper(2), replicas=2, label_fields_V_per_A=[0.0, 0.02, -0.02]
+    ),
 }
+CHARGED = {"in fields", "between"}
 FORCE_FIELDS = {"moving": MOVING}
 
 
@@ -45,6 +51,7 @@ def sample(name: str) -> tuple[list[Atoms], list[int]]:
         origin=ORIGIN,
         run=RUNS[name],
         force_field=FORCE_FIELDS.get(name, CONDUCTOR),
+        charges=name in CHARGED,
         name=name,
         seed=1,
         label=name,
@@ -89,6 +96,44 @@ def test_labels_are_those_of_the_bare_force_field(name) -> None:
         assert one.info["REF_energy"] == other.info["REF_energy"]
         assert np.array_equal(one.arrays["REF_forces"], other.arrays["REF_forces"])
         assert np.abs(one.arrays["REF_forces"].sum(axis=0)).max() < 1e-9
+
+
+def test_frames_are_labelled_in_fields_in_turn(tmp_path) -> None:
+    write_frames(tmp_path / "frames.extxyz", sample("in fields")[0])
+    frames = read_frames(tmp_path / "frames.extxyz")
+    assert [external_field(f).tolist() for f in frames] == 2 * [
+        [0.0, 0.0, field] for field in (0.0, 0.02, -0.02)
+    ]
+    assert "external_field" not in frames[0].info
+    kept, _ = check_frames(frames, Checks(fields="keep"))
+    assert len(kept) == len(frames)
+    _, rejected = check_frames(frames, Checks())
+    assert [r.frame for r in rejected] == [1, 2, 4, 5]
+
+
+def test_charges_and_dipoles_are_among_the_labels_where_they_are_asked_for() -> None:
+    for frame in sample("in fields")[0]:
+        charges = frame.arrays["REF_charges"]
+        metal = np.array(frame.symbols) == "Cu"
+        assert charges[metal].any()
+        assert charges[metal].sum() == pytest.approx(0.0, abs=1e-8)
+        np.testing.assert_allclose(charges[~metal], np.tile([-0.8476, 0.4238, 0.4238], 24))
+        expected = [0.0, 0.0, charges @ frame.positions[:, 2]]
+        np.testing.assert_allclose(frame.info["REF_dipole"], expected)
+    for frame in sample("between")[0]:
+        assert "REF_charges" in frame.arrays
+        assert "REF_dipole" not in frame.info
+    for frame in sample("copper")[0]:
+        assert "REF_charges" not in frame.arrays
+
+
+def test_neither_is_part_of_what_knows_nothing_of_it() -> None:
+    spec = SampleSpec(
+        origin=ORIGIN, run=RUNS["copper"], force_field=CONDUCTOR, name="copper", seed=1, label=""
+    )
+    identity = spec.identity()
+    assert "charges" not in identity
+    assert "label_fields_V_per_A" not in identity["run"]
 
 
 def test_frames_of_several_solids_pass_the_checks_of_a_dataset() -> None:

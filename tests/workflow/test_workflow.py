@@ -354,6 +354,7 @@ def test_one_figure_needs_only_its_own_jobs(checkout) -> None:
         "interfaces",
         "interfaces-paper",
         "interfaces-dft",
+        "conductor",
         "learning",
     ],
 )

@@ -90,6 +90,7 @@ class Jobs:
             origin=self.origin,
             run=settings.sampling[run],
             force_field=settings.force_field.beside(settings.sampling[run].elements),
+            charges=settings.label_charges,
             name=run,
             seed=self.config.seed,
             label=f"labels {dataset}/{run}",

@@ -18,7 +18,8 @@ def find_fault_of_kept_frames(config: "Config", name: str) -> str | None:
     """Tell which frames of a potential's dataset it would take for others, or None."""
     potential = config.potentials[name]
     dataset = potential.dataset
-    if potential.knows_total_charge:
+    # what is neither trained nor fetched, such as the force field that labelled it, reads no frames
+    if potential.knows_total_charge or potential.prepare == "none":
         return None
     while dataset is not None and (settings := config.datasets.get(dataset)) is not None:
         if kept := settings.checks.kept_for_charges:

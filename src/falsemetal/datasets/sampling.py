@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from falsemetal.potentials.force_field.md import (
     run_in_parts,
 )
 from falsemetal.systems.interface import water_on
+from falsemetal.systems.labels import EXTERNAL_FIELD
 from falsemetal.systems.system import System
 from falsemetal.systems.water import brine_box, cubic_cell, water_box, water_slab
 from falsemetal.units import ATM_PER_BAR, WATER_DENSITY_G_PER_CM3, water_number_density
@@ -43,12 +45,16 @@ def sample_labelled_frames(
 
     `progress` is told the number of steps done, of :func:`sampling_steps`; LAMMPS appends its log
     to `log`. Frames have `REF_energy` (eV), `config_type`, `trajectory` and `time_ps` in `info`,
-    `REF_forces` (eV/Å) in `arrays`, unwrapped positions; slabs are periodic in x and y only.
+    `REF_forces` (eV/Å) in `arrays`, unwrapped positions; slabs are periodic in x and y only. In
+    turn they are labelled in the run's fields, which `external_field` (V/Å) tells.
     """
     frames: list[Atoms] = []
     for replica in range(spec.run.replicas):
         frames += _sample(spec, replica, progress=progress, log=log)
-    return label_frames(frames, spec.force_field)
+    for frame, field_V_per_A in zip(frames, cycle(spec.run.label_fields_V_per_A), strict=False):
+        if field_V_per_A:
+            frame.info[EXTERNAL_FIELD] = np.array([0.0, 0.0, field_V_per_A])
+    return label_frames(frames, spec.force_field, charges=spec.charges)
 
 
 def sampling_steps(run: AnySampling) -> int:

@@ -27,6 +27,11 @@ from falsemetal.systems.interface import LEAST_LAYER_A
 from falsemetal.systems.surfaces import AnySurface
 from falsemetal.units import MINIMUM_VACUUM_A, WATER_DENSITY_G_PER_CM3, water_number_density
 
+LabelFields = Annotated[list[Annotated[Number, Field(ge=-2.0, le=2.0)]], LATER]
+FIELDS_OF_LABELS = (
+    "Fields along z in which frames are labelled, in turn; their trajectory does not feel them"
+)
+
 
 class SamplingRun(Section):
     """A trajectory of the reference from which labelled frames are taken."""
@@ -46,6 +51,7 @@ class SamplingRun(Section):
     interval_ps: PositiveFloat = Field(
         0.5, ge=1e-3, le=1e4, description="Time between labelled frames"
     )
+    label_fields_V_per_A: LabelFields = Field([], description=f"{FIELDS_OF_LABELS}; slabs only")
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -63,12 +69,18 @@ class SamplingRun(Section):
             raise ValueError("molality_mol_per_kg belongs to kind: brine, and only to it")
         return self
 
+    @model_validator(mode="after")
+    def _fields_are_of_slabs(self) -> Self:
+        if self.label_fields_V_per_A and self.kind != "slab":
+            raise ValueError("label_fields_V_per_A: a field along z needs vacuum; take kind: slab")
+        return self
+
 
 class InterfaceRun(Section):
     """A trajectory of water beside a solid from which labelled frames are taken.
 
-    In a field along z the trajectory of an odd replica is polarised downwards; labels are without
-    the field.
+    In `field_V_per_A` along z the trajectory of an odd replica is polarised downwards; labels are
+    without that field, and in `label_fields_V_per_A` instead.
     """
 
     kind: Literal["interface"]
@@ -87,6 +99,7 @@ class InterfaceRun(Section):
     interval_ps: PositiveFloat = Field(
         0.5, ge=1e-3, le=1e4, description="Time between labelled frames"
     )
+    label_fields_V_per_A: LabelFields = Field([], description=f"{FIELDS_OF_LABELS}")
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -106,8 +119,9 @@ class InterfaceRun(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.field_V_per_A and self.vacuum_A is None:
-            raise ValueError("field_V_per_A: a field along z needs vacuum; give vacuum_A")
+        for key in ("field_V_per_A", "label_fields_V_per_A"):
+            if getattr(self, key) and self.vacuum_A is None:
+                raise ValueError(f"{key}: a field along z needs vacuum; give vacuum_A")
         if self.layer_A < LEAST_LAYER_A:
             raise ValueError(
                 f"n_molecules: {self.n_molecules} fill a layer of {self.layer_A:.2g} Å on this "
@@ -278,8 +292,21 @@ class ForceFieldDataset(Section):
     kind: Literal["force_field"]
     force_field: WaterForceField = WaterForceField()
     sampling: dict[Name, AnySampling] = Field(min_length=1)
+    label_charges: Annotated[bool, LATER] = Field(
+        False, description="Charges of all atoms, and dipoles of films, among the labels"
+    )
     checks: Checks = Checks()
     split: Split = Split()
+
+    @model_validator(mode="after")
+    def _fields_are_kept(self) -> Self:
+        for name, run in self.sampling.items():
+            if any(run.label_fields_V_per_A) and self.checks.fields == "reject":
+                raise ValueError(
+                    f"sampling.{name}.label_fields_V_per_A: checks reject frames in a field; set "
+                    "checks.fields: keep"
+                )
+        return self
 
     @model_validator(mode="after")
     def _solids_are_known(self) -> Self:
@@ -352,6 +379,7 @@ class SampleSpec(Spec):
 
     run: AnySampling
     force_field: WaterForceField
+    charges: Annotated[bool, LATER] = False
     name: str
     seed: int
     label: Annotated[str, ASIDE]

@@ -1,30 +1,53 @@
 """The force field as an ASE calculator, for single points."""
 
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from falsemetal.arrays import FloatArray
-from falsemetal.potentials.force_field.deck import LABELS
-from falsemetal.potentials.force_field.engine import LammpsEngine
 from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb, WaterForceField
+from falsemetal.potentials.force_field.single_point import evaluate
 from falsemetal.potentials.single_points import EnergyAndForces
+from falsemetal.systems.labels import EXTERNAL_FIELD, external_field
 
 
 class ForceFieldCalculator(EnergyAndForces):
-    """Energies and forces as of labels: without a mesh, each structure by a LAMMPS of its own.
+    """Energies, forces and charges as of labels: without a mesh, each by a LAMMPS of its own.
 
-    Atoms are in the order O, H, H by molecule, solids before them; structures that the force field
-    cannot treat raise UnsupportedStructureError.
+    Atoms are in the order O, H, H by molecule, solids before them; films may be in an
+    `external_field` along z (`atoms.info`). Structures that the force field cannot treat raise
+    UnsupportedStructureError.
     """
+
+    implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
+        *EnergyAndForces.implemented_properties,
+        "charges",
+        "dipole",
+    ]
 
     def __init__(self, force_field: WaterForceField | None = None) -> None:
         super().__init__()
         self.force_field = force_field or WaterForceField()
+        self._further: dict[str, FloatArray] = {}
+        self._field: FloatArray = np.zeros(3)
 
     def evaluate(self, atoms: Any) -> tuple[float, FloatArray]:
         """Evaluate energy in eV and forces in eV/Å, shape (n, 3)."""
-        with LammpsEngine(atoms, self.force_field, electrostatics=LABELS) as engine:
-            engine.command("run 0 post no")
-            return engine.potential_energy_eV, engine.forces
+        found = evaluate(atoms, self.force_field)
+        self._field = external_field(atoms)
+        self._further = {"charges": found.charges, "dipole": found.dipole(atoms)}
+        return found.energy_eV, found.forces
+
+    def further_results(self) -> dict[str, Any]:
+        """Charges in e, and dipole in e·Å, NaN along periodic directions."""
+        return dict(self._further)
+
+    def check_state(self, atoms: Any, tol: float = 1e-15) -> list[str]:
+        """Find what has changed, the field among it, which ASE passes over."""
+        changes: list[str] = super().check_state(atoms, tol)  # type: ignore[no-untyped-call]
+        if not np.array_equal(external_field(atoms), self._field):
+            changes.append(EXTERNAL_FIELD)
+        return changes
 
 
 def spce(model: str = "full") -> ForceFieldCalculator:
