@@ -32,6 +32,40 @@ def test_energy_and_its_derivatives_are_those_of_multipoles(slab: bool) -> None:
     torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("slab", [True, False])
+def test_energy_of_dipoles_is_that_of_multipoles(slab: bool) -> None:
+    system = random_system(slab=slab, l_max=1)
+    term = MultipoleElectrostatics(SIGMA, 1, self_interaction=True)
+    matrix = periodic_matrix(
+        system.positions,
+        system.cell,
+        smearing_A=SIGMA,
+        cutoff_per_A=term.cutoff_per_A,
+        film=slab,
+        dipoles=True,
+    )
+    multipoles = torch.cat([system.charges[:, None], system.dipoles], 1).flatten()
+    energy = 0.5 * multipoles @ matrix @ multipoles
+    torch.testing.assert_close(energy, system.energy(term), rtol=1e-12, atol=1e-12)
+
+
+def test_dipoles_without_periodicity_are_pairs_of_charges() -> None:
+    system = random_system(slab=False, l_max=1)
+    widths = torch.linspace(0.4, 1.5, 12, dtype=torch.float64)
+    step = 1e-3
+    matrix = open_matrix(system.positions, widths, dipoles=True)
+    torch.testing.assert_close(matrix, matrix.T)
+    multipoles = torch.cat([system.charges[:, None], system.dipoles], 1).flatten()
+    ends = torch.cat([step / 2 * torch.eye(3), -step / 2 * torch.eye(3), torch.zeros(1, 3)])
+    places = (system.positions[:, None] + ends).flatten(0, 1)
+    pairs = torch.cat(
+        [system.dipoles / step, -system.dipoles / step, system.charges[:, None]], 1
+    ).flatten()
+    of_pairs = open_matrix(places, widths.repeat_interleave(7))
+    expected = float(pairs @ of_pairs @ pairs)
+    assert float(multipoles @ matrix @ multipoles) == pytest.approx(expected, rel=1e-6)
+
+
 def test_matrices_are_positive_semidefinite() -> None:
     system = random_system(slab=False, l_max=0, n_atoms=40)
     arguments = {"smearing_A": SIGMA, "cutoff_per_A": CUTOFF}
