@@ -22,7 +22,7 @@ from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.mace.response_charge import ResponseChargeMACE
 from falsemetal.potentials.mace.split_charge import SplitChargeMACE
 from falsemetal.potentials.store import build_model
-from falsemetal.potentials.training.batches import LabelledGraph, batch_errors, label_graphs
+from falsemetal.potentials.training.batches import batch_errors, join, label_graphs
 from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import TrainSpec
@@ -239,6 +239,8 @@ def labelled(n_frames: int) -> list[Atoms]:
         atoms.arrays["REF_forces"] = forces.numpy()
         if index % 2:
             atoms.arrays["REF_charges"] = prediction.charges.numpy()
+            atoms.info["REF_dipole"] = prediction.dipoles[0].nan_to_num(7.0).numpy()
+            atoms.info["REF_fermi_eV"] = float(prediction.fermi_levels_eV)
         frames.append(atoms)
     return frames
 
@@ -247,14 +249,8 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
     """Of energies, forces and charges, by weights before and behind the charges."""
     model = small_model(METAL).train()
     items = label_graphs(labelled(4), model)
-    batch = LabelledGraph(
-        collate([item.graph for item in items]),
-        *(
-            torch.cat([getattr(item, k) for item in items])
-            for k in ("energies", "forces", "charges")
-        ),
-    )
-    training = Training(epochs=1, charge_weight=1000.0)
+    batch = join(items)
+    training = Training(epochs=1, charge_weight=1000.0, dipole_weight=30.0, fermi_weight=2.0)
 
     def loss() -> torch.Tensor:
         return batch_errors(model, batch, create_graph=True).loss(training)

@@ -11,7 +11,7 @@ from falsemetal.arrays import FloatArray, IntArray
 from falsemetal.potentials.allocator import keep_freed_memory
 from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.model import Model
-from falsemetal.potentials.training.batches import charge_error, label_graphs
+from falsemetal.potentials.training.batches import label_graphs, squared_error
 
 
 def error_table(
@@ -38,7 +38,7 @@ def error_table(
             "force": 1e6 * float(((forces - item.forces)[known] ** 2).sum()),
             "components": int(known.sum()),
         }
-        charge = charge_error(prediction, item)
+        charge = squared_error(prediction.charges, item.charges)
         if charge is not None:
             row["charge"] = 1e6 * float(charge)
         deviation = model.force_deviation_eV_per_A(item.graph)

@@ -49,6 +49,18 @@ def known_charges(frame: Atoms) -> FloatArray:
     return np.array(frame.arrays[CHARGES], dtype=float)
 
 
+def known_dipole(frame: Atoms) -> FloatArray:
+    """Return the dipole in e·Å, shape (3,), NaN where a frame has none or is charged."""
+    if DIPOLE not in frame.info or total_charge(frame) != 0.0:
+        return np.full(3, np.nan)
+    return np.array(frame.info[DIPOLE], dtype=float)
+
+
+def known_fermi_level(frame: Atoms) -> float:
+    """Return the Fermi level in eV, NaN where a frame has none."""
+    return float(frame.info.get(FERMI_LEVEL, np.nan))
+
+
 def total_charge(frame: Atoms) -> float:
     """Return a frame's charge in e, zero where it tells none."""
     return float(frame.info.get(TOTAL_CHARGE, 0.0))

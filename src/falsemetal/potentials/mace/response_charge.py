@@ -82,8 +82,10 @@ class SusceptibilityReadouts(torch.nn.Module):
             )
         metal = torch.tensor([symbol in settings.conductors for symbol in symbols])
         self.register_buffer("is_conductor", metal)
-        start = before_softplus(settings.hardness_eV_per_e2)
-        self.hardness = torch.nn.Parameter(torch.full((len(symbols),), start))
+        self.hardness: torch.nn.Parameter | None = None
+        if settings.conductors:
+            start = before_softplus(settings.hardness_eV_per_e2)
+            self.hardness = torch.nn.Parameter(torch.full((len(symbols),), start))
         self.polarisability: torch.nn.Linear | None = None
         if settings.polarisable_atoms:
             self.polarisability = torch.nn.Linear(settings.channels, 1)
@@ -108,19 +110,24 @@ class SusceptibilityReadouts(torch.nn.Module):
         strengths: torch.Tensor = torch.nn.functional.softplus(raw).double() * ending.double()
         return self.scale_e2_per_eV * strengths
 
-    def mobilities(self, species: torch.Tensor) -> torch.Tensor:
-        """1/J of a conductor's atoms in e²/eV, zero elsewhere, shape (n,)."""
+    def mobilities(self, species: torch.Tensor) -> torch.Tensor | None:
+        """1/J of a conductor's atoms in e²/eV, zero elsewhere, shape (n,); None: no conductor."""
+        metal = self.is_conductor[species]
+        if self.hardness is None or not bool(metal.any()):
+            return None
         hardness = torch.nn.functional.softplus(self.hardness[species]).double()
-        return torch.where(self.is_conductor[species], 1.0 / hardness, 0.0)
+        return torch.where(metal, 1.0 / hardness, 0.0)
 
     def lacking(self, graph: Graph, formal_charges_e: torch.Tensor) -> torch.Tensor:
         """Charges in e, shape (n,), that conductors hold as the total is not that of the formal.
 
         They share it as they would in a uniform potential.
         """
+        mobilities = self.mobilities(graph.species)
+        if mobilities is None:
+            return torch.zeros_like(formal_charges_e, dtype=torch.float64)
         zeros = torch.zeros_like(graph.total_charge_e)
         formal = zeros.index_add(0, graph.batch, formal_charges_e.double())
-        mobilities = self.mobilities(graph.species)
         of_graphs = zeros.index_add(0, graph.batch, mobilities)
         share = (graph.total_charge_e - formal) / of_graphs.where(of_graphs > 0.0, torch.inf)
         return mobilities * share[graph.batch]
@@ -132,15 +139,13 @@ class SusceptibilityReadouts(torch.nn.Module):
         edges: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
     ) -> Susceptibility:
         """Susceptibility of one structure; edges are senders, receivers and strengths."""
-        holds_metal = bool(self.is_conductor[species].any())
-        mobilities = self.mobilities(species) if holds_metal else None
         polarisabilities = None
         if self.polarisability is not None:
             raw = self.polarisability(scalars[-1])[:, 0]
             polarisabilities = (
                 POLARISABILITY_E2_A2_PER_EV * torch.nn.functional.softplus(raw).double()
             )
-        return Susceptibility(*edges, mobilities, polarisabilities)
+        return Susceptibility(*edges, self.mobilities(species), polarisabilities)
 
 
 @dataclass(frozen=True)

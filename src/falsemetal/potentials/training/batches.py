@@ -1,7 +1,7 @@
 """Structures with labels as batches: what a model is fitted to and measured against."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -9,49 +9,65 @@ from ase import Atoms
 
 from falsemetal.potentials.graph import Graph, build_graph, collate
 from falsemetal.potentials.mace.model import DatasetStatistics, predict_all
-from falsemetal.potentials.model import Model, Prediction
+from falsemetal.potentials.model import Model
 from falsemetal.potentials.training.settings import Training
-from falsemetal.systems.labels import known_charges, known_forces
+from falsemetal.systems.labels import (
+    known_charges,
+    known_dipole,
+    known_fermi_level,
+    known_forces,
+)
 
 
 @dataclass(frozen=True)
 class LabelledGraph:
-    """A graph or batch with its labels: energies (g,) in eV, forces (n, 3) in eV/Å, charges in e.
+    """A graph or batch with its labels, float64; those that are not known are NaN.
 
-    Forces and charges, shape (n,), that are not known are NaN, and no error is made on them. Labels
-    are float64.
+    Energies (g,) are in eV, forces (n, 3) in eV/Å, charges (n,) in e, dipoles (g, 3) in e·Å, Fermi
+    levels (g,) in eV. No error is made on what is not known.
     """
 
     graph: Graph
     energies: torch.Tensor
     forces: torch.Tensor
     charges: torch.Tensor
+    dipoles: torch.Tensor
+    fermi_levels_eV: torch.Tensor
 
     def to(self, device: torch.device) -> "LabelledGraph":
         """Return the labelled graph on another device."""
-        return LabelledGraph(
-            self.graph.to(device),
-            self.energies.to(device),
-            self.forces.to(device),
-            self.charges.to(device),
-        )
+        return LabelledGraph(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Mean squared errors: energy in (eV/atom)², force in (eV/Å)² per component, charge in e².
+    """Mean squared errors: energy in (eV/atom)², force in (eV/Å)² per component.
 
-    The charge's is None where the model has no charges, or a batch no labels of them.
+    `further` are those of what models with charges tell, where there are labels: `charge` in e²,
+    `dipole` in (e·Å/atom)², `fermi` in eV².
     """
 
     energy: torch.Tensor
     force: torch.Tensor
-    charge: torch.Tensor | None = None
+    further: dict[str, torch.Tensor]
 
     def loss(self, training: Training) -> torch.Tensor:
         """Weighted sum that training minimises."""
         loss = training.energy_weight * self.energy + training.force_weight * self.force
-        return loss if self.charge is None else loss + training.charge_weight * self.charge
+        for name, error in self.further.items():
+            loss = loss + getattr(training, f"{name}_weight") * error
+        return loss
+
+    def row(self) -> dict[str, float]:
+        """Roots of the errors in thousandths, by column of a training's history."""
+        columns = {
+            "energy_meV_per_atom": self.energy,
+            "force_meV_per_A": self.force,
+        } | {FURTHER[name]: error for name, error in self.further.items()}
+        return {f"rmse_{key}": 1000.0 * float(error) ** 0.5 for key, error in columns.items()}
+
+
+FURTHER = {"charge": "charge_me", "dipole": "dipole_me_A_per_atom", "fermi": "fermi_meV"}
 
 
 def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetStatistics:
@@ -77,6 +93,8 @@ def label_graphs(frames: Sequence[Atoms], model: Model) -> list[LabelledGraph]:
             torch.tensor([atoms.info["REF_energy"]], dtype=torch.float64),
             torch.tensor(known_forces(atoms)),
             torch.tensor(known_charges(atoms)),
+            torch.tensor(known_dipole(atoms))[None],
+            torch.tensor([known_fermi_level(atoms)], dtype=torch.float64),
         )
         for atoms in frames
     ]
@@ -84,11 +102,10 @@ def label_graphs(frames: Sequence[Atoms], model: Model) -> list[LabelledGraph]:
 
 def join(items: Sequence[LabelledGraph]) -> LabelledGraph:
     """Join labelled graphs into one batch."""
+    labels = [field.name for field in fields(LabelledGraph) if field.name != "graph"]
     return LabelledGraph(
         collate([item.graph for item in items]),
-        torch.cat([item.energies for item in items]),
-        torch.cat([item.forces for item in items]),
-        torch.cat([item.charges for item in items]),
+        *(torch.cat([getattr(item, name) for item in items]) for name in labels),
     )
 
 
@@ -128,16 +145,24 @@ def batch_errors(model: Model, batch: LabelledGraph, *, create_graph: bool = Fal
     prediction, forces = predict_all(model, batch.graph, create_graph=create_graph)
     atoms = torch.bincount(batch.graph.batch, minlength=batch.graph.n_graphs)
     known = ~torch.isnan(batch.forces)
+    charge = squared_error(prediction.charges, batch.charges)
+    dipole = squared_error(prediction.dipoles, batch.dipoles, atoms[:, None])
+    fermi = squared_error(prediction.fermi_levels_eV, batch.fermi_levels_eV)
+    further = {"charge": charge, "dipole": dipole, "fermi": fermi}
     return Errors(
         energy=(((prediction.energies - batch.energies) / atoms) ** 2).mean(),
         force=((forces - batch.forces)[known] ** 2).mean().double(),
-        charge=charge_error(prediction, batch),
+        further={name: error for name, error in further.items() if error is not None},
     )
 
 
-def charge_error(prediction: Prediction, batch: LabelledGraph) -> torch.Tensor | None:
-    """Mean squared error of the charges in e², None where there is nothing to compare."""
-    known = ~torch.isnan(batch.charges)
-    if prediction.charges is None or not known.any():
+def squared_error(
+    found: torch.Tensor | None, labels: torch.Tensor, scale: torch.Tensor | float = 1.0
+) -> torch.Tensor | None:
+    """Mean squared error over a scale, where both are known; None where nothing is."""
+    if found is None:
         return None
-    return ((prediction.charges - batch.charges)[known] ** 2).mean()
+    known = ~(torch.isnan(labels) | torch.isnan(found.detach()))
+    if not known.any():
+        return None
+    return (((found - labels) / scale)[known] ** 2).mean()

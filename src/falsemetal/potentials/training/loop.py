@@ -130,16 +130,13 @@ class _Session:
             self.best_loss = loss
             state = self.average.module.state_dict()
             self.best_weights = {key: value.detach().clone() for key, value in state.items()}
-        row = {
+        row: dict[str, float] = {
             "epoch": self.epoch,
-            "learning_rate": learning_rate,
+            "learning_rate": float(learning_rate),
             "training_loss": float(np.mean(losses)),
             "validation_loss": loss,
-            "validation_rmse_energy_meV_per_atom": 1000.0 * float(errors.energy) ** 0.5,
-            "validation_rmse_force_meV_per_A": 1000.0 * float(errors.force) ** 0.5,
         }
-        if errors.charge is not None:
-            row["validation_rmse_charge_me"] = 1000.0 * float(errors.charge) ** 0.5
+        row |= {f"validation_{key}": error for key, error in errors.row().items()}
         self.history.append(row)
         return row
 
@@ -160,24 +157,20 @@ class _Session:
 
     def _validate(self) -> Errors:
         size = self.training.batch_size
-        energy, force, weight = [], [], []
-        charge, charged = [], []
+        found: dict[str, list[tuple[torch.Tensor, int]]] = {}
         averaged = cast(ShortRangedMACE, self.average.module)
         for first in range(0, len(self.validation_set), size):
             items = self.validation_set[first : first + size]
             errors = batch_errors(averaged, join(items).to(self.device))
-            energy.append(errors.energy.detach() * len(items))
-            force.append(errors.force.detach() * len(items))
-            weight.append(len(items))
-            if errors.charge is not None:
-                charge.append(errors.charge.detach() * len(items))
-                charged.append(len(items))
-        total = sum(weight)
-        return Errors(
-            cast(torch.Tensor, sum(energy)) / total,
-            cast(torch.Tensor, sum(force)) / total,
-            cast(torch.Tensor, sum(charge)) / sum(charged) if charge else None,
-        )
+            each = {"energy": errors.energy, "force": errors.force} | errors.further
+            for name, error in each.items():
+                found.setdefault(name, []).append((error.detach(), len(items)))
+        means = {
+            name: cast(torch.Tensor, sum(error * n for error, n in values))
+            / sum(n for _, n in values)
+            for name, values in found.items()
+        }
+        return Errors(means.pop("energy"), means.pop("force"), means)
 
     def save(self, path: Path) -> None:
         """Write the state; the old file stays whole until the new one is."""

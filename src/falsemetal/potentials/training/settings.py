@@ -29,6 +29,16 @@ class Training(Section):
         description="Of the squared error of charges, where a model has them and frames have "
         "REF_charges",
     )
+    dipole_weight: Annotated[NonNegativeFloat, LATER] = Field(
+        10.0,
+        description="Of the squared error per atom² of dipoles, along directions that are not "
+        "periodic, where a model has them and neutral frames have REF_dipole",
+    )
+    fermi_weight: Annotated[NonNegativeFloat, LATER] = Field(
+        0.0,
+        description="Of the squared error of Fermi levels, where a model has them and frames have "
+        "REF_fermi_eV; their zero must be the model's",
+    )
     ema_decay: Fraction = 0.99
     gradient_clip: PositiveFloat = 10.0
     weight_decay: NonNegativeFloat = 0.0
