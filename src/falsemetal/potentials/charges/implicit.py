@@ -1,4 +1,4 @@
-r"""Derivatives of the solution of equations, of any order, from linear solutions with their Jacobian.
+r"""Derivatives of the solution of equations, of any order, by linear solutions alone.
 
 For :math:`\mathbf R(\mathbf x; \boldsymbol\theta) = 0` and a loss L(x) with the gradient g,
 
@@ -110,6 +110,12 @@ def root_with_derivatives(
     return found
 
 
+def transposed_product(value: Tensor, at: Tensor, values: Tensor) -> Tensor:
+    """Apply the transpose of ∂value/∂at, of whose graph both are, to a vector."""
+    (product,) = torch.autograd.grad(value, at, values, retain_graph=True)
+    return product
+
+
 class _Root(torch.autograd.Function):
     """The root, handed on, whose backward pass is made of roots."""
 
@@ -159,10 +165,7 @@ def _adjoint(
         at = _alias(root, keep=False)
         value = residual(at, *(x.detach() for x in parameters))
 
-    def transposed(values: Tensor) -> Tensor:
-        return _product(value, at, values)
-
-    adjoint = solve(transposed, -gradient.detach())
+    adjoint = solve(partial(transposed_product, value, at), -gradient.detach())
     if not torch.is_grad_enabled():
         return adjoint
     equations = partial(_adjoint_residual, residual)
@@ -178,9 +181,3 @@ def _adjoint_residual(
         value = residual(at, *parameters)
         (product,) = torch.autograd.grad(value, at, adjoint, create_graph=True)
         return product + gradient
-
-
-def _product(value: Tensor, at: Tensor, values: Tensor) -> Tensor:
-    """Transpose of the Jacobian of `value` times a vector."""
-    (product,) = torch.autograd.grad(value, at, values, retain_graph=True)
-    return product
