@@ -13,7 +13,8 @@ others that have p. How p is found does not matter to what it is, nor to its der
 
 Linear mixing diverges unless its share is below 2/(1 + ρ) for the largest eigenvalue ρ of
 :math:`-\mathbf J_F`: some 5 in a dielectric and 25 beside a metal. Anderson's method and
-Newton-Krylov, both SciPy's, do not care.
+Newton-Krylov, both SciPy's, do not care; the second finds what is too strongly curved for the
+first.
 
 With a total charge Q the map also takes the potential μ at which the electrons are held, in V (the
 electrons' chemical potential is −μ), and μ is an unknown like p:
@@ -34,6 +35,8 @@ map: then :math:`\mathrm d(\mathbf c\cdot\mathbf p)/\mathrm d\mu` is the capacit
 A learned map may have several fixed points or an unstable one; nothing here finds that out.
 """
 
+import contextlib
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, NoReturn
@@ -41,6 +44,7 @@ from typing import Literal, NamedTuple, NoReturn
 import numpy as np
 import torch
 from scipy import optimize
+from scipy.linalg import LinAlgWarning
 from torch import Tensor
 
 from falsemetal.potentials.charges.equilibration import EquilibrationError
@@ -49,7 +53,10 @@ from falsemetal.potentials.charges.implicit import as_array, as_tensor, root_wit
 TOLERANCE_E = 1e-8
 """Largest change of a charge; dipoles, in e·Å, count alike."""
 
-MAX_EVALUATIONS = 300
+MAX_EVALUATIONS = 1000
+
+ANDERSON_SHARE = 0.2
+"""Of the evaluations, after which Newton-Krylov goes on, if both are taken."""
 
 DIVERGED_E = 1e6
 """Beyond it, or where it is no number, a search is given up."""
@@ -57,8 +64,9 @@ DIVERGED_E = 1e6
 SMALLEST_CAPACITANCE_E_PER_V = 1e-10
 
 ADVICE = {
-    "anderson": "go on from the error's values, allow more evaluations or take the method newton",
-    "newton": "go on from the error's values, or allow more evaluations",
+    "both": "go on from the error's values or others, or allow more evaluations",
+    "anderson": "go on from the error's values, allow more evaluations or take the method both",
+    "newton": "go on from the error's values or others, or allow more evaluations",
     "mixing": "take the method anderson, as mixing diverges beside a metal",
 }
 
@@ -86,8 +94,9 @@ class Search:
     Attributes
     ----------
     method
-        `anderson` (one evaluation of F a step); `newton`, Newton-Krylov, for maps that are strongly
-        curved (some ten evaluations a step); `mixing`, to show that it diverges.
+        `anderson` (an evaluation of F a step, two where the first leads astray); `newton`,
+        Newton-Krylov, for maps that are strongly curved (some twenty a step); `both`, where the
+        second takes over if the first has not found it; `mixing`, to show that it diverges.
     tolerance_e
         Largest component of F(p) − p.
     history
@@ -96,11 +105,19 @@ class Search:
         Share of F(p) in the first step of Anderson's method, and in every one of mixing.
     """
 
-    method: Literal["anderson", "newton", "mixing"] = "anderson"
+    method: Literal["both", "anderson", "newton", "mixing"] = "both"
     tolerance_e: float = TOLERANCE_E
     max_evaluations: int = MAX_EVALUATIONS
-    history: int = 8
+    history: int = 20
     mixing: float = 0.3
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """Methods one after another, and evaluations up to the end of each."""
+        most = self.max_evaluations
+        if self.method == "both":
+            return {"anderson": int(ANDERSON_SHARE * most), "newton": most}
+        return {self.method: most}
 
 
 class FixedPoint(NamedTuple):
@@ -213,8 +230,8 @@ def fixed_point_of_total(
     )
 
 
-class _FoundError(Exception):
-    """Ends SciPy's search: its own test leaves out the start."""
+class _EndedError(Exception):
+    """Ends a search of SciPy's, whose own test leaves out the start."""
 
 
 class _Watch:
@@ -223,35 +240,38 @@ class _Watch:
     def __init__(
         self, residual: ChargeMap, start: Tensor, parameters: Sequence[Tensor], search: Search
     ) -> None:
-        self._residual, self._start, self._search = residual, start, search
+        self._residual, self._search = residual, search
         self._parameters = [x.detach() for x in parameters]
         self.values, self.residual_e = start, np.inf
-        self.evaluations = 0
+        self.evaluations = self.limit = 0
         self._first = self._last = np.nan
 
+    @property
+    def found(self) -> bool:
+        """Whether the smallest residual is within the tolerance."""
+        return self.residual_e <= self._search.tolerance_e
+
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """F(p) − p; raises where it is within the tolerance or will never be."""
-        if self.evaluations >= self._search.max_evaluations:
-            self.fail()
-        at = as_tensor(values, self._start)
+        """F(p) − p; ends the search where it is small enough, or there is no use in going on."""
+        if self.evaluations >= self.limit:
+            raise _EndedError
+        at = as_tensor(values, self.values)
         with torch.no_grad():
-            found = as_array(self._residual(at, *self._parameters))
+            change = as_array(self._residual(at, *self._parameters))
         self.evaluations += 1
-        self._last = float(np.abs(found).max())
+        self._last = float(np.abs(change).max())
         if self.evaluations == 1:
             self._first = self._last
-        if not self._last < DIVERGED_E:
-            self.fail()
         if self._last < self.residual_e:
             self.values, self.residual_e = at, self._last
-        if self._last <= self._search.tolerance_e:
-            raise _FoundError
-        return found
+        if self.found or not self._last < DIVERGED_E:
+            raise _EndedError
+        return change
 
     def fail(self) -> NoReturn:
         """Raise a FixedPointError."""
         raise FixedPointError(
-            f"no self-consistent charges by {self._search.method}: after {self.evaluations} "
+            f"no self-consistent charges (method {self._search.method}): after {self.evaluations} "
             f"evaluations the closest are off by {self.residual_e:.1e} e, more than "
             f"{self._search.tolerance_e:.0e} e (at first {self._first:.1e}, at last "
             f"{self._last:.1e}); {ADVICE[self._search.method]}",
@@ -263,22 +283,25 @@ class _Watch:
 def _find(
     residual: ChargeMap, start: Tensor, parameters: Sequence[Tensor], search: Search
 ) -> tuple[Tensor, _Watch]:
-    start = start.detach()
-    watch = _Watch(residual, start, parameters, search)
-    limits = {"f_tol": search.tolerance_e, "maxiter": search.max_evaluations}
-    try:
-        if search.method == "anderson":
-            optimize.anderson(
-                watch, as_array(start), M=search.history, alpha=search.mixing, **limits
-            )
-        elif search.method == "newton":
-            optimize.newton_krylov(watch, as_array(start), **limits)
-        else:
-            optimize.linearmixing(
-                watch, as_array(start), alpha=search.mixing, line_search=None, **limits
-            )
-    except _FoundError:
-        return watch.values, watch
-    except optimize.NoConvergence:
-        pass
+    watch = _Watch(residual, start.detach(), parameters, search)
+    for method, limit in search.stages.items():
+        watch.limit = limit
+        with contextlib.suppress(_EndedError, optimize.NoConvergence), warnings.catch_warnings():
+            # steps that resemble each other, at the end
+            warnings.simplefilter("ignore", LinAlgWarning)
+            _seek(method, watch, search)
+        if watch.found:
+            return watch.values, watch
     watch.fail()
+
+
+def _seek(method: str, watch: _Watch, search: Search) -> None:
+    """Let SciPy look from the closest values that are known."""
+    start = as_array(watch.values)
+    limits = {"f_tol": search.tolerance_e, "maxiter": search.max_evaluations}
+    if method == "anderson":
+        optimize.anderson(watch, start, M=search.history, alpha=search.mixing, **limits)
+    elif method == "newton":
+        optimize.newton_krylov(watch, start, **limits)
+    else:
+        optimize.linearmixing(watch, start, alpha=search.mixing, line_search=None, **limits)
