@@ -105,6 +105,19 @@ def test_a_linear_map_beside_a_metal(interface, method, most_evaluations) -> Non
     assert again.evaluations == 1
 
 
+def test_a_preconditioner_that_inverts_a_linear_map_needs_one_step(interface) -> None:
+    whole = torch.eye(len(interface.local)) + interface.response @ interface.matrix
+    found = fixed_point(
+        interface.neutral,
+        interface.local,
+        (interface.local, interface.applied),
+        precondition=lambda change: torch.linalg.solve(whole, change),
+        search=Search("anderson", mixing=1.0),
+    )
+    assert found.evaluations == 2
+    torch.testing.assert_close(found.values, interface.exact, rtol=0.0, atol=1e-9)
+
+
 @pytest.mark.parametrize("share", [0.3, 0.1])
 def test_mixing_diverges_beside_a_metal(interface, share) -> None:
     radius = torch.linalg.eigvals(interface.response @ interface.matrix).real.max()

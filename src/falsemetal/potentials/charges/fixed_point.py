@@ -73,6 +73,9 @@ ADVICE = {
 ChargeMap = Callable[..., Tensor]
 """F(p, θ₁, …), or F(p, μ, θ₁, …) with a total charge: shape (n,), in e, of p of shape (n,)."""
 
+Step = Callable[[Tensor], Tensor]
+"""Step of p, shape (n,), from F(p) − p."""
+
 
 class FixedPointError(EquilibrationError):
     """Charges that did not become self-consistent; the message says what to do.
@@ -137,6 +140,7 @@ def fixed_point(
     start: Tensor,
     parameters: Sequence[Tensor] = (),
     *,
+    precondition: Step | None = None,
     search: Search | None = None,
 ) -> FixedPoint:
     """Solve p = F(p, *parameters), where p is a function of the parameters.
@@ -150,6 +154,8 @@ def fixed_point(
         Charges to start from, shape (n,), float64; the result depends on them within the tolerance.
     parameters
         Tensors θ of any shape by which p can be differentiated, to any order.
+    precondition
+        Approximate inverse of 1 − J_F, applied to F(p) − p, which only changes how fast p is found.
 
     FixedPointError where the tolerance is not met.
     """
@@ -157,7 +163,7 @@ def fixed_point(
     def residual(values: Tensor, *theta: Tensor) -> Tensor:
         return function(values, *theta) - values
 
-    values, watch = _find(residual, start, parameters, search or Search())
+    values, watch = _find(residual, start, parameters, search or Search(), precondition)
     return FixedPoint(
         root_with_derivatives(residual, values, parameters),
         None,
@@ -174,14 +180,16 @@ def fixed_point_of_total(
     *,
     charges: Tensor | None = None,
     level_V: float = 0.0,
+    precondition: Step | None = None,
     search: Search | None = None,
 ) -> FixedPoint:
     """Solve p = F(p, μ, *parameters) and c·p = Q for p and μ, functions of Q and the parameters.
 
     Parameters
     ----------
-    function, start, parameters
-        As of :func:`fixed_point`; F also takes μ in V, of shape ().
+    function, start, parameters, precondition
+        As of :func:`fixed_point`; F also takes μ in V, of shape (). What the preconditioner adds
+        to p is to have no total charge.
     total_e
         Q, shape ().
     charges
@@ -216,10 +224,16 @@ def fixed_point_of_total(
         missing = total - weights @ found
         return torch.cat([found + fukui * missing - values, missing[None]])
 
+    def step(change: Tensor) -> Tensor:
+        of_values = change[:-1]
+        if precondition is not None:
+            of_values = precondition(of_values) + fukui * (weights @ of_values)
+        return torch.cat([of_values, change[-1:]])
+
     unknowns = torch.cat([start, start.new_zeros(1)])
     every = (total_e, *parameters)
     try:
-        found, watch = _find(residual, unknowns, every, search or Search())
+        found, watch = _find(residual, unknowns, every, search or Search(), step)
     except FixedPointError as error:
         error.level_V = level_V + float(error.values[-1]) / capacitance
         error.values = error.values[:-1]
@@ -238,9 +252,14 @@ class _Watch:
     """Residuals as SciPy asks for them, of which it keeps the smallest."""
 
     def __init__(
-        self, residual: ChargeMap, start: Tensor, parameters: Sequence[Tensor], search: Search
+        self,
+        residual: ChargeMap,
+        start: Tensor,
+        parameters: Sequence[Tensor],
+        search: Search,
+        precondition: Step | None,
     ) -> None:
-        self._residual, self._search = residual, search
+        self._residual, self._search, self._precondition = residual, search, precondition
         self._parameters = [x.detach() for x in parameters]
         self.values, self.residual_e = start, np.inf
         self.evaluations = self.limit = 0
@@ -252,21 +271,22 @@ class _Watch:
         return self.residual_e <= self._search.tolerance_e
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """F(p) − p; ends the search where it is small enough, or there is no use in going on."""
+        """Step from F(p) − p; ends the search where that is small enough, or will never be."""
         if self.evaluations >= self.limit:
             raise _EndedError
         at = as_tensor(values, self.values)
         with torch.no_grad():
-            change = as_array(self._residual(at, *self._parameters))
+            change = self._residual(at, *self._parameters)
+            step = change if self._precondition is None else self._precondition(change)
         self.evaluations += 1
-        self._last = float(np.abs(change).max())
+        self._last = float(change.abs().max())
         if self.evaluations == 1:
             self._first = self._last
         if self._last < self.residual_e:
             self.values, self.residual_e = at, self._last
         if self.found or not self._last < DIVERGED_E:
             raise _EndedError
-        return change
+        return as_array(step)
 
     def fail(self) -> NoReturn:
         """Raise a FixedPointError."""
@@ -281,9 +301,13 @@ class _Watch:
 
 
 def _find(
-    residual: ChargeMap, start: Tensor, parameters: Sequence[Tensor], search: Search
+    residual: ChargeMap,
+    start: Tensor,
+    parameters: Sequence[Tensor],
+    search: Search,
+    precondition: Step | None,
 ) -> tuple[Tensor, _Watch]:
-    watch = _Watch(residual, start.detach(), parameters, search)
+    watch = _Watch(residual, start.detach(), parameters, search, precondition)
     for method, limit in search.stages.items():
         watch.limit = limit
         with contextlib.suppress(_EndedError, optimize.NoConvergence), warnings.catch_warnings():

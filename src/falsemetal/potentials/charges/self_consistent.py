@@ -26,12 +26,13 @@ derivatives follow the charges (:mod:`falsemetal.potentials.charges.fixed_point`
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from falsemetal.electrostatics.matrix import open_matrix, periodic_root
+from falsemetal.potentials.charges.equilibration import equilibrate, factorise
 from falsemetal.potentials.charges.fixed_point import Search, fixed_point_of_total
 from falsemetal.potentials.charges.response import Equilibration, Response
 from falsemetal.potentials.graph import Graph
@@ -125,6 +126,26 @@ def answer(
     return -bent - (electronegativity + potentials[:, 0]) / hardness
 
 
+class _Unbent:
+    """What charges would be without a bend, and steps towards it: a start and a preconditioner.
+
+    Dense, as the probes are: for some thousand atoms at most.
+    """
+
+    @torch.no_grad()
+    def __init__(self, probes: Probes, chi: Tensor, hardness: Tensor, total_e: Tensor) -> None:
+        matrix = (probes.narrow[:, 0] @ probes.sources.T + hardness.diag())[None]
+        everywhere = torch.ones_like(matrix[..., :1])
+        potentials = chi + probes.applied[:, 0]
+        found = equilibrate(matrix, potentials[None], everywhere, total_e[None, None])
+        self.charges, self.level_V = found.charges[0], -float(found.multipliers)
+        self._hardness, self._factor = hardness, factorise(matrix, everywhere)
+
+    def __call__(self, change: Tensor) -> Tensor:
+        """(1 + J⁻¹A)⁻¹ within the total charge, for F(q) − q in e."""
+        return self._factor.project((self._hardness * change)[None])[0]
+
+
 def respond_self_consistently(
     equilibration: Equilibration,
     graph: Graph,
@@ -156,22 +177,21 @@ def respond_self_consistently(
             graph, index, positions, widths_A=widths, cutoff_per_A=equilibration.cutoff_per_A
         )
         total = graph.total_charge_e[index]
-        start = (total / len(chi)).expand(len(chi))
-        with torch.no_grad():
-            level = (chi + own * start + probes.felt(start)[:, 0, 0]).mean()
+        unbent = _Unbent(probes, chi, own, total)
         found = fixed_point_of_total(
             answer,
-            start,
+            unbent.charges,
             total,
             (chi, own, hidden, *bend[1:], *probes),
-            level_V=float(level),
+            level_V=unbent.level_V,
+            precondition=unbent,
             search=search,
         )
         q = found.values
         felt = probes.felt(q)[:, 0, 0]
         outside = chi + 0.5 * (own * q + felt + probes.applied[:, 0])
         charges.append(q)
-        multipliers.append(-found.level_V if found.level_V is not None else level)
+        multipliers.append(-cast(Tensor, found.level_V))
         energies.append(q @ outside)
     return equilibration.completed(
         graph, torch.cat(charges), torch.stack(multipliers), torch.stack(energies)

@@ -39,7 +39,7 @@ class FixedPointReadouts(ChargeReadouts):
         super().__init__(settings, statistics)
         width = settings.bend_width
         self.wide_A = settings.wide_A
-        self.search = Search()
+        self.search = Search(mixing=0.7)
         self.bend_of_species = torch.nn.Embedding(len(statistics.elements), width)
         self.bend_of_features = torch.nn.Linear(settings.channels, width, bias=False)
         self.bend_by_felt = torch.nn.Parameter(INITIAL_STEEPNESS * torch.randn(width, N_READ))
