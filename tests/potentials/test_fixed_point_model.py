@@ -21,7 +21,10 @@ from falsemetal.potentials.mace.qeq import QEqMACE
 from falsemetal.potentials.mace.settings import FixedPointArchitecture
 from falsemetal.potentials.store import build_model
 from falsemetal.potentials.training.batches import LabelledGraph, batch_errors, label_graphs
+from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.settings import Training
+from falsemetal.potentials.training.spec import TrainSpec
+from falsemetal.specs import Origin
 
 BENT, STRAIGHT = -2.0, -100.0
 """Before softplus: 16 units of 0.13 e, or none."""
@@ -175,6 +178,38 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
         flat[place] = before
         expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
         assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_training_learns_charges(dtype, tmp_path) -> None:
+    teacher, frames = fixed_point_model(), []
+    for index in range(12):
+        atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
+        atoms.rattle(0.05, seed=index)
+        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
+        atoms.info |= {"REF_energy": float(prediction.energies), "config_type": "any"}
+        atoms.arrays |= {"REF_forces": forces.numpy(), "REF_charges": prediction.charges.numpy()}
+        frames.append(atoms)
+    spec = TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS["fixed-point-2"],
+        training=Training(
+            epochs=5,
+            batch_size=2,
+            learning_rate=0.05,
+            ema_decay=0.5,
+            charge_weight=1000.0,
+            dtype=dtype,
+            device="cpu",
+        ),
+        seed=2,
+        label="fixed point",
+    )
+    _, history = train(
+        spec, frames[:8], frames[8:], checkpoint=tmp_path / "c.pt", report=lambda *_: None
+    )
+    errors = history["validation_rmse_charge_me"]
+    assert errors.iloc[-1] < 0.5 * errors.iloc[0]
 
 
 def test_charges_that_are_not_found_are_an_error() -> None:

@@ -245,7 +245,7 @@ def fixed_point_of_total(
 
 
 class _EndedError(Exception):
-    """Ends a search of SciPy's, whose own test leaves out the start."""
+    """Ends a search of SciPy's."""
 
 
 class _Watch:
@@ -322,7 +322,8 @@ def _find(
 def _seek(method: str, watch: _Watch, search: Search) -> None:
     """Let SciPy look from the closest values that are known."""
     start = as_array(watch.values)
-    limits = {"f_tol": search.tolerance_e, "maxiter": search.max_evaluations}
+    # the watch alone tells when to end
+    limits = {"f_tol": 0.0, "maxiter": search.max_evaluations}
     if method == "anderson":
         optimize.anderson(watch, start, M=search.history, alpha=search.mixing, **limits)
     elif method == "newton":
