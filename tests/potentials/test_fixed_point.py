@@ -447,6 +447,41 @@ def test_the_network_adds_nothing_at_the_local_charge_and_is_convex() -> None:
     assert convex_network(change[300:301], weights, slopes, offsets).item() == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize("tolerance_V", [1e-6, 1e-10])
+def test_a_convex_minimum_beside_a_metal(interface, tolerance_V) -> None:
+    """Ill-conditioned, with potentials of volts that no charge feels."""
+    n = len(interface.local)
+    generator = torch.Generator().manual_seed(5)
+    weights, slopes, offsets = (
+        torch.rand(n, 4, generator=generator, dtype=torch.float64) for _ in range(3)
+    )
+    hardness = torch.full((n,), HARDNESS, dtype=torch.float64)
+
+    def energy(charges: Tensor, applied: Tensor) -> Tensor:
+        change = charges - interface.local
+        own = 0.5 * (hardness * change.square()).sum()
+        own = own + convex_network(change, 10.0 * weights, 20.0 * (slopes - 0.5), offsets)
+        return own + 0.5 * charges @ interface.matrix @ charges + applied @ charges
+
+    applied = (5.0 * interface.applied + 3.0).requires_grad_()
+    found = minimise(
+        energy,
+        interface.local,
+        torch.tensor(0.0, dtype=torch.float64),
+        (applied,),
+        precondition=Diagonal(hardness, SIGMA),
+        tolerance_V=tolerance_V,
+    )
+    print(f"{found.steps} steps of Newton's method")
+    assert found.steps <= 20
+    charges = found.charges.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(energy(charges, applied.detach()), charges)
+    assert float((slope + found.multiplier.detach()).abs().max()) <= tolerance_V
+    # dW/dv = q, whether or not charges are followed
+    (by_applied,) = torch.autograd.grad(found.energy, applied)
+    torch.testing.assert_close(by_applied, found.charges.detach(), rtol=0.0, atol=tolerance_V)
+
+
 def test_derivatives_of_a_convex_minimum_are_those_of_differences() -> None:
     """Charges, energy and λ, by Q, positions and all that atoms have, to second order."""
     problem = Convex()

@@ -36,6 +36,7 @@ from torch import Tensor
 
 from falsemetal.potentials.charges.equilibration import EquilibrationError
 from falsemetal.potentials.charges.implicit import (
+    LINEAR_TOLERANCE,
     Product,
     root_with_derivatives,
     transposed_product,
@@ -111,7 +112,6 @@ def minimise(
 
     EquilibrationError where W is not convex or the tolerance is not met.
     """
-    groups = torch.zeros(len(start), dtype=torch.int64, device=start.device)
 
     # ∇W + λ and Σp − Q of the unknowns p and λ: symmetric
     def residual(unknowns: Tensor, total: Tensor, *theta: Tensor) -> Tensor:
@@ -121,25 +121,20 @@ def minimise(
 
     def solve(product: Product, right: Tensor) -> Tensor:
         """Solve the indefinite equations of a minimum under the constraint."""
-        nothing = right.new_zeros(1)
-        solver = ConjugateGradients(
-            lambda x: product(torch.cat([x, nothing]))[:-1],
-            precondition,
-            groups,
-            tolerance_V=1e-10 * max(float(right.abs().max()), 1e-300),
-        )
-        # without its mean, beside which small residuals would be rounded
-        mean = right[:-1].mean()
-        uniform = (right[-1] / len(groups)).expand(len(groups))
-        found = solver.solve(mean - right[:-1], uniform)
-        return torch.cat([found.charges, found.multipliers + mean])
+
+        def curve(values: Tensor) -> Tensor:
+            return product(torch.cat([values, values.new_zeros(1)]))[:-1]
+
+        forces, uniform = right[:-1], (right[-1] / len(start)).expand(len(start))
+        tolerance_V = LINEAR_TOLERANCE * max(float(forces.abs().max()), float(right[-1].abs()))
+        values = _step(curve, -forces, uniform, precondition, tolerance_V)
+        return torch.cat([values, (forces - curve(values)).mean()[None]])
 
     held = [x.detach() for x in parameters]
     charges = start.detach() + (total_e.detach() - start.detach().sum()) / len(start)
     charges, multiplier, steps = _descend(
         lambda p: energy(p, *held),
         charges,
-        groups,
         precondition,
         tolerance_V=tolerance_V,
         max_steps=max_steps,
@@ -153,7 +148,6 @@ def minimise(
 def _descend(
     energy: Callable[[Tensor], Tensor],
     charges: Tensor,
-    groups: Tensor,
     precondition: Preconditioner,
     *,
     tolerance_V: float,
@@ -170,19 +164,37 @@ def _descend(
         error = float(uneven.abs().max())
         if error <= tolerance_V:
             return charges, multiplier, step
-        solver = ConjugateGradients(
+        direction = _step(
             partial(transposed_product, slope, at),
+            uneven,
+            torch.zeros_like(charges),
             precondition,
-            groups,
-            tolerance_V=min(FORCING, error) * error,
+            max(min(FORCING, error) * error, 0.1 * tolerance_V),
         )
-        direction = solver.solve(uneven, torch.zeros_like(charges)).charges
         charges = _along(energy, charges, direction, value.item(), float(uneven @ direction))
     raise EquilibrationError(
         f"the charges of {len(charges)} atoms did not converge: after {max_steps} steps the "
         f"potential of an atom is off by {error:.1e} V, more than {tolerance_V:.1e} V; "
         "allow a larger tolerance, or look for weights so large that the energy has kinks"
     )
+
+
+def _step(
+    curve: Product,
+    slope: Tensor,
+    start: Tensor,
+    precondition: Preconditioner,
+    tolerance_V: float,
+) -> Tensor:
+    """Minimise slope·x + ½ x·H x with the sum of the start, from products with H."""
+    groups = torch.zeros(len(start), dtype=torch.int64, device=start.device)
+
+    # without their mean, which no x feels and beside which small residuals would be rounded
+    def uneven(values: Tensor) -> Tensor:
+        return values - values.mean()
+
+    solver = ConjugateGradients(lambda x: uneven(curve(x)), precondition, groups, tolerance_V)
+    return solver.solve(uneven(slope), start).charges
 
 
 def _along(
