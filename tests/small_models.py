@@ -6,7 +6,13 @@ from ase import Atoms
 from ase.build import molecule
 
 from falsemetal.potentials.bpnnp.committee import BPNNP
-from falsemetal.potentials.kinds import MACEKind, QEqKind, ResponseChargeKind, SplitChargeKind
+from falsemetal.potentials.kinds import (
+    FixedPointKind,
+    MACEKind,
+    QEqKind,
+    ResponseChargeKind,
+    SplitChargeKind,
+)
 from falsemetal.potentials.mace.model import DatasetStatistics, ShortRangedMACE, predict
 from falsemetal.potentials.store import build_model
 
@@ -29,6 +35,14 @@ SETTINGS = {
     "qeq-1": QEqKind(kind="qeq", layers=1, l_max=0, **ARCHITECTURE),
     "qeq-2": QEqKind(
         kind="qeq",
+        layers=2,
+        l_max=1,
+        hardness="environment",
+        short_range="reads_charges",
+        **ARCHITECTURE,
+    ),
+    "fixed-point-2": FixedPointKind(
+        kind="fixed_point",
         layers=2,
         l_max=1,
         hardness="environment",

@@ -32,6 +32,7 @@ def everything() -> dict[str, Any]:
     raw["potentials"]["ours"] = {"kind": "ase"} | springs | cubic
     small = {"r_cut_A": 4.0, "layers": 1, "l_max": 0, "channels": 4}
     raw["potentials"]["equilibrated"] = {"kind": "qeq", "dataset": "spce"} | small | cubic
+    raw["potentials"]["bent"] = {"kind": "fixed_point", "dataset": "spce"} | small | cubic
     raw["potentials"]["answering"] = {"kind": "response_charge", "dataset": "spce"} | small | cubic
     files = {"files": {"cubic": {"9.3": ["0.xyz", "1.xyz"]}}}
     raw["potentials"]["recorded"] = {"kind": "trajectory"} | files

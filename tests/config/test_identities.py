@@ -63,6 +63,9 @@ OTHERS: dict[str, Any] = {
     "potentials.equilibrated.l_max": None,
     "potentials.equilibrated.hardness": "environment",
     "potentials.equilibrated.short_range": "reads_charges",
+    "potentials.bent.l_max": None,
+    "potentials.bent.hardness": "environment",
+    "potentials.bent.short_range": "reads_charges",
     "potentials.answering.l_max": None,
     "potentials.answering.conductors": ["O"],
     "potentials.*.radial_mlp": [8],
@@ -152,7 +155,7 @@ DIPOLES_OF_TRUNCATED = [*DIPOLES_OF_FILMS, *DIPOLES_OF_BOXES, *DIPOLES_OF_RELEAS
 LEARNED = ["product:learned_charges", "product:table_charges"]
 CHECKS = ["product:table_check", "product:stacking"]
 GAPS = [f"product:{name}" for name in ("fig3a", "predicted", "table_fluctuations", "figS8")]
-TRAINED = ["sr-mace", "lr-mace", "equilibrated", "answering"]
+TRAINED = ["sr-mace", "lr-mace", "equilibrated", "bent", "answering"]
 SUMMARIES = ["observe:*/voltage"]
 MODELS = ["train:{0}", "product:table_errors"]
 
@@ -221,6 +224,10 @@ EXPECTED: dict[str, list[str]] = {
         *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
         *("product:tableS2", *LEARNED),
     ],
+    "potentials.bent.label": [
+        *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors")),
+        *CHECKS,
+    ],
     "potentials.equilibrated.label": [
         *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors")),
         *CHECKS,
@@ -244,6 +251,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.equilibrated.*charge_e": [
         *("observe:equilibrated/*/voltage", "check:equilibrated", *DIPOLES_OF_CUBES)
     ],
+    "potentials.bent.*charge_e": ["observe:bent/*/voltage", "check:bent", *DIPOLES_OF_CUBES],
     "potentials.answering.charge_e": [
         *("learned_charges:answering", "check:answering"),
         *("observe:answering/*/voltage", *DIPOLES_OF_CUBES, *LEARNED),
@@ -305,6 +313,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.sr-mace.*": ["train:sr-mace", "product:table_errors"],
     "potentials.lr-mace.*": ["train:lr-mace", "product:table_errors", "product:tableS2"],
     "potentials.equilibrated.*": ["train:equilibrated", "product:table_errors"],
+    "potentials.bent.*": ["train:bent", "product:table_errors"],
     "potentials.answering.*": ["train:answering", "product:table_errors", "product:tableS2"],
     # campaigns
     "campaigns.slabs.cross_section_A": [

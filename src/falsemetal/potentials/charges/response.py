@@ -74,7 +74,7 @@ class Equilibration:
         self._term = MultipoleElectrostatics(
             smearing_A, 0, kspace_cutoff_factor, self_interaction=True
         )
-        self._smearing_A, self._cutoff_per_A = smearing_A, self._term.cutoff_per_A
+        self.smearing_A, self.cutoff_per_A = smearing_A, self._term.cutoff_per_A
         self._tolerance_V = tolerance_V
 
     def respond(
@@ -103,7 +103,7 @@ class Equilibration:
             charges, multipliers, energies = self._solve_densely(
                 graph, potentials, hardness, follow_charges=training or follow_charges
             )
-        return self._completed(graph, charges, multipliers, energies)
+        return self.completed(graph, charges, multipliers, energies)
 
     def _solve_densely(
         self, graph: Graph, potentials: Tensor, hardness: Tensor, *, follow_charges: bool
@@ -164,12 +164,12 @@ class Equilibration:
 
     def _coulomb_matrix(self, graph: Graph, index: int, positions: Tensor) -> Tensor:
         if bool(graph.isolated[index]):
-            return open_matrix(positions, torch.full_like(positions[:, 0], self._smearing_A))
+            return open_matrix(positions, torch.full_like(positions[:, 0], self.smearing_A))
         return periodic_matrix(
             positions,
             graph.cells[index],
-            smearing_A=self._smearing_A,
-            cutoff_per_A=self._cutoff_per_A,
+            smearing_A=self.smearing_A,
+            cutoff_per_A=self.cutoff_per_A,
             film=bool(graph.slab[index]),
         )
 
@@ -177,7 +177,7 @@ class Equilibration:
         self, graph: Graph, potentials: Tensor, hardness: Tensor, *, follow_charges: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         system = PeriodicSystem(
-            graph.cells[0], self._smearing_A, self._cutoff_per_A, bool(graph.slab[0])
+            graph.cells[0], self.smearing_A, self.cutoff_per_A, bool(graph.slab[0])
         )
         solver = system.solver(
             graph.positions.detach(),
@@ -196,10 +196,13 @@ class Equilibration:
         held = charges.detach()
         return charges, multipliers, self._energies_at(graph, held, potentials, hardness)
 
-    def _completed(
+    def completed(
         self, graph: Graph, charges: Tensor, multipliers: Tensor, energies: Tensor
     ) -> Response:
-        """Add the uniform background of charged cells, and count from the vacuum."""
+        """Add the uniform background of charged cells, and count from the vacuum.
+
+        Multipliers λ, shape (g,), in eV are those of the Coulomb sum.
+        """
         sizes = torch.bincount(graph.batch, minlength=graph.n_graphs).tolist()
         levels, further = [], []
         systems = zip(charges.split(sizes), graph.positions.split(sizes), strict=True)
@@ -210,7 +213,7 @@ class Equilibration:
                 volume = torch.linalg.det(cell.double()).abs()
                 level = level + film_offset_V(own, None, positions, volume)
             elif not bool(graph.isolated[index]):
-                background = uniform_background(self._smearing_A, cell)
+                background = uniform_background(self.smearing_A, cell)
                 level = level - background * total
                 extra = 0.5 * background * total.square()
             levels.append(level)

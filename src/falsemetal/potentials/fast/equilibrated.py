@@ -51,13 +51,7 @@ class EquilibratedEvaluator(Evaluator):
         scalars = [features[SCALAR][:, 0] for features in states]
         graph = graph_in(self.surroundings, positions, species, cell, slab=slab)
         readouts = self.readouts_of_charges
-        found = self.equilibration.respond(
-            graph,
-            readouts.electronegativities(species, scalars),
-            readouts.hardnesses(species, scalars),
-            training=False,
-            follow_charges=readouts.reads_charges,
-        )
+        found = readouts.respond(self.equilibration, graph, scalars, training=False)
         energy = energy + found.energies[0]
         if readouts.reads_charges:
             energy = energy + readouts.energies(scalars, found.charges).double().sum()

@@ -1,6 +1,7 @@
 """The kinds of potentials, one file each."""
 
 from falsemetal.potentials.kinds.bpnnp import BPNNPKind
+from falsemetal.potentials.kinds.fixed_point import FixedPointKind
 from falsemetal.potentials.kinds.force_field import ForceFieldKind
 from falsemetal.potentials.kinds.foreign import AseKind, FoundationKind
 from falsemetal.potentials.kinds.mace import MACEKind
@@ -12,6 +13,7 @@ from falsemetal.potentials.kinds.trajectory import TrajectoryKind
 __all__ = [
     "AseKind",
     "BPNNPKind",
+    "FixedPointKind",
     "ForceFieldKind",
     "FoundationKind",
     "MACEKind",

@@ -82,6 +82,23 @@ class ChargeReadouts(torch.nn.Module):
         hardness: torch.Tensor = torch.nn.functional.softplus(raw)
         return hardness
 
+    def respond(
+        self,
+        equilibration: Equilibration,
+        graph: Graph,
+        scalars: Sequence[torch.Tensor],
+        *,
+        training: bool,
+    ) -> Response:
+        """Equilibrated charges with their energies."""
+        return equilibration.respond(
+            graph,
+            self.electronegativities(graph.species, scalars),
+            self.hardnesses(graph.species, scalars),
+            training=training,
+            follow_charges=self.reads_charges,
+        )
+
     def energies(self, scalars: Sequence[torch.Tensor], charges: torch.Tensor) -> torch.Tensor:
         """Short-ranged energies by the charges in eV, shape (n,), zero where none is."""
         if self.charge_readout is None:
@@ -128,13 +145,8 @@ class QEqMACE(ShortRangedMACE):
 
     def respond(self, graph: Graph, state: LocalState) -> Response:
         """Equilibrated charges with their energies."""
-        scalars = self.scalars(state)
-        return self.equilibration.respond(
-            graph,
-            self.charge_readouts.electronegativities(graph.species, scalars),
-            self.charge_readouts.hardnesses(graph.species, scalars),
-            training=self.training,
-            follow_charges=self.charge_readouts.reads_charges,
+        return self.charge_readouts.respond(
+            self.equilibration, graph, self.scalars(state), training=self.training
         )
 
     def scalars(self, state: LocalState) -> list[torch.Tensor]:

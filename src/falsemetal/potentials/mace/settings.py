@@ -85,6 +85,24 @@ class QEqArchitecture(MACEArchitecture):
     )
 
 
+class FixedPointArchitecture(QEqArchitecture):
+    """A MACE model whose atoms answer to the potential they feel by a curve, self-consistently."""
+
+    wide_A: PositiveFloat = Field(
+        3.0, le=20.0, description="Width of the other Gaussian by which an atom reads the potential"
+    )
+    bend_width: PositiveInt = Field(16, description="Hidden layer that bends an atom's answer")
+
+    @model_validator(mode="after")
+    def _other_width_is_wider(self) -> "FixedPointArchitecture":
+        if self.wide_A <= self.smearing_A:
+            raise ValueError(
+                f"wide_A: {self.wide_A:g} Å is not wider than smearing_A, {self.smearing_A:g} Å, "
+                "by which the potential is read already; make it some twice as wide"
+            )
+        return self
+
+
 class ResponseChargeArchitecture(SplitChargeArchitecture):
     """A MACE model with split charges that answer to the potential they are in.
 

@@ -1,0 +1,224 @@
+"""The model with self-consistent charges: derivatives, its quadratic limit, surroundings."""
+
+import numpy as np
+import pytest
+import torch
+from charged_structures import (
+    FORCE_TOLERANCE_EV_PER_A,
+    SURROUNDINGS,
+    force_by_differences,
+    structure,
+)
+from small_models import SETTINGS, STATISTICS, small_model
+
+from falsemetal.potentials.calculator import ModelCalculator
+from falsemetal.potentials.charges.fixed_point import FixedPointError, Search
+from falsemetal.potentials.graph import collate
+from falsemetal.potentials.kinds import QEqKind
+from falsemetal.potentials.mace.fixed_point import FixedPointMACE, FixedPointReadouts
+from falsemetal.potentials.mace.model import predict_all
+from falsemetal.potentials.mace.qeq import QEqMACE
+from falsemetal.potentials.mace.settings import FixedPointArchitecture
+from falsemetal.potentials.store import build_model
+from falsemetal.potentials.training.batches import LabelledGraph, batch_errors, label_graphs
+from falsemetal.potentials.training.loop import train
+from falsemetal.potentials.training.settings import Training
+from falsemetal.potentials.training.spec import TrainSpec
+from falsemetal.specs import Origin
+
+BENT, STRAIGHT = -2.0, -100.0
+"""Before softplus: 16 units of 0.13 e, or none."""
+
+
+def readouts_of(model: QEqMACE) -> FixedPointReadouts:
+    assert isinstance(model.charge_readouts, FixedPointReadouts)
+    return model.charge_readouts
+
+
+def fixed_point_model(bend: float = BENT) -> FixedPointMACE:
+    """Untrained model, as for evaluation, that charges its atoms well."""
+    model = small_model("fixed-point-2")
+    assert isinstance(model, FixedPointMACE)
+    readouts = readouts_of(model)
+    readouts.electronegativity_eV.copy_(torch.tensor([0.0, 4.0]))
+    readouts.bend.fill_(bend)
+    readouts.search = Search(tolerance_e=1e-12)
+    return model.eval()
+
+
+@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+def test_forces_are_the_gradient_of_the_energy(surroundings) -> None:
+    model, atoms = fixed_point_model(), structure(surroundings)
+    prediction, forces = predict_all(model, model.graph_of(atoms))
+    total = atoms.info.get("total_charge", 0.0)
+    assert float(prediction.charges.sum()) == pytest.approx(total, abs=1e-11)
+    for atom, axis in ((0, 2), (4, 0), (7, 1)):
+        expected = force_by_differences(model, atoms, atom, axis)
+        assert float(forces[atom, axis]) == pytest.approx(expected, abs=FORCE_TOLERANCE_EV_PER_A)
+    # the bend matters
+    other = fixed_point_model(STRAIGHT)
+    change = prediction.charges - other.evaluate(other.graph_of(atoms)).charges
+    assert float(change.abs().max()) > 0.05
+
+
+@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+def test_without_a_bend_charges_equilibrate(surroundings) -> None:
+    model, atoms = fixed_point_model(STRAIGHT), structure(surroundings)
+    settings = SETTINGS["fixed-point-2"].model_dump(exclude={"wide_A", "bend_width"})
+    equilibrating = build_model(
+        QEqKind(**settings | {"kind": "qeq"}), STATISTICS, dtype=torch.float64, seed=0
+    )
+    known = equilibrating.state_dict()
+    known.update({name: value for name, value in model.state_dict().items() if name in known})
+    equilibrating.load_state_dict(known)
+    equilibrating.requires_grad_(False).eval()
+    found, forces = predict_all(model, model.graph_of(atoms))
+    expected, expected_forces = predict_all(equilibrating, equilibrating.graph_of(atoms))
+    for field in ("energies", "charges", "fermi_levels_eV"):
+        torch.testing.assert_close(
+            getattr(found, field), getattr(expected, field), rtol=0.0, atol=1e-9
+        )
+    torch.testing.assert_close(forces, expected_forces, rtol=0.0, atol=1e-8)
+
+
+def test_a_batch_of_all_boundaries_equals_its_members() -> None:
+    model = fixed_point_model()
+    graphs = [model.graph_of(structure(s, n)) for n, s in enumerate(SURROUNDINGS, start=2)]
+    together, forces = predict_all(model, collate(graphs))
+    alone = [predict_all(model, graph) for graph in graphs]
+    for field in ("energies", "charges", "fermi_levels_eV"):
+        joined = torch.cat([getattr(prediction, field) for prediction, _ in alone])
+        torch.testing.assert_close(getattr(together, field), joined, rtol=0.0, atol=1e-9)
+    torch.testing.assert_close(forces, torch.cat([f for _, f in alone]), rtol=0.0, atol=1e-8)
+
+
+def test_a_cluster_turns_with_its_field_and_a_film_may_be_moved() -> None:
+    model, atoms = fixed_point_model(), structure("ion in a field")
+    prediction, forces = predict_all(model, model.graph_of(atoms))
+    turned = atoms.copy()
+    turned.rotate(50.0, (1.0, 2.0, 3.0))
+    turn = np.linalg.lstsq(atoms.positions, turned.positions, rcond=None)[0]
+    turned.info["external_field"] = np.asarray(atoms.info["external_field"]) @ turn
+    other, other_forces = predict_all(model, model.graph_of(turned))
+    torch.testing.assert_close(other.charges, prediction.charges, rtol=0.0, atol=1e-10)
+    np.testing.assert_allclose(other_forces, forces.numpy() @ turn, atol=1e-8)
+
+    atoms = structure("film in a field")
+    prediction, forces = predict_all(model, model.graph_of(atoms))
+    atoms.positions[:, 2] += 5.0
+    other, other_forces = predict_all(model, model.graph_of(atoms))
+    torch.testing.assert_close(other.charges, prediction.charges, rtol=0.0, atol=1e-9)
+    torch.testing.assert_close(other.energies, prediction.energies, rtol=0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("surroundings", ["charged bulk", "film in a field", "ion in a field"])
+def test_runs_have_what_the_model_has(surroundings) -> None:
+    """The calculator's fast form, with no memory of earlier steps."""
+    model, atoms = fixed_point_model(), structure(surroundings)
+    expected, forces = predict_all(model, model.graph_of(atoms))
+    found = []
+    calculator = ModelCalculator(model)
+    for moved in (False, True):
+        if moved:
+            before = atoms.copy()
+            before.rattle(0.02, seed=1)
+            before.calc = calculator
+            before.get_forces()
+            calculator.neighbours = None
+        again = atoms.copy()
+        again.calc = calculator
+        found.append((again.get_potential_energy(), again.get_forces(), again.get_charges()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert found[0][0] == pytest.approx(float(expected.energies), abs=1e-8)
+    np.testing.assert_allclose(found[0][1], forces.numpy(), atol=1e-7)
+    np.testing.assert_allclose(found[0][2], expected.charges, atol=1e-9)
+
+
+def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
+    """Of energies, forces and charges, by weights before the charges and of the bend."""
+    model = fixed_point_model().train()
+    frames = []
+    for surroundings in ("bulk", "ion in a field"):
+        atoms = structure(surroundings, 2)
+        atoms.info |= {"REF_energy": 0.3, "config_type": "any"}
+        atoms.arrays["REF_forces"] = np.full((len(atoms), 3), 0.1)
+        atoms.arrays["REF_charges"] = np.tile([-0.6, 0.3, 0.3], 2)
+        frames.append(atoms)
+    items = label_graphs(frames, model)
+    batch = LabelledGraph(
+        collate([item.graph for item in items]),
+        *(
+            torch.cat([getattr(item, k) for item in items])
+            for k in ("energies", "forces", "charges")
+        ),
+    )
+
+    def loss() -> torch.Tensor:
+        training = Training(epochs=1, charge_weight=1000.0)
+        return batch_errors(model, batch, create_graph=True).loss(training)
+
+    weights = dict(model.named_parameters())
+    chosen = [
+        "charge_readouts.electronegativity_eV",
+        "charge_readouts.hardness",
+        "charge_readouts.bend",
+        "charge_readouts.bend_by_felt",
+        "charge_readouts.bend_of_features.weight",
+        "mace.node_embedding.linear.weight",
+    ]
+    model.requires_grad_(True)
+    slopes = torch.autograd.grad(loss(), [weights[name] for name in chosen])
+    for name, slope in zip(chosen, slopes, strict=True):
+        flat, place = weights[name].data.view(-1), int(slope.flatten().abs().argmax())
+        found, before, step = [], flat[place].clone(), 1e-3
+        for k in (-2, -1, 1, 2):
+            flat[place] = before + k * step
+            found.append(loss().item())
+        flat[place] = before
+        expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
+        assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_training_learns_charges(dtype, tmp_path) -> None:
+    teacher, frames = fixed_point_model(), []
+    for index in range(12):
+        atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
+        atoms.rattle(0.05, seed=index)
+        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
+        atoms.info |= {"REF_energy": float(prediction.energies), "config_type": "any"}
+        atoms.arrays |= {"REF_forces": forces.numpy(), "REF_charges": prediction.charges.numpy()}
+        frames.append(atoms)
+    spec = TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS["fixed-point-2"],
+        training=Training(
+            epochs=5,
+            batch_size=2,
+            learning_rate=0.05,
+            ema_decay=0.5,
+            charge_weight=1000.0,
+            dtype=dtype,
+            device="cpu",
+        ),
+        seed=2,
+        label="fixed point",
+    )
+    _, history = train(
+        spec, frames[:8], frames[8:], checkpoint=tmp_path / "c.pt", report=lambda *_: None
+    )
+    errors = history["validation_rmse_charge_me"]
+    assert errors.iloc[-1] < 0.5 * errors.iloc[0]
+
+
+def test_charges_that_are_not_found_are_an_error() -> None:
+    model = fixed_point_model()
+    readouts_of(model).search = Search(max_evaluations=10)
+    with pytest.raises(FixedPointError, match="after 10 evaluations"):
+        model.evaluate(model.graph_of(structure("bulk")))
+
+
+def test_the_other_width_is_wider() -> None:
+    with pytest.raises(ValueError, match="wide_A: 1 Å is not wider than smearing_A"):
+        FixedPointArchitecture(wide_A=1.0, smearing_A=1.5)
