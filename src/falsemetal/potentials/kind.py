@@ -104,6 +104,9 @@ class PotentialKind(Section):
         Whether its model has charges of its own.
     knows_total_charge
         Whether its model answers to total charges, fields and open boundaries.
+    ignores_fields
+        Whether its charges, if it has any, answer to no field. What is neither known nor ignored
+        its program alone could tell.
     runs_key
         Key of its runs.
     """
@@ -112,6 +115,7 @@ class PotentialKind(Section):
     marker: ClassVar[str] = "X"
     learns_charges: ClassVar[bool] = False
     knows_total_charge: ClassVar[bool] = False
+    ignores_fields: ClassVar[bool] = False
     runs_key: ClassVar[str] = "runs"
 
     kind: str

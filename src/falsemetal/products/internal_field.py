@@ -1,0 +1,164 @@
+"""Mean field inside films over an external one against thickness, by charges that answer to it.
+
+An insulator's does not depend on the thickness, a metal's falls as one over it
+(:mod:`falsemetal.potentials.charges.film_response`). The frames are the equilibrated starts of the
+campaign, the same for all potentials.
+"""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from falsemetal.potentials.internal_field import NEUTRAL, SHARED
+from falsemetal.products import style
+from falsemetal.products.registry import ProductSpec
+from falsemetal.products.style import Tables
+
+IGNORES = "does not answer"
+"""Constraint of charges that are fixed, or that only the positions of atoms change."""
+
+COLUMNS = (
+    *("potential", "constraint", "thickness_A", "internal_field_fraction"),
+    *("standard_error", "n_frames"),
+)
+
+PBE_THICKNESS_A = 12.4
+PBE = {"PBE": (0.57, 0.57), "PBE, gap closed": (0.13,)}
+"""Share of a field that electrons leave in the middle half of slabs of water of that thickness.
+
+CP2K, frame by frame, docs/electronic-structure.md: frames of SPC/E (gap 4.3 eV) and of the
+truncated force field (1.2 eV), and one at ΔV = 6.7 V, where electrons flow from face to face.
+"""
+
+PBE_COLOR = "#555555"
+
+NOTE_LETTERS = 60
+"""Of a line of the note on potentials that ignore fields."""
+
+
+def tabulate(internal_field: Tables, spec: ProductSpec) -> pd.DataFrame:
+    """Tabulate means over frames with their standard errors, by potential, constraint, thickness.
+
+    `internal_field` holds tables of :func:`falsemetal.potentials.internal_field.internal_fields`;
+    potentials that ignore fields have none, and 1 by construction, of no frame. A standard error is
+    empty where there is one frame. The last rows are of :data:`PBE`.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for name, shown in spec.potentials.items():
+        if shown.ignores_fields:
+            sizes = shown.durations_ps[spec.campaign_name]
+            rows += [(name, IGNORES, size, 1.0, 0.0, 0) for size in sizes]
+        for key in sorted(key for key in internal_field if key[0] == name):
+            for constraint, frames in internal_field[key].groupby("constraint", sort=False):
+                rows.append((name, constraint, frames["thickness_A"].mean(), *_mean(frames)))
+    for name, shares in PBE.items():
+        frames = pd.DataFrame({"internal_field_fraction": shares})
+        rows.append((name, "electrons", PBE_THICKNESS_A, *_mean(frames)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _mean(frames: pd.DataFrame) -> tuple[float, float, int]:
+    """Mean over frames, its standard error, and their number."""
+    fractions = frames["internal_field_fraction"]
+    return float(fractions.mean()), float(fractions.sem()), len(fractions)
+
+
+def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFrame]:
+    """Draw fractions with standard errors, and 1/d through the thinnest film of each metal.
+
+    Arguments as of :func:`tabulate`.
+    """
+    table = tabulate(internal_field, spec)
+    with style.journal_style():
+        figure = style.new_figure(style.SINGLE_COLUMN_IN, 3.0)
+        axes = figure.subplots()
+        axes.set_xlim(0.0, 1.08 * table["thickness_A"].max())
+        axes.set_ylim(0.0, 1.1)
+        ignoring = {
+            name: shown.label for name, shown in spec.potentials.items() if shown.ignores_fields
+        }
+        _draw_ignoring(axes, list(ignoring.values()))
+        for name, look in style.looks(spec, table).items():
+            rows = table[table["potential"] == name]
+            for constraint, points in rows.groupby("constraint", sort=False):
+                if constraint == SHARED:
+                    _draw_conductor(axes, points.iloc[0], look.color)
+                if constraint != IGNORES:
+                    _draw_points(axes, points, look, neutral=constraint == NEUTRAL)
+        for name, fill in zip(PBE, (PBE_COLOR, "white"), strict=True):
+            points = table[table["potential"] == name]
+            _draw(axes, points, name, color=PBE_COLOR, marker="*", markersize=7, fill=fill)
+        axes.set_xlabel(f"{spec.campaign.size_label} (Å)")
+        axes.set_ylabel("Internal over external field")
+        style.draw_legend_above(figure, *axes.get_legend_handles_labels(), columns=3)
+        by_construction = {(name, size): table for name in ignoring for size in spec.sizes}
+        style.note_missing(figure, {**internal_field, **by_construction}, spec)
+    return figure, table
+
+
+def _draw_points(axes: Axes, points: pd.DataFrame, look: style.Look, *, neutral: bool) -> None:
+    """Draw a potential at all thicknesses, open and dotted where its molecules are held neutral."""
+    label = f"{look.label}, {NEUTRAL}" if neutral else look.label
+    axes.plot(
+        points["thickness_A"],
+        points["internal_field_fraction"],
+        color=look.color,
+        linewidth=0.7,
+        linestyle=":" if neutral else "-",
+        zorder=2,
+    )
+    fill = "white" if neutral else look.color
+    _draw(axes, points, label, color=look.color, marker=look.marker, markersize=4.5, fill=fill)
+
+
+def _draw(axes: Axes, points: pd.DataFrame, label: str, *, fill: str, **looks: Any) -> None:
+    """Draw points with their standard errors, where there are any."""
+    axes.errorbar(
+        points["thickness_A"],
+        points["internal_field_fraction"],
+        points["standard_error"],
+        linestyle="none",
+        markerfacecolor=fill,
+        markeredgewidth=0.8,
+        elinewidth=0.8,
+        capsize=1.8,
+        label=label,
+        zorder=3,
+        **looks,
+    )
+
+
+def _draw_conductor(axes: Axes, thinnest: pd.Series, color: str) -> None:
+    """Draw 1/d through a point."""
+    first = thinnest["thickness_A"]
+    thickness = np.linspace(0.7 * first, axes.get_xlim()[1], 200)
+    axes.plot(
+        thickness,
+        thinnest["internal_field_fraction"] * first / thickness,
+        color=color,
+        linewidth=0.7,
+        linestyle="--",
+        label=r"$\propto 1/d$",
+        zorder=1,
+    )
+
+
+def _draw_ignoring(axes: Axes, labels: list[str]) -> None:
+    """Draw the line at 1 of potentials of these labels."""
+    if not labels:
+        return
+    axes.axhline(1.0, color=style.CONTINUUM_COLOR, linewidth=0.9, zorder=1)
+    axes.annotate(
+        textwrap.fill(f"charges do not answer: {', '.join(labels)}", NOTE_LETTERS),
+        (0.02, 1.0),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -2),
+        textcoords="offset points",
+        color=style.CONTINUUM_COLOR,
+        fontsize=6.5,
+        va="top",
+    )
