@@ -31,7 +31,9 @@ def everything() -> dict[str, Any]:
     springs = {"module": "ase.calculators.lj", "factory": "LennardJones"}
     raw["potentials"]["ours"] = {"kind": "ase"} | springs | cubic
     small = {"r_cut_A": 4.0, "layers": 1, "l_max": 0, "channels": 4}
-    raw["potentials"]["equilibrated"] = {"kind": "qeq", "dataset": "spce"} | small | cubic
+    equilibrated = {"kind": "qeq", "dataset": "spce"} | small
+    in_films = {"runs": cubic["runs"] | {"slabs": {"duration_ps": 0.4}}}
+    raw["potentials"]["equilibrated"] = equilibrated | in_films
     files = {"files": {"cubic": {"9.3": ["0.xyz", "1.xyz"]}}}
     raw["potentials"]["recorded"] = {"kind": "trajectory"} | files
     polarised = {"potential": "spce", "campaign": "slabs", "size_A": 6.3, "targets_V": [0.0, 1.0]}
@@ -80,6 +82,8 @@ def potentials(plan: Plan) -> Iterator[tuple[str, Spec]]:
         if name in plan.measured("charges"):
             yield f"learned_charges:{name}", plan.learned_charges(name)
         for campaign in potential.by_campaign:
+            if name in plan.answering and plan.config.campaigns[campaign].boundary == "film":
+                yield f"respond:{name}/{campaign}", plan.internal_field(campaign)
             for names in (n for c, n in plan.observe_jobs if c == campaign):
                 yield f"observe:{name}/{campaign}/{names[0]}", plan.observe(name, campaign, names)
             for size in config.durations_ps(name, campaign):

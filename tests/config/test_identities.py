@@ -214,7 +214,7 @@ EXPECTED: dict[str, list[str]] = {
         *("product:tableS2", *LEARNED),
     ],
     "potentials.equilibrated.label": [
-        *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors")),
+        *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
         *CHECKS,
     ],
     "potentials.recorded.label": [f"product:{name}" for name in (*CUBES, "table_runs")],
@@ -230,7 +230,8 @@ EXPECTED: dict[str, list[str]] = {
         *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES, *LEARNED),
     ],
     "potentials.equilibrated.*charge_e": [
-        *("observe:equilibrated/*/voltage", "check:equilibrated", *DIPOLES_OF_CUBES)
+        *("observe:equilibrated/*/voltage", "check:equilibrated"),
+        *(*DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES),
     ],
     "potentials.native.charge_e": [
         *("observe:native/*/voltage", "check:native", *DIPOLES_OF_CUBES)
@@ -291,6 +292,10 @@ EXPECTED: dict[str, list[str]] = {
         *("start:slabs/*", "check:*"),
         *(f"product:{name}" for name in (*FILMS, "table_runs")),
     ],
+    "campaigns.slabs.density_g_per_cm3": [
+        *("start:slabs/*", "respond:*"),
+        *(f"product:{name}" for name in (*FILMS, "table_runs")),
+    ],
     "campaigns.slabs.*": [
         "start:slabs/*",
         *(f"product:{name}" for name in (*FILMS, "table_runs")),
@@ -318,6 +323,7 @@ EXPECTED: dict[str, list[str]] = {
         "explore:grown",
         "check:*",
         "learned_charges:*",
+        "respond:*",
         "write_job:*",
         "read_job:*",
     ],
@@ -360,6 +366,8 @@ EXPECTED: dict[str, list[str]] = {
     "analysis.maximum_lag_ps": [*SUMMARIES, "product:figS8"],
     "analysis.gaussian_width_A": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],
     "analysis.rdf_*": ["observe:*/rdf"],
+    # inputs of their rule
+    "analysis.response_frames": [],
     # electronic structure
     "electronic.engine.*": ["write_job:*"],
     "electronic.vacuum_A": ["write_job:*"],

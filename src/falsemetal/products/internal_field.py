@@ -94,7 +94,11 @@ def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFram
             _draw(axes, points, name, color=PBE_COLOR, marker="*", markersize=7, fill=fill)
         axes.set_xlabel(f"{spec.campaign.size_label} (Å)")
         axes.set_ylabel("Internal over external field")
-        style.draw_legend_above(figure, *axes.get_legend_handles_labels(), columns=3)
+        handles, labels = axes.get_legend_handles_labels()
+        for label, drawn in _explained(table).items():
+            handles.append(axes.plot([], [], color=style.CONTINUUM_COLOR, **drawn)[0])
+            labels.append(label)
+        style.draw_legend_above(figure, handles, labels, columns=3)
         by_construction = {(name, size): table for name in ignoring for size in spec.sizes}
         style.note_missing(figure, {**internal_field, **by_construction}, spec)
     return figure, table
@@ -102,7 +106,6 @@ def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFram
 
 def _draw_points(axes: Axes, points: pd.DataFrame, look: style.Look, *, neutral: bool) -> None:
     """Draw a potential at all thicknesses, open and dotted where its molecules are held neutral."""
-    label = f"{look.label}, {NEUTRAL}" if neutral else look.label
     axes.plot(
         points["thickness_A"],
         points["internal_field_fraction"],
@@ -111,11 +114,22 @@ def _draw_points(axes: Axes, points: pd.DataFrame, look: style.Look, *, neutral:
         linestyle=":" if neutral else "-",
         zorder=2,
     )
-    fill = "white" if neutral else look.color
+    label, fill = (None, "white") if neutral else (look.label, look.color)
     _draw(axes, points, label, color=look.color, marker=look.marker, markersize=4.5, fill=fill)
 
 
-def _draw(axes: Axes, points: pd.DataFrame, label: str, *, fill: str, **looks: Any) -> None:
+def _explained(table: pd.DataFrame) -> dict[str, Any]:
+    """What a legend says of all potentials alike, with how it is drawn, as far as it is shown."""
+    shown = set(table["constraint"])
+    drawn = {
+        NEUTRAL: {"linestyle": ":", "linewidth": 0.7, "marker": "o", "markerfacecolor": "white"},
+        SHARED: {"linestyle": "--", "linewidth": 0.7},
+    }
+    labels = {NEUTRAL: NEUTRAL, SHARED: r"$\propto 1/d$"}
+    return {labels[constraint]: looks for constraint, looks in drawn.items() if constraint in shown}
+
+
+def _draw(axes: Axes, points: pd.DataFrame, label: str | None, *, fill: str, **looks: Any) -> None:
     """Draw points with their standard errors, where there are any."""
     axes.errorbar(
         points["thickness_A"],
@@ -142,7 +156,6 @@ def _draw_conductor(axes: Axes, thinnest: pd.Series, color: str) -> None:
         color=color,
         linewidth=0.7,
         linestyle="--",
-        label=r"$\propto 1/d$",
         zorder=1,
     )
 
