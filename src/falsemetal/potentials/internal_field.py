@@ -91,7 +91,7 @@ def polarisabilities(model: Model, film: Atoms, molecules: IntArray) -> dict[str
 
 def _dipole_in(model: Model, film: Atoms, field_V_per_A: float) -> float:
     """Dipole of a film along z in e·Å, in a field along z."""
-    placed = film.copy()  # type: ignore[no-untyped-call]
+    placed = film.copy()
     placed.info[EXTERNAL_FIELD] = [0.0, 0.0, field_V_per_A]
     with torch.no_grad():
         dipoles = model.evaluate(_graph_of(model, placed)).dipoles

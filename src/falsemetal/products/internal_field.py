@@ -119,7 +119,7 @@ def _draw_points(axes: Axes, points: pd.DataFrame, look: style.Look, *, neutral:
 
 
 def _explained(table: pd.DataFrame) -> dict[str, Any]:
-    """What a legend says of all potentials alike, with how it is drawn, as far as it is shown."""
+    """Legend of what is drawn alike for all potentials, as far as it is shown."""
     shown = set(table["constraint"])
     drawn = {
         NEUTRAL: {"linestyle": ":", "linewidth": 0.7, "marker": "o", "markerfacecolor": "white"},
