@@ -83,7 +83,7 @@ def potentials(plan: Plan) -> Iterator[tuple[str, Spec]]:
             yield f"learned_charges:{name}", plan.learned_charges(name)
         for campaign in potential.by_campaign:
             if name in plan.answering and plan.config.campaigns[campaign].boundary == "film":
-                yield f"respond:{name}/{campaign}", plan.internal_field(campaign)
+                yield f"respond:{name}/{campaign}", plan.internal_field()
             for names in (n for c, n in plan.observe_jobs if c == campaign):
                 yield f"observe:{name}/{campaign}/{names[0]}", plan.observe(name, campaign, names)
             for size in config.durations_ps(name, campaign):

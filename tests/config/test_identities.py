@@ -292,10 +292,6 @@ EXPECTED: dict[str, list[str]] = {
         *("start:slabs/*", "check:*"),
         *(f"product:{name}" for name in (*FILMS, "table_runs")),
     ],
-    "campaigns.slabs.density_g_per_cm3": [
-        *("start:slabs/*", "respond:*"),
-        *(f"product:{name}" for name in (*FILMS, "table_runs")),
-    ],
     "campaigns.slabs.*": [
         "start:slabs/*",
         *(f"product:{name}" for name in (*FILMS, "table_runs")),

@@ -5,7 +5,8 @@ import pytest
 from ase import Atoms
 from small_models import SETTINGS, small_model
 
-from falsemetal.potentials.charges.film_response import charge_response
+from falsemetal.estimators.continuum import continuum_thickness
+from falsemetal.potentials.charges.film_response import charge_response, internal_field_fraction
 from falsemetal.potentials.internal_field import (
     NEUTRAL,
     OWN,
@@ -20,13 +21,12 @@ from falsemetal.potentials.store import save_model
 from falsemetal.specs import Origin
 from falsemetal.systems.molecule import WATER
 from falsemetal.systems.water import water_slab
-from falsemetal.units import WATER_DENSITY_G_PER_CM3
+from falsemetal.units import EPSILON_0, WATER_DENSITY_G_PER_CM3
 
 SPEC = InternalFieldSpec(
     origin=Origin(name="test", sha256="", seed=1),
     device="cpu",
     liquid=WATER,
-    density_g_per_cm3=WATER_DENSITY_G_PER_CM3,
 )
 DOCUMENTED = {SHARED: [0.14, 0.07, 0.04], NEUTRAL: [0.78, 0.77, 0.76]}
 """docs/equilibrated-charges.md, a hardness of 10 eV/e²."""
@@ -36,17 +36,35 @@ def film(n_molecules: int) -> Atoms:
     return water_slab(n_molecules, cross_section_A=12.42, cell_height_A=80.0, seed=1)
 
 
-def test_charges_of_one_chemical_potential_make_the_documented_metal(tmp_path) -> None:
+def test_charges_of_one_chemical_potential_make_the_documented_metal() -> None:
     """Whatever their electronegativities; held neutral, molecules make an insulator."""
     assert SETTINGS["qeq-1"].hardness_eV_per_e2 == 10.0
-    save_model(small_model("qeq-1"), SETTINGS["qeq-1"], tmp_path, stamp={})
-    table = internal_fields(tmp_path, [film(n) for n in (64, 128, 192)], SPEC, threads=1)
+    model, found = small_model("qeq-1").eval(), []
+    for water in (film(n) for n in (64, 128, 192)):
+        n_molecules, area_A2 = len(water) // 3, water.cell[0, 0] ** 2
+        of_flat_film = continuum_thickness(n_molecules, area_A2, WATER_DENSITY_G_PER_CM3)
+        answers = polarisabilities(model, water, np.arange(len(water)) // 3)
+        found.append(
+            {
+                constraint: internal_field_fraction(water, answer, thickness_A=of_flat_film)
+                for constraint, answer in answers.items()
+            }
+        )
     for constraint, fractions in DOCUMENTED.items():
-        rows = table[table["constraint"] == constraint]
-        assert list(rows["frame"]) == [0, 1, 2]
-        np.testing.assert_allclose(rows["internal_field_fraction"], fractions, atol=0.005)
-    thickness = rows["thickness_A"].to_numpy()
-    np.testing.assert_allclose(thickness / thickness[0], [1.0, 2.0, 3.0])
+        np.testing.assert_allclose([each[constraint] for each in found], fractions, atol=0.005)
+
+
+def test_the_field_is_that_between_the_outermost_nuclei(tmp_path) -> None:
+    save_model(small_model("qeq-1"), SETTINGS["qeq-1"], tmp_path, stamp={})
+    films = [film(16), film(32)]
+    table = internal_fields(tmp_path, films, SPEC, threads=1)
+    assert list(table["frame"]) == [0, 0, 1, 1]
+    assert list(table["constraint"]) == [SHARED, NEUTRAL] * 2
+    extents = [np.ptp(water.positions[:, 2]) for water in films]
+    np.testing.assert_allclose(table["thickness_A"], np.repeat(extents, 2))
+    answers = polarisabilities(small_model("qeq-1").eval(), films[1], np.arange(96) // 3)
+    screened = answers[NEUTRAL] / (EPSILON_0 * 12.42**2 * extents[1])
+    assert table["internal_field_fraction"].iloc[3] == pytest.approx(1.0 - screened)
 
 
 @pytest.mark.parametrize("name", ["qeq-1", "qeq-2"])

@@ -50,7 +50,7 @@ def test_charges_that_do_not_answer_leave_the_field_as_it_is() -> None:
     table = internal_field.tabulate(tables(), plan.product("internal_field"))
     ignoring = table[table["constraint"] == internal_field.IGNORES]
     assert list(ignoring["potential"]) == ["spce"] * len(SIZES_A) + ["lr-mace"] * len(SIZES_A)
-    assert list(ignoring["thickness_A"]) == SIZES_A * 2
+    assert list(ignoring["size_A"]) == SIZES_A * 2
     assert set(ignoring["internal_field_fraction"]) == {1.0}
     assert set(ignoring["n_frames"]) == {0}
     assert plan.inputs("internal_field") == [

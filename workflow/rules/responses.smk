@@ -15,6 +15,6 @@ rule respond:
     resources:
         mem_mb=2500,
     params:
-        **specified(PLAN.internal_field, "campaign"),
+        **specified(PLAN.internal_field),
     script:
         "../scripts/respond.py"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from falsemetal.campaigns.kind import StartSpec, WaterCampaign
+from falsemetal.campaigns.kind import StartSpec
 from falsemetal.config.model import Config
 from falsemetal.datasets.settings import (
     CurateSpec,
@@ -225,15 +225,10 @@ class Jobs:
         folder = f"<results>/starts/{campaign}/{float(size):g}A"
         return [f"{folder}/{n}.extxyz" for n in range(self.config.analysis.response_frames)]
 
-    def internal_field(self, campaign: str) -> InternalFieldSpec:
-        """Tabulate what a field does to the charges of a potential in films of water."""
-        films = self.config.campaigns[campaign]
-        assert isinstance(films, WaterCampaign)
+    def internal_field(self) -> InternalFieldSpec:
+        """Tabulate what a field does to the charges of a potential in films."""
         return InternalFieldSpec(
-            origin=self.origin,
-            device=self.training.device,
-            liquid=self.config.liquid,
-            density_g_per_cm3=films.density_g_per_cm3,
+            origin=self.origin, device=self.training.device, liquid=self.config.liquid
         )
 
     def charges(self, potential: str) -> ChargeModel:

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from falsemetal.potentials.internal_field import NEUTRAL, SHARED
+from falsemetal.potentials.internal_field import NEUTRAL, OWN, SHARED
 from falsemetal.products import style
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
@@ -22,42 +22,48 @@ IGNORES = "does not answer"
 """Constraint of charges that are fixed, or that only the positions of atoms change."""
 
 COLUMNS = (
-    *("potential", "constraint", "thickness_A", "internal_field_fraction"),
+    *("potential", "constraint", "size_A", "thickness_A", "internal_field_fraction"),
     *("standard_error", "n_frames"),
 )
 
-PBE_THICKNESS_A = 12.4
-PBE = {"PBE": (0.57, 0.57), "PBE, gap closed": (0.13,)}
-"""Share of a field that electrons leave in the middle half of slabs of water of that thickness.
+PBE_SIZE_A = 12.4
+PBE = {"PBE": (14.2, (0.57, 0.57)), "PBE, gap closed": (17.2, (0.13,))}
+"""Distance in Å of the outermost nuclei, and share of a field that electrons leave, by frame.
 
-CP2K, frame by frame, docs/electronic-structure.md: frames of SPC/E (gap 4.3 eV) and of the
-truncated force field (1.2 eV), and one at ΔV = 6.7 V, where electrons flow from face to face.
+In the middle half of slabs of that size of water by CP2K, as Figure 2b shows them in
+docs/electronic-structure.md: frames of SPC/E (gap 4.3 eV) and of the truncated force field (1.2
+eV); and one at ΔV = 6.7 V, where electrons flow from face to face.
 """
 
 PBE_COLOR = "#555555"
+
+LINES = {SHARED: "none", NEUTRAL: ":", OWN: "-"}
+"""From point to point; along those of a conductor runs its law."""
 
 NOTE_LETTERS = 60
 """Of a line of the note on potentials that ignore fields."""
 
 
 def tabulate(internal_field: Tables, spec: ProductSpec) -> pd.DataFrame:
-    """Tabulate means over frames with their standard errors, by potential, constraint, thickness.
+    """Tabulate means over frames with their standard errors, by potential, constraint and size.
 
     `internal_field` holds tables of :func:`falsemetal.potentials.internal_field.internal_fields`;
-    potentials that ignore fields have none, and 1 by construction, of no frame. A standard error is
-    empty where there is one frame. The last rows are of :data:`PBE`.
+    potentials that ignore fields have none, and 1 by construction, of no frame. `size_A` is that of
+    the campaign, `thickness_A` the distance between the outermost nuclei. A standard error is empty
+    where there is one frame. The last rows are of :data:`PBE`.
     """
     rows: list[tuple[Any, ...]] = []
     for name, shown in spec.potentials.items():
         if shown.ignores_fields:
             sizes = shown.durations_ps[spec.campaign_name]
-            rows += [(name, IGNORES, size, 1.0, 0.0, 0) for size in sizes]
+            rows += [(name, IGNORES, size, np.nan, 1.0, 0.0, 0) for size in sizes]
         for key in sorted(key for key in internal_field if key[0] == name):
             for constraint, frames in internal_field[key].groupby("constraint", sort=False):
-                rows.append((name, constraint, frames["thickness_A"].mean(), *_mean(frames)))
-    for name, shares in PBE.items():
+                thickness_A = frames["thickness_A"].mean()
+                rows.append((name, constraint, key[1], thickness_A, *_mean(frames)))
+    for name, (thickness_A, shares) in PBE.items():
         frames = pd.DataFrame({"internal_field_fraction": shares})
-        rows.append((name, "electrons", PBE_THICKNESS_A, *_mean(frames)))
+        rows.append((name, "electrons", PBE_SIZE_A, thickness_A, *_mean(frames)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -88,11 +94,20 @@ def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFram
                 if constraint == SHARED:
                     _draw_conductor(axes, points.iloc[0], look.color)
                 if constraint != IGNORES:
-                    _draw_points(axes, points, look, neutral=constraint == NEUTRAL)
+                    _draw_potential(axes, points, look, str(constraint))
         for name, fill in zip(PBE, (PBE_COLOR, "white"), strict=True):
             points = table[table["potential"] == name]
-            _draw(axes, points, name, color=PBE_COLOR, marker="*", markersize=7, fill=fill)
-        axes.set_xlabel(f"{spec.campaign.size_label} (Å)")
+            _draw(
+                axes,
+                points,
+                name,
+                color=PBE_COLOR,
+                marker="*",
+                markersize=7,
+                linestyle="none",
+                fill=fill,
+            )
+        axes.set_xlabel(f"{spec.campaign.size_label} $d$ (Å)")
         axes.set_ylabel("Internal over external field")
         handles, labels = axes.get_legend_handles_labels()
         for label, drawn in _explained(table).items():
@@ -104,18 +119,19 @@ def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFram
     return figure, table
 
 
-def _draw_points(axes: Axes, points: pd.DataFrame, look: style.Look, *, neutral: bool) -> None:
-    """Draw a potential at all thicknesses, open and dotted where its molecules are held neutral."""
-    axes.plot(
-        points["thickness_A"],
-        points["internal_field_fraction"],
+def _draw_potential(axes: Axes, points: pd.DataFrame, look: style.Look, constraint: str) -> None:
+    """Draw a potential at all thicknesses: open where its molecules are held neutral."""
+    label, fill = (None, "white") if constraint == NEUTRAL else (look.label, look.color)
+    _draw(
+        axes,
+        points,
+        label,
+        fill=fill,
         color=look.color,
-        linewidth=0.7,
-        linestyle=":" if neutral else "-",
-        zorder=2,
+        marker=look.marker,
+        markersize=4.5,
+        linestyle=LINES[constraint],
     )
-    label, fill = (None, "white") if neutral else (look.label, look.color)
-    _draw(axes, points, label, color=look.color, marker=look.marker, markersize=4.5, fill=fill)
 
 
 def _explained(table: pd.DataFrame) -> dict[str, Any]:
@@ -131,19 +147,11 @@ def _explained(table: pd.DataFrame) -> dict[str, Any]:
 
 def _draw(axes: Axes, points: pd.DataFrame, label: str | None, *, fill: str, **looks: Any) -> None:
     """Draw points with their standard errors, where there are any."""
-    axes.errorbar(
-        points["thickness_A"],
-        points["internal_field_fraction"],
-        points["standard_error"],
-        linestyle="none",
-        markerfacecolor=fill,
-        markeredgewidth=0.8,
-        elinewidth=0.8,
-        capsize=1.8,
-        label=label,
-        zorder=3,
-        **looks,
-    )
+    at = points["thickness_A"], points["internal_field_fraction"]
+    bars = {"fmt": "none", "elinewidth": 0.8, "capsize": 1.8, "zorder": 3}
+    axes.errorbar(*at, points["standard_error"], ecolor=looks["color"], **bars)
+    edge = {"markerfacecolor": fill, "markeredgewidth": 0.8}
+    axes.plot(*at, linewidth=0.7, label=label, zorder=4, **edge, **looks)
 
 
 def _draw_conductor(axes: Axes, thinnest: pd.Series, color: str) -> None:
