@@ -8,7 +8,7 @@ from checkouts import ROOT
 
 from falsemetal.config import parse_config
 from falsemetal.config.plan import Plan
-from falsemetal.potentials.internal_field import COLUMNS, NEUTRAL, SHARED
+from falsemetal.potentials.internal_field import COLUMNS, NEUTRAL, OWN, SHARED
 from falsemetal.products import internal_field
 
 RAW = yaml.safe_load((ROOT / "config/smoke-charges.yaml").read_text())
@@ -87,6 +87,19 @@ def test_it_draws_each_constraint_and_the_law_of_a_conductor() -> None:
     pbe = table.set_index("potential").loc["PBE"]
     assert pbe["internal_field_fraction"] == pytest.approx(0.57)
     assert pbe["n_frames"] == 2
+
+
+def test_a_later_kind_whose_charges_answer_in_its_own_way_is_drawn_as_it_is() -> None:
+    """It shares no chemical potential: no law of a conductor, and nothing to hold neutral."""
+    own = {
+        key: table[table["constraint"] == NEUTRAL].assign(constraint=OWN)
+        for key, table in tables().items()
+    }
+    figure, table = internal_field.draw(own, plan_of().product("internal_field"))
+    assert set(table["constraint"]) == {internal_field.IGNORES, OWN, "electrons"}
+    assert not [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["QEq-MACE", *internal_field.PBE]
 
 
 def test_what_could_not_be_made_is_named_below() -> None:

@@ -148,9 +148,9 @@ def _explained(table: pd.DataFrame) -> dict[str, Any]:
 def _draw(axes: Axes, points: pd.DataFrame, label: str | None, *, fill: str, **looks: Any) -> None:
     """Draw points with their standard errors, where there are any."""
     at = points["thickness_A"], points["internal_field_fraction"]
-    bars = {"fmt": "none", "elinewidth": 0.8, "capsize": 1.8, "zorder": 3}
+    bars: dict[str, Any] = {"fmt": "none", "elinewidth": 0.8, "capsize": 1.8, "zorder": 3}
     axes.errorbar(*at, points["standard_error"], ecolor=looks["color"], **bars)
-    edge = {"markerfacecolor": fill, "markeredgewidth": 0.8}
+    edge: dict[str, Any] = {"markerfacecolor": fill, "markeredgewidth": 0.8}
     axes.plot(*at, linewidth=0.7, label=label, zorder=4, **edge, **looks)
 
 
