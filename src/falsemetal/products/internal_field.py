@@ -83,7 +83,8 @@ def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFram
         figure = style.new_figure(style.SINGLE_COLUMN_IN, 3.0)
         axes = figure.subplots()
         axes.set_xlim(0.0, 1.08 * table["thickness_A"].max())
-        axes.set_ylim(0.0, 1.1)
+        fractions = table["internal_field_fraction"]
+        axes.set_ylim(min(0.0, 1.1 * fractions.min()), 1.1 * max(1.0, fractions.max()))
         ignoring = {
             name: shown.label for name, shown in spec.potentials.items() if shown.ignores_fields
         }
