@@ -208,7 +208,7 @@ class Jobs:
         return [
             name
             for name, potential in self.config.potentials.items()
-            if potential.knows_total_charge and potential.prepare != "none"
+            if potential.answers_to_fields and potential.prepare != "none"
         ]
 
     def responses(self, campaign: str, table: str, potentials: Iterable[str]) -> list[str]:

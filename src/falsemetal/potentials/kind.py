@@ -105,8 +105,7 @@ class PotentialKind(Section):
     knows_total_charge
         Whether its model answers to total charges, fields and open boundaries.
     ignores_fields
-        Whether its charges, if it has any, answer to no field. What is neither known nor ignored
-        its program alone could tell.
+        Whether its charges, if it has any, answer to no field; see `answers_to_fields`.
     runs_key
         Key of its runs.
     """
@@ -148,6 +147,16 @@ class PotentialKind(Section):
         description="Charge that meets dipoles by electronic structure (S1.0.4), by which volts "
         "and what is metallic are counted; default: −0.5562 e in water, else the own one",
     )
+
+    @property
+    def answers_to_fields(self) -> bool | None:
+        """Whether its charges answer to an external field; None where only its program knows.
+
+        A kind that knows total charges does, even if it is derived from one that ignores fields.
+        """
+        if self.knows_total_charge:
+            return True
+        return False if self.ignores_fields else None
 
     @property
     def by_campaign(self) -> Mapping[str, Run | RecordedRuns]:
