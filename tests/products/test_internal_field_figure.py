@@ -9,6 +9,7 @@ from checkouts import ROOT
 from falsemetal.config import parse_config
 from falsemetal.config.plan import Plan
 from falsemetal.potentials.internal_field import COLUMNS, NEUTRAL, OWN, SHARED
+from falsemetal.potentials.kinds import SplitChargeKind
 from falsemetal.products import internal_field
 
 RAW = yaml.safe_load((ROOT / "config/smoke-charges.yaml").read_text())
@@ -63,6 +64,23 @@ def test_potentials_of_which_nothing_is_known_are_not_shown() -> None:
     plan = plan_of(theirs=theirs | {"runs": {"slabs": {"duration_ps": 0.4}}})
     assert "theirs" in plan.product("fig3a").potentials
     assert list(plan.product("internal_field").potentials) == ["spce", "lr-mace", "qeq-mace"]
+
+
+class Answering(SplitChargeKind):
+    """Derived from a kind that ignores fields, as response_charge is."""
+
+    knows_total_charge = True
+
+
+def test_kinds_tell_whether_they_answer() -> None:
+    kinds = plan_of().config.potentials
+    assert {n: k.answers_to_fields for n, k in kinds.items()} == {
+        "spce": False,
+        "lr-mace": False,
+        "qeq-mace": True,
+    }
+    settings = kinds["lr-mace"].model_dump(exclude_none=True)
+    assert Answering(**settings).answers_to_fields
 
 
 def test_without_a_potential_that_answers_there_is_no_figure() -> None:

@@ -222,7 +222,7 @@ class Plan(Loops):
             name
             for name, potential in self.config.potentials.items()
             if set(target.campaigns) & potential.by_campaign.keys()
-            and (not target.product.responses or potential.ignores_fields or name in self.answering)
+            and (not target.product.responses or potential.answers_to_fields is not None)
         }
 
     def _shown(self, index: int, name: str, potential: AnyPotential, target: Target) -> Shown:
@@ -235,7 +235,7 @@ class Plan(Loops):
             grid=potential.grid,
             architecture=potential.identity() if target.product.architecture else {},
             durations_ps={c: self.config.durations_ps(name, c) for c in target.campaigns},
-            ignores_fields=bool(target.product.responses) and potential.ignores_fields,
+            ignores_fields=bool(target.product.responses) and potential.answers_to_fields is False,
             **self._theory_of(name, potential) if target.product.charges else {},
         )
 
