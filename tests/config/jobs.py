@@ -31,9 +31,7 @@ def everything() -> dict[str, Any]:
     springs = {"module": "ase.calculators.lj", "factory": "LennardJones"}
     raw["potentials"]["ours"] = {"kind": "ase"} | springs | cubic
     small = {"r_cut_A": 4.0, "layers": 1, "l_max": 0, "channels": 4}
-    equilibrated = {"kind": "qeq", "dataset": "spce"} | small
-    in_films = {"runs": cubic["runs"] | {"slabs": {"duration_ps": 0.4}}}
-    raw["potentials"]["equilibrated"] = equilibrated | in_films
+    raw["potentials"]["equilibrated"] = {"kind": "qeq", "dataset": "spce"} | small | cubic
     files = {"files": {"cubic": {"9.3": ["0.xyz", "1.xyz"]}}}
     raw["potentials"]["recorded"] = {"kind": "trajectory"} | files
     polarised = {"potential": "spce", "campaign": "slabs", "size_A": 6.3, "targets_V": [0.0, 1.0]}
@@ -41,6 +39,8 @@ def everything() -> dict[str, Any]:
     raw["electronic"] = {
         "frames": {"polarised": polarised | {"field_V_per_A": 0.02}, "largest": largest}
     }
+    in_films = {"slabs": {"duration_ps": 0.4}}
+    raw["potentials"]["equilibrated"]["runs"] = cubic["runs"] | in_films
     return raw
 
 
