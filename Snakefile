@@ -40,6 +40,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/observables.smk"
+include: "workflow/rules/responses.smk"
 include: "workflow/rules/electronic.smk"
 include: "workflow/rules/products.smk"
 

@@ -96,6 +96,26 @@ def test_reasons_name_the_stage_that_failed(results, monkeypatch) -> None:
     }
 
 
+CHARGES = Plan(load_config(ROOT / "config/smoke-charges.yaml"), {})
+
+
+@pytest.mark.parametrize(
+    ("failed", "reason"),
+    [
+        ("respond/qeq-mace/slabs/6.3A", "respond failed"),
+        ("equilibrate/slabs/6.3A-1", "equilibrate failed"),
+        ("train/qeq-mace", "train failed"),
+        ("respond/qeq-mace/slabs/12.6A", None),
+        ("simulate/qeq-mace/slabs/6.3A-0", None),
+    ],
+)
+def test_answers_to_a_field_need_a_model_and_starts(failed, reason) -> None:
+    failure = salvage.Failure(failed, "", Path("log"))
+    table = Path("responses/qeq-mace/slabs/6.3A/internal_field.csv")
+    assert salvage._reason(table, CHARGES, [failure]) == reason
+    assert salvage._key(table) == "qeq-mace/slabs/6.3"
+
+
 LOOP = Plan(load_config(ROOT / "config/smoke-learning.yaml"), {})
 
 

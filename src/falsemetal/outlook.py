@@ -69,11 +69,13 @@ def _costs(plan: Plan) -> Iterator[tuple[str, float]]:
             kind = config.campaigns[campaign]
             for size in config.durations_ps(name, campaign):
                 atoms, steps = kind.n_atoms(size), config.n_steps(name, campaign, size)
+                of_start = 1000.0 * kind.equilibration_ps * atoms * LAMMPS_SECONDS
                 for path in plan.trajectories(name, campaign, size):
                     yield path, atoms * steps * each
                     replica = path.rsplit("/", 1)[-1].removesuffix(".h5")
-                    start = f"<results>/starts/{campaign}/{size:g}A/{replica}.extxyz"
-                    starts[start] = 1000.0 * kind.equilibration_ps * atoms * LAMMPS_SECONDS
+                    starts[f"<results>/starts/{campaign}/{size:g}A/{replica}.extxyz"] = of_start
+                if name in plan.answering:
+                    starts |= dict.fromkeys(plan.response_frames(campaign, size), of_start)
     yield from starts.items()
     for job in plan.jobs.values():
         frames = plan.frame_sets[job.frames]

@@ -150,7 +150,7 @@ def _make_from_the_rest(plan: Plan, name: str, results: Path, failures: Iterable
 def _key(table: Path) -> str:
     """Name by which a product's specification calls what a table is of."""
     match table.parts:
-        case ("observables", potential, campaign, size, _):
+        case ("observables" | "responses", potential, campaign, size, _):
             return f"{potential}/{campaign}/{size.removesuffix('A')}"
         case ("electronic", frames, frame, job, _):
             return f"{frames}/{frame}/{job}"
@@ -170,6 +170,10 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
                 wanted.append(f"read_run/{potential}/{run_in}/{at}-")
         case ("electronic", frames, frame, job, _):
             wanted = [f"electronic/{frames}/{frame}/{job}/", f"electronic/{frames}/choose"]
+        case ("responses", potential, campaign, size, _):
+            of_frames = f"equilibrate/{campaign}/{size}-"
+            wanted = [*_of_potential(plan, potential), of_frames]
+            wanted.append(f"respond/{potential}/{campaign}/{size}/")
         case ("checks", potential, *_):
             wanted = [*_of_potential(plan, potential), f"check/{potential}/"]
         case ("models", potential, "charges.csv"):

@@ -41,6 +41,8 @@ def everything() -> dict[str, Any]:
     raw["electronic"] = {
         "frames": {"polarised": polarised | {"field_V_per_A": 0.02}, "largest": largest}
     }
+    in_films = {"slabs": {"duration_ps": 0.4}}
+    raw["potentials"]["equilibrated"]["runs"] = cubic["runs"] | in_films
     return raw
 
 
@@ -82,6 +84,8 @@ def potentials(plan: Plan) -> Iterator[tuple[str, Spec]]:
         if name in plan.measured("charges"):
             yield f"learned_charges:{name}", plan.learned_charges(name)
         for campaign in potential.by_campaign:
+            if name in plan.answering and plan.config.campaigns[campaign].boundary == "film":
+                yield f"respond:{name}/{campaign}", plan.internal_field()
             for names in (n for c, n in plan.observe_jobs if c == campaign):
                 yield f"observe:{name}/{campaign}/{names[0]}", plan.observe(name, campaign, names)
             for size in config.durations_ps(name, campaign):

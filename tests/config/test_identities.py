@@ -229,7 +229,7 @@ EXPECTED: dict[str, list[str]] = {
         *CHECKS,
     ],
     "potentials.equilibrated.label": [
-        *(f"product:{name}" for name in (*CUBES, "table_runs", "table_errors")),
+        *(f"product:{name}" for name in (*FILMS, *CUBES, "table_runs", "table_errors")),
         *CHECKS,
     ],
     "potentials.answering.label": [
@@ -249,7 +249,8 @@ EXPECTED: dict[str, list[str]] = {
         *("observe:lr-mace/*/voltage", *DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES, *LEARNED),
     ],
     "potentials.equilibrated.*charge_e": [
-        *("observe:equilibrated/*/voltage", "check:equilibrated", *DIPOLES_OF_CUBES)
+        *("observe:equilibrated/*/voltage", "check:equilibrated"),
+        *(*DIPOLES_OF_FILMS, *DIPOLES_OF_CUBES),
     ],
     "potentials.bent.*charge_e": ["observe:bent/*/voltage", "check:bent", *DIPOLES_OF_CUBES],
     "potentials.answering.charge_e": [
@@ -347,6 +348,7 @@ EXPECTED: dict[str, list[str]] = {
         "explore:grown",
         "check:*",
         "learned_charges:*",
+        "respond:*",
         "write_job:*",
         "read_job:*",
     ],
@@ -386,6 +388,8 @@ EXPECTED: dict[str, list[str]] = {
     "analysis.maximum_lag_ps": [*SUMMARIES, "product:figS8"],
     "analysis.gaussian_width_A": ["observe:*/elongated/voltage", "observe:*/cubic/voltage"],
     "analysis.rdf_*": ["observe:*/rdf"],
+    # inputs of their rule
+    "analysis.response_frames": [],
     # electronic structure
     "electronic.engine.*": ["write_job:*"],
     "electronic.vacuum_A": ["write_job:*"],

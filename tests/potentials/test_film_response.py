@@ -28,7 +28,8 @@ def fractions(hardness_eV_per_e2: float, *, whole_molecules: bool) -> list[float
         )
         assert response.sum() == pytest.approx(0.0, abs=1e-10)
         thickness_A = continuum_thickness(len(film) // 3, EDGE_A**2, WATER_DENSITY_G_PER_CM3)
-        found.append(internal_field_fraction(film, response, thickness_A=thickness_A))
+        dipole = response @ film.positions[:, 2]
+        found.append(internal_field_fraction(film, dipole, thickness_A=thickness_A))
     return found
 
 

@@ -24,6 +24,7 @@ from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, SelectSpec, WriteJobSpec
 from falsemetal.files import expand, text_sha256
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, observe_spec
+from falsemetal.potentials.internal_field import InternalFieldSpec
 from falsemetal.potentials.kind import ChargeModel, FetchSpec
 from falsemetal.potentials.learned_charges import LearnedChargesSpec
 from falsemetal.potentials.recorded.spec import Nominal, RecordedRuns, RecordedSpec
@@ -199,6 +200,37 @@ class Jobs:
         if table == "errors":
             return self.evaluated
         return [n for n in self.evaluated if self.config.potentials[n].learns_charges]
+
+    # answers to a field
+
+    @property
+    def answering(self) -> list[str]:
+        """Potentials whose models answer to a field."""
+        return [
+            name
+            for name, potential in self.config.potentials.items()
+            if potential.answers_to_fields and potential.prepare != "none"
+        ]
+
+    def responses(self, campaign: str, table: str, potentials: Iterable[str]) -> list[str]:
+        """Tables of what a field does to the charges of potentials in films at their sizes."""
+        return [
+            f"<results>/responses/{name}/{campaign}/{size:g}A/{table}.csv"
+            for name in potentials
+            if name in self.answering and name not in self.absent
+            for size in self.config.durations_ps(name, campaign)
+        ]
+
+    def response_frames(self, campaign: str, size: str | float) -> list[str]:
+        """Name the starts, the same for all potentials, on which answers to a field are taken."""
+        folder = f"<results>/starts/{campaign}/{float(size):g}A"
+        return [f"{folder}/{n}.extxyz" for n in range(self.config.analysis.response_frames)]
+
+    def internal_field(self) -> InternalFieldSpec:
+        """Tabulate what a field does to the charges of a potential in films."""
+        return InternalFieldSpec(
+            origin=self.origin, device=self.training.device, liquid=self.config.liquid
+        )
 
     def charges(self, potential: str) -> ChargeModel:
         """Charges of eq. 1 of a potential."""

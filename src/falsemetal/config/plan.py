@@ -76,7 +76,13 @@ class Plan(Loops):
         shown = [name for name in self.config.potentials if name in fitting]
         reads = {"summary": ALL} if product.runs else product.reads
         tables = [t for c in target.campaigns for t in self.tables(c, reads, shown)]
-        if product.reads and not tables and not of_jobs:
+        tables += [
+            path
+            for campaign in target.campaigns
+            for table in product.responses
+            for path in self.responses(campaign, table, shown)
+        ]
+        if (product.reads or product.responses) and not tables and not of_jobs:
             return []
         tables += [
             table
@@ -216,6 +222,7 @@ class Plan(Loops):
             name
             for name, potential in self.config.potentials.items()
             if set(target.campaigns) & potential.by_campaign.keys()
+            and (not target.product.responses or potential.answers_to_fields is not None)
         }
 
     def _shown(self, index: int, name: str, potential: AnyPotential, target: Target) -> Shown:
@@ -228,6 +235,7 @@ class Plan(Loops):
             grid=potential.grid,
             architecture=potential.identity() if target.product.architecture else {},
             durations_ps={c: self.config.durations_ps(name, c) for c in target.campaigns},
+            ignores_fields=bool(target.product.responses) and potential.answers_to_fields is False,
             **self._theory_of(name, potential) if target.product.charges else {},
         )
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from falsemetal.section import NonNegativeFloat, PositiveFloat, Section
+from falsemetal.section import NonNegativeFloat, PositiveFloat, PositiveInt, Section
 
 BAND_GAP_EV = 4.45
 """Band gap of unpolarised PBE water in the paper."""
@@ -34,6 +34,9 @@ class Analysis(Section):
     )
     structure_factor_k_per_A: PositiveFloat = Field(
         1.0, le=10.0, description="Longest wave vector of the polarisation's structure factors"
+    )
+    response_frames: PositiveInt = Field(
+        4, description="Starts of each thickness of which the answer of charges to a field is taken"
     )
     rdf_bin_A: PositiveFloat = Field(0.05, le=2.0)
     rdf_range_A: PositiveFloat = Field(8.0, description="At most half the shortest cell edge")

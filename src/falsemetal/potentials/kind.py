@@ -104,6 +104,8 @@ class PotentialKind(Section):
         Whether its model has charges of its own.
     knows_total_charge
         Whether its model answers to total charges, fields and open boundaries.
+    ignores_fields
+        Whether its charges, if it has any, answer to no field; see `answers_to_fields`.
     runs_key
         Key of its runs.
     """
@@ -112,6 +114,7 @@ class PotentialKind(Section):
     marker: ClassVar[str] = "X"
     learns_charges: ClassVar[bool] = False
     knows_total_charge: ClassVar[bool] = False
+    ignores_fields: ClassVar[bool] = False
     runs_key: ClassVar[str] = "runs"
 
     kind: str
@@ -144,6 +147,16 @@ class PotentialKind(Section):
         description="Charge that meets dipoles by electronic structure (S1.0.4), by which volts "
         "and what is metallic are counted; default: −0.5562 e in water, else the own one",
     )
+
+    @property
+    def answers_to_fields(self) -> bool | None:
+        """Whether its charges answer to an external field; None where only its program knows.
+
+        A kind that knows total charges does, even if it is derived from one that ignores fields.
+        """
+        if self.knows_total_charge:
+            return True
+        return False if self.ignores_fields else None
 
     @property
     def by_campaign(self) -> Mapping[str, Run | RecordedRuns]:

@@ -32,6 +32,17 @@ class Prediction:
         return Prediction(**known)
 
 
+@dataclass(frozen=True)
+class ChargeStiffness:
+    """What decides how charges that share one chemical potential answer to a field.
+
+    Hardness, shape (n,), in eV/e², and the width σ of the Gaussian charges in Å.
+    """
+
+    hardness_eV_per_e2: torch.Tensor
+    smearing_A: float
+
+
 class Model(torch.nn.Module):
     """Energies in eV, float64, of a graph with edges up to a cutoff.
 
@@ -64,6 +75,10 @@ class Model(torch.nn.Module):
 
     def charges_and_dipole(self, graph: Graph) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Charges of atoms in e, and dipoles of cells in e·Å, shape (n_graphs, 3); None without."""
+        return None
+
+    def charge_stiffness(self, graph: Graph) -> ChargeStiffness | None:
+        """Hardness and width of charges that share one chemical potential; None of others."""
         return None
 
     def check(self, atoms: Atoms) -> None:

@@ -32,7 +32,7 @@ def make_product(
     spec
         Which, and how.
     paths
-        Tables that it is made of, `.../<potential>/<campaign>/<size>A/<observable>.csv`,
+        Tables that it is made of, `.../<potential>/<campaign>/<size>A/<name>.csv`,
         `.../electronic/<frames>/<frame>/<job>/<table>.csv` or `.../<name>/<table>.csv` of models,
         checks and datasets.
     stem
@@ -75,7 +75,10 @@ def make_product(
         alone = {*product.models, *product.checks, *product.datasets}
         of_models = [path for path in of_runs if path.stem in alone]
         found = read_tables(path for path in of_runs if path not in of_models)
-        read |= {name: found.get(name, {}) for name in (*product.reads, *product.beside)}
+        read |= {
+            name: found.get(name, {})
+            for name in (*product.reads, *product.responses, *product.beside)
+        }
         for name in sorted(alone):
             read[name] = {p.parent.name: pd.read_csv(p) for p in of_models if p.stem == name}
     module = product.load()

@@ -6,13 +6,13 @@ from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 from falsemetal.campaigns.kind import AnyCampaign, CampaignKind
 from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb
 from falsemetal.potentials.kind import ChargeModel
 from falsemetal.registry import Registry
-from falsemetal.section import Name, Section
+from falsemetal.section import LATER, Name, Section
 from falsemetal.specs import Spec
 from falsemetal.systems.boundary import Layout
 from falsemetal.units import EPSILON_0
@@ -95,6 +95,9 @@ class Product:
         Observables of campaigns of another kind, with that kind: tables by potential and size.
     datasets
         Tables of extended datasets that it shows, `added` or `dipoles`; it gets each by dataset.
+    responses
+        Tables of what a field does to charges that it shows, `internal_field`: by potential and
+        size, of those that answer to it. It shows these, and those that ignore fields.
     """
 
     name: str
@@ -115,6 +118,7 @@ class Product:
     grids: bool = False
     beside: Mapping[str, tuple[str, Sizes]] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
+    responses: tuple[str, ...] = ()
 
     def load(self) -> ModuleType:
         """Import the module."""
@@ -304,6 +308,7 @@ register(
     settings=CONTINUUM,
 )
 register("learned_charges", models=("charges",), charges=True)
+register("internal_field", campaigns=SLABS, responses=("internal_field",))
 register(
     "table_charges",
     module="falsemetal.products.learned_charges",
@@ -339,6 +344,8 @@ class Shown(Section):
         Of eq. 1, for products that draw dipoles.
     truncation
         How its Coulomb energy ends, where a formula is known and dipoles are drawn.
+    ignores_fields
+        Whether its charges answer to no field, for products that show such answers.
     """
 
     label: str
@@ -351,6 +358,7 @@ class Shown(Section):
     durations_ps: dict[str, dict[float, float | None]]
     charges: ChargeModel | None = None
     truncation: DampedShiftedCoulomb | None = None
+    ignores_fields: Annotated[bool, LATER] = False
 
 
 class ProductSpec(Spec):

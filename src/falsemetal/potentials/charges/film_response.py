@@ -59,12 +59,15 @@ def charge_response(
     return np.asarray(found.charges[0].numpy())
 
 
-def internal_field_fraction(film: Atoms, response: FloatArray, *, thickness_A: float) -> float:
-    """Mean field inside a film over the external one, by its charges' response to the latter.
+def internal_field_fraction(
+    film: Atoms, polarisability_e_A2_per_V: float, *, thickness_A: float
+) -> float:
+    """Mean field inside a film over the external one, by what the latter does to its dipole.
 
-    For the response see :func:`charge_response`. The thickness is that of a continuum, e.g. as of
-    :func:`falsemetal.estimators.continuum.continuum_thickness`: what is outside of it is vacuum.
+    The polarisability is dμ_z/dE_z in e·Å per V/Å, e.g. of charges of :func:`charge_response`
+    times their heights. What is outside of the thickness is vacuum: of a flat film it is that of
+    the continuum (:func:`falsemetal.estimators.continuum.continuum_thickness`), of a rough one the
+    distance between the outermost nuclei.
     """
     area_A2 = float(np.linalg.norm(np.cross(film.cell[0], film.cell[1])))
-    dipole = float(response @ film.positions[:, 2])
-    return 1.0 - dipole / (EPSILON_0 * area_A2 * thickness_A)
+    return 1.0 - polarisability_e_A2_per_V / (EPSILON_0 * area_A2 * thickness_A)

@@ -25,6 +25,7 @@ class BPNNPKind(PotentialKind):
 
     prepare: ClassVar[Literal["train", "fetch", "none"]] = "fetch"
     marker: ClassVar[str] = "D"
+    ignores_fields: ClassVar[bool] = True
 
     kind: Literal["bpnnp"]
     dataset: Annotated[Name | None, ASIDE] = Field(

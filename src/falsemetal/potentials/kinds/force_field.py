@@ -22,6 +22,7 @@ class ForceFieldKind(PotentialKind):
     """The force field that labelled a dataset, run by LAMMPS."""
 
     marker: ClassVar[str] = "o"
+    ignores_fields: ClassVar[bool] = True
 
     kind: Literal["force_field"]
     dataset: Name = Field(description="Dataset that it labelled")

@@ -69,6 +69,7 @@ class MACEKind(MACEArchitecture, TrainedKind):
     """A short-ranged MACE model (paper, S1.0.2 without the long-range term)."""
 
     marker: ClassVar[str] = "s"
+    ignores_fields: ClassVar[bool] = True
 
     kind: Literal["mace"]
 

@@ -19,6 +19,7 @@ class SplitChargeKind(SplitChargeArchitecture, TrainedKind):
 
     marker: ClassVar[str] = "^"
     learns_charges: ClassVar[bool] = True
+    ignores_fields: ClassVar[bool] = True
 
     kind: Literal["split_charge"]
 

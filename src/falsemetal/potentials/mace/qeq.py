@@ -28,7 +28,7 @@ from falsemetal.potentials.graph import Graph, Surroundings, cell_of
 from falsemetal.potentials.mace.model import DatasetStatistics, LocalState, ShortRangedMACE
 from falsemetal.potentials.mace.positive import before_softplus
 from falsemetal.potentials.mace.settings import QEqArchitecture
-from falsemetal.potentials.model import Prediction, module_list
+from falsemetal.potentials.model import ChargeStiffness, Prediction, module_list
 
 HIDDEN = 16
 """Width of the hidden layer that reads the last features, as in MACE's energy readout."""
@@ -115,7 +115,7 @@ class QEqMACE(ShortRangedMACE):
 
     def __init__(self, settings: QEqArchitecture, statistics: DatasetStatistics) -> None:
         super().__init__(settings, statistics)
-        self.channels = settings.channels
+        self.channels, self.smearing_A = settings.channels, settings.smearing_A
         self.charge_readouts = ChargeReadouts(settings, statistics)
         self.equilibration = Equilibration(settings.smearing_A, settings.kspace_cutoff_factor)
 
@@ -142,6 +142,12 @@ class QEqMACE(ShortRangedMACE):
         """Charges of atoms in e, and dipoles in e·Å, NaN along periodic directions."""
         found = self.respond(graph, self.message_passing(graph))
         return found.charges, dipoles_of(graph, found.charges)
+
+    def charge_stiffness(self, graph: Graph) -> ChargeStiffness:
+        """Hardness of every atom and the width of all charges."""
+        scalars = self.scalars(self.message_passing(graph))
+        hardness = self.charge_readouts.hardnesses(graph.species, scalars)
+        return ChargeStiffness(hardness.double(), self.smearing_A)
 
     def respond(self, graph: Graph, state: LocalState) -> Response:
         """Equilibrated charges with their energies."""
