@@ -68,6 +68,14 @@ class Case:
         return equilibrate(matrix, self.chi[None], constraints[None], totals)
 
 
+def test_a_large_potential_of_all_atoms_is_not_rounded() -> None:
+    case = Case(film=False)
+    solver = case.system.solver(case.positions, case.hardness, case.whole, tolerance_V=1e-9)
+    expected = solver.solve(case.chi, case.none).charges
+    shifted = solver.solve(case.chi + 1e5, case.none)
+    torch.testing.assert_close(shifted.charges, expected, rtol=0.0, atol=1e-9)
+
+
 @pytest.mark.parametrize("film", [True, False])
 @pytest.mark.parametrize("grouped", [True, False])
 def test_charges_are_those_of_the_dense_solution(film: bool, grouped: bool) -> None:

@@ -189,12 +189,8 @@ def _step(
     """Minimise slope·x + ½ x·H x with the sum of the start, from products with H."""
     groups = torch.zeros(len(start), dtype=torch.int64, device=start.device)
 
-    # without their mean, which no x feels and beside which small residuals would be rounded
-    def uneven(values: Tensor) -> Tensor:
-        return values - values.mean()
-
-    solver = ConjugateGradients(lambda x: uneven(curve(x)), precondition, groups, tolerance_V)
-    return solver.solve(uneven(slope), start).charges
+    solver = ConjugateGradients(curve, precondition, groups, tolerance_V)
+    return solver.solve(slope, start).charges
 
 
 def _along(

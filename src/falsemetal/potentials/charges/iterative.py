@@ -73,11 +73,12 @@ class ConjugateGradients:
         """
         charges = start.clone()
         residual = -potentials - self.apply(charges)
-        step, multipliers = self._towards(residual)
+        step, multipliers, rest = self._towards(residual)
         direction = step
-        decrease = residual @ step
+        decrease = rest @ step
         for iteration in range(self.max_iterations + 1):
-            if self._error_V(residual, multipliers) <= self.tolerance_V:
+            error_V = float(rest.abs().max())
+            if error_V <= self.tolerance_V:
                 return Solution(charges, multipliers, iteration)
             turned = self.apply(direction)
             curvature = direction @ turned
@@ -90,12 +91,12 @@ class ConjugateGradients:
             length = decrease / curvature
             charges = charges + length * direction
             residual = residual - length * turned
-            step, multipliers = self._towards(residual)
-            before, decrease = decrease, residual @ step
+            step, multipliers, rest = self._towards(residual)
+            before, decrease = decrease, rest @ step
             direction = step + (decrease / before) * direction
         raise EquilibrationError(
             f"the charges of {len(start)} atoms did not converge: after {iteration} steps the "
-            f"potential of an atom is off by {self._error_V(residual, multipliers):.1e} V, "
+            f"potential of an atom is off by {error_V:.1e} V, "
             f"more than {self.tolerance_V:.1e} V; look for atoms that coincide or a hardness near "
             "zero, allow a larger tolerance, or solve densely"
         )
@@ -104,20 +105,21 @@ class ConjugateGradients:
         """P x for x of shape (n,)."""
         return self.solve(-right, torch.zeros_like(right)).charges
 
-    def _towards(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        """Preconditioned residual within the constraint, and multipliers."""
+    def _towards(self, residual: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Preconditioned residual within the constraint, multipliers, and what they leave of it.
+
+        The whole has the same product with a step within the constraint, but rounded where the
+        multipliers are large.
+        """
         step = self.precondition(residual)
         if self.groups is None:
-            return step, residual.new_zeros(0)
+            return step, residual.new_zeros(0), residual
         totals = residual.new_zeros(int(self.groups.max()) + 1)
         multipliers = totals.index_add(0, self.groups, step) / totals.index_add(
             0, self.groups, self._of_groups
         )
-        return step - multipliers[self.groups] * self._of_groups, multipliers
-
-    def _error_V(self, residual: Tensor, multipliers: Tensor) -> float:
-        rest = residual if self.groups is None else residual - multipliers[self.groups]
-        return float(rest.abs().max())
+        shared = multipliers[self.groups]
+        return step - shared * self._of_groups, multipliers, residual - shared
 
 
 @dataclass(frozen=True)
