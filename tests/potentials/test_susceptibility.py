@@ -14,6 +14,7 @@ from falsemetal.electrostatics.matrix import open_matrix, periodic_matrix
 from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 from falsemetal.electrostatics.reciprocal import kspace_cutoff
 from falsemetal.potentials.charges.equilibration import EquilibrationError, equilibrate
+from falsemetal.potentials.charges.fixed_point import FixedPointError, Search, fixed_point
 from falsemetal.potentials.charges.local_response import Multipoles, Structure, answer
 from falsemetal.potentials.charges.susceptibility import (
     Susceptibility,
@@ -219,6 +220,29 @@ def test_steps_that_a_metal_takes(n_molecules) -> None:
     assert found.iterations <= 20
     with pytest.raises(EquilibrationError, match="after 2 steps one is off by"):
         solve_iteratively(susceptibility, coulomb, felt, max_iterations=2)
+
+
+def test_a_local_answer_is_a_linear_fixed_point() -> None:
+    """Beside a metal Anderson's method finds what mixing of 0.1 does not."""
+    atoms = metal_and_water(64)
+    structure = structure_of(atoms, smearing_A=1.0, field_V_per_A=FIELD_V_PER_A)
+    oxygen = torch.tensor(np.flatnonzero(atoms.symbols == "O"))
+    pairs = torch.cat([torch.stack([oxygen, oxygen + k], 1) for k in (1, 2)])
+    metal = torch.tensor(atoms.symbols == "Cu")
+    mobilities = torch.where(metal, 1.0 / 3.83, 0.0).double()
+    susceptibility = bonds(pairs, 0.25, mobilities=mobilities)
+    local = charges_of_water(atoms)
+
+    def react(charges: Tensor) -> Tensor:
+        felt = structure.potential(Multipoles(charges, None)) + structure.applied(1)
+        return local.charges - susceptibility.apply(felt)[:, 0]
+
+    expected = answer(structure, local, susceptibility, follow=False, tolerance_e=1e-11)
+    found = fixed_point(react, local.charges, (), search=Search(method="anderson"))
+    charges = expected.multipoles.charges
+    torch.testing.assert_close(found.values, charges, rtol=0.0, atol=1e-7)
+    with pytest.raises(FixedPointError):
+        fixed_point(react, local.charges, (), search=Search(method="mixing", mixing=0.1))
 
 
 def test_sums_and_matrices_are_the_same() -> None:
