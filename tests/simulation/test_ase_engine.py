@@ -19,6 +19,8 @@ from falsemetal.electrostatics.multipoles import ElectrostaticsError
 from falsemetal.interruption import InterruptedRunError, Interruption
 from falsemetal.potentials.bpnnp.committee import load_bpnnp
 from falsemetal.potentials.calculator import ModelCalculator
+from falsemetal.potentials.charges import local_response
+from falsemetal.potentials.charges.equilibration import EquilibrationError
 from falsemetal.potentials.graph import build_graph
 from falsemetal.potentials.mace.model import predict
 from falsemetal.potentials.runners import AseRunner, RunSpec
@@ -373,6 +375,32 @@ def test_numbers_that_are_not_finite_end_a_run_before_atoms_move_by_them(tmp_pat
     with Trajectory(tmp_path / "broken.h5") as trajectory:
         assert trajectory.failure == "step 5: positions or forces are not finite"
         np.testing.assert_array_equal(trajectory.steps, [0, 2, 4])
+
+
+def test_charges_that_do_not_settle_end_a_run_with_its_frames(tmp_path, monkeypatch) -> None:
+    """But at the start they are an error: nothing was run."""
+    model = small_model("response-1")
+    path, calculator = tmp_path / "unsettled.h5", ModelCalculator(model)
+    calls, steps = [], local_response.solve_iteratively
+
+    def unsettled_from(call: int):
+        def solve(*arguments, **settings):
+            calls.append(1)
+            if len(calls) >= call:
+                settings["max_iterations"] = 0
+            return steps(*arguments, **settings)
+
+        return solve
+
+    monkeypatch.setattr(local_response, "solve_iteratively", unsettled_from(6))
+    run(path, calculator)
+    with Trajectory(path) as trajectory:
+        assert re.match("step 4: the charges of 18 atoms did not settle", trajectory.failure)
+        assert "\n" not in trajectory.failure
+        np.testing.assert_array_equal(trajectory.steps, [0, 2, 4])
+    monkeypatch.setattr(local_response, "solve_iteratively", unsettled_from(0))
+    with pytest.raises(EquilibrationError, match="did not settle"):
+        run(tmp_path / "never.h5", ModelCalculator(model))
 
 
 def test_where_a_model_runs_does_not_start_a_run_anew(tmp_path) -> None:

@@ -1,9 +1,11 @@
 """Molecular dynamics by any engine: recorded, judged, and resumed after a kill."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from ase.calculators.calculator import CalculationFailed
 
 from falsemetal.interruption import InterruptedRunError
 from falsemetal.progress import logger
@@ -90,7 +92,9 @@ def _run(
         report(reached)
         return None
     with closing(engine.run(saved, conditions.n_steps, watch=watch)) as samples:
-        for index, sample in enumerate(samples):
+        for index, sample in enumerate(_until_failure(samples)):
+            if isinstance(sample, str):
+                return f"step {reached}: {sample}"
             is_begin = index == 0
             is_frame = not is_begin and sample.step % conditions.frame_interval_steps == 0
             if is_begin and saved is None:
@@ -113,6 +117,18 @@ def _run(
                     writer.save(state)
                 raise InterruptedRunError
     return None
+
+
+def _until_failure(samples: Iterator[Sample]) -> Iterator[Sample | str]:
+    """Pass on samples, and in the end why a calculator gave no more; but for the first, an error.
+
+    What cannot be computed at the start is a fault of the input, later one of the potential.
+    """
+    yield next(samples)
+    try:
+        yield from samples
+    except CalculationFailed as error:
+        yield str(error)
 
 
 def _record(writer: TrajectoryWriter, sample: Sample) -> None:

@@ -32,11 +32,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from ase.calculators.calculator import CalculationFailed
 from torch import Tensor
 
 
-class EquilibrationError(ValueError):
-    """Charges that no minimum fixes, or that were not found; the message says what to do."""
+class EquilibrationError(ValueError, CalculationFailed):
+    """Charges that no minimum fixes, or that were not found; the message says what to do.
+
+    In a run it is a failure of the potential, which ends it like any other.
+    """
 
 
 class Equilibrium(NamedTuple):
