@@ -74,7 +74,7 @@ def _costs(plan: Plan) -> Iterator[tuple[str, float]]:
                     yield path, atoms * steps * each
                     replica = path.rsplit("/", 1)[-1].removesuffix(".h5")
                     starts[f"<results>/starts/{campaign}/{size:g}A/{replica}.extxyz"] = of_start
-                if name in plan.answering:
+                if name in plan.answering(campaign):
                     starts |= dict.fromkeys(plan.response_frames(campaign, size), of_start)
     yield from starts.items()
     for job in plan.jobs.values():

@@ -24,9 +24,11 @@ from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, SelectSpec, WriteJobSpec
 from falsemetal.files import expand, text_sha256
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, observe_spec
+from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.internal_field import InternalFieldSpec
 from falsemetal.potentials.kind import ChargeModel, FetchSpec
 from falsemetal.potentials.learned_charges import LearnedChargesSpec
+from falsemetal.potentials.metal_response import MetalResponseSpec
 from falsemetal.potentials.recorded.spec import Nominal, RecordedRuns, RecordedSpec
 from falsemetal.potentials.runners import Runner, RunSpec
 from falsemetal.potentials.training.settings import Training
@@ -203,21 +205,34 @@ class Jobs:
 
     # answers to a field
 
-    @property
-    def answering(self) -> list[str]:
-        """Potentials whose models answer to a field."""
+    def answers(self, potential: str, campaign: str) -> bool | None:
+        """Whether charges of a campaign's films answer to a field; None where nothing is known."""
+        if self._conductor(potential, campaign) is not None:
+            return True
+        return self.config.potentials[potential].answers_to_fields
+
+    def answering(self, campaign: str) -> list[str]:
+        """Potentials by which charges answer, if any model is among them."""
+        potentials = self.config.potentials
+        models = [n for n, p in potentials.items() if p.answers_to_fields and p.prepare != "none"]
+        runs_there = any(campaign in potentials[name].by_campaign for name in models)
         return [
             name
-            for name, potential in self.config.potentials.items()
-            if potential.answers_to_fields and potential.prepare != "none"
+            for name in potentials
+            if runs_there and (name in models or self._conductor(name, campaign) is not None)
         ]
+
+    def _conductor(self, potential: str, campaign: str) -> WaterForceField | None:
+        """Force field by which a campaign's solid answers to fields, or None."""
+        solid = self.config.campaigns[campaign].solid
+        return self.config.potentials[potential].conductor_beside(solid, self.config.labels)
 
     def responses(self, campaign: str, table: str, potentials: Iterable[str]) -> list[str]:
         """Tables of what a field does to the charges of potentials in films at their sizes."""
         return [
             f"<results>/responses/{name}/{campaign}/{size:g}A/{table}.csv"
             for name in potentials
-            if name in self.answering and name not in self.absent
+            if name in self.answering(campaign) and name not in self.absent
             for size in self.config.durations_ps(name, campaign)
         ]
 
@@ -230,6 +245,17 @@ class Jobs:
         """Tabulate what a field does to the charges of a potential in films."""
         return InternalFieldSpec(
             origin=self.origin, device=self.training.device, liquid=self.config.liquid
+        )
+
+    def metal_response(self, potential: str, campaign: str) -> MetalResponseSpec:
+        """Tabulate what a field does to the charges of a potential in films on a metal."""
+        solid = self.config.campaigns[campaign].solid
+        assert solid is not None  # of films on metals alone
+        return MetalResponseSpec(
+            origin=self.origin,
+            device=self.training.device,
+            force_field=self._conductor(potential, campaign),
+            n_layers=solid.layers,
         )
 
     def charges(self, potential: str) -> ChargeModel:

@@ -222,7 +222,7 @@ class Plan(Loops):
             name
             for name, potential in self.config.potentials.items()
             if set(target.campaigns) & potential.by_campaign.keys()
-            and (not target.product.responses or potential.answers_to_fields is not None)
+            and (not target.product.responses or self._answers(name, target) is not None)
         }
 
     def _shown(self, index: int, name: str, potential: AnyPotential, target: Target) -> Shown:
@@ -235,9 +235,14 @@ class Plan(Loops):
             grid=potential.grid,
             architecture=potential.identity() if target.product.architecture else {},
             durations_ps={c: self.config.durations_ps(name, c) for c in target.campaigns},
-            ignores_fields=bool(target.product.responses) and potential.answers_to_fields is False,
+            ignores_fields=bool(target.product.responses) and self._answers(name, target) is False,
             **self._theory_of(name, potential) if target.product.charges else {},
         )
+
+    def _answers(self, potential: str, target: Target) -> bool | None:
+        """Whether charges answer to a field in the one campaign that a product shows."""
+        (campaign,) = target.campaigns
+        return self.answers(potential, campaign)
 
     def _theory_of(self, name: str, potential: AnyPotential) -> dict[str, Any]:
         truncation = potential.truncation(self.config.labels)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ from ase import Atoms
 from falsemetal.arrays import IntArray
 from falsemetal.potentials.charges.film_response import charge_response, internal_field_fraction
 from falsemetal.potentials.loading import load_potential
-from falsemetal.potentials.model import Model
+from falsemetal.potentials.model import Model, graph_for
 from falsemetal.potentials.store import torch_device
 from falsemetal.section import ASIDE
 from falsemetal.specs import Spec
-from falsemetal.systems.labels import EXTERNAL_FIELD
+from falsemetal.systems.labels import in_field_along_z
 from falsemetal.systems.molecule import Molecule
 from falsemetal.systems.molecules import FREE, whole_molecules
 
@@ -77,7 +77,7 @@ def polarisabilities(model: Model, film: Atoms, molecules: IntArray) -> dict[str
     up, down = (_dipole_in(model, film, sign * FIELD_V_PER_A) for sign in (1.0, -1.0))
     of_model = (up - down) / (2.0 * FIELD_V_PER_A)
     with torch.no_grad():
-        stiffness = model.charge_stiffness(_graph_of(model, film))
+        stiffness = model.charge_stiffness(graph_for(model, film))
     if stiffness is None:
         return {OWN: of_model}
     held = charge_response(
@@ -91,17 +91,12 @@ def polarisabilities(model: Model, film: Atoms, molecules: IntArray) -> dict[str
 
 def _dipole_in(model: Model, film: Atoms, field_V_per_A: float) -> float:
     """Dipole of a film along z in e·Å, in a field along z."""
-    placed = film.copy()
-    placed.info[EXTERNAL_FIELD] = [0.0, 0.0, field_V_per_A]
+    placed = in_field_along_z(film, field_V_per_A)
     with torch.no_grad():
-        dipoles = model.evaluate(_graph_of(model, placed)).dipoles
+        dipoles = model.evaluate(graph_for(model, placed)).dipoles
     if dipoles is None:
         raise ValueError(f"{type(model).__name__}: a model that tells no dipole")
     return float(dipoles[0, 2])
-
-
-def _graph_of(model: Model, film: Atoms) -> Any:
-    return model.graph_of(film).to(next(model.parameters()).device)
 
 
 def _molecules_of(film: Atoms, liquid: Molecule, frame: int) -> IntArray:

@@ -158,6 +158,12 @@ class PotentialKind(Section):
             return True
         return False if self.ignores_fields else None
 
+    def conductor_beside(
+        self, solid: Surface | None, datasets: Mapping[str, Labels]
+    ) -> WaterForceField | None:
+        """Force field by which a solid's charges answer to fields; None: there is none."""
+        return None
+
     @property
     def by_campaign(self) -> Mapping[str, Run | RecordedRuns]:
         """Runs by campaign: those that are made, or those of files."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar, cast
 import torch
 from ase import Atoms
 
+from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 from falsemetal.potentials.graph import Graph, build_graph
 
 M = TypeVar("M", bound=torch.nn.Module)
@@ -41,6 +42,32 @@ class ChargeStiffness:
 
     hardness_eV_per_e2: torch.Tensor
     smearing_A: float
+
+
+@dataclass(frozen=True)
+class GaussianCharges:
+    """Charges of one structure that answer to fields, with their Coulomb term.
+
+    Attributes
+    ----------
+    charges
+        In e, shape (n,), float64.
+    dipoles
+        Of atoms in e·Å, shape (n, 3), or None.
+    shared
+        What of the charges atoms with a hardness J share at one potential of electrons, the
+        electrostatic one plus J times that; in e, shape (n,).
+    hardness_eV_per_e2
+        J, shape (n,), NaN of others.
+    term
+        Width σ of all charges and largest wave vector.
+    """
+
+    charges: torch.Tensor
+    dipoles: torch.Tensor | None
+    shared: torch.Tensor
+    hardness_eV_per_e2: torch.Tensor
+    term: MultipoleElectrostatics
 
 
 class Model(torch.nn.Module):
@@ -81,6 +108,10 @@ class Model(torch.nn.Module):
         """Hardness and width of charges that share one chemical potential; None of others."""
         return None
 
+    def gaussian_charges(self, graph: Graph) -> GaussianCharges | None:
+        """Charges of one structure that answer to its field; None of a model without such."""
+        return None
+
     def check(self, atoms: Atoms) -> None:
         """Raise an error for a structure that the model cannot treat; by default for none."""
 
@@ -96,6 +127,11 @@ class Model(torch.nn.Module):
         from falsemetal.potentials.fast.evaluator import Evaluator
 
         return Evaluator(self, species)  # type: ignore[arg-type]  # it refuses what it does not know
+
+
+def graph_for(model: Model, atoms: Atoms) -> Graph:
+    """Graph of a structure where the model's weights are; ValueError for one it cannot treat."""
+    return model.graph_of(atoms).to(next(model.parameters()).device)
 
 
 def module_list(modules: Iterable[M]) -> Sequence[M]:

@@ -96,8 +96,9 @@ class Product:
     datasets
         Tables of extended datasets that it shows, `added` or `dipoles`; it gets each by dataset.
     responses
-        Tables of what a field does to charges that it shows, `internal_field`: by potential and
-        size, of those that answer to it. It shows these, and those that ignore fields.
+        Tables of what a field does to charges that it shows, `internal_field` or
+        `metal_response`: by potential and size, of those that answer to it. It shows these, and
+        those that ignore fields.
     """
 
     name: str
@@ -309,6 +310,7 @@ register(
 )
 register("learned_charges", models=("charges",), charges=True)
 register("internal_field", campaigns=SLABS, responses=("internal_field",))
+register("metal_response", campaigns=("metal_water",), responses=("metal_response",))
 register(
     "table_charges",
     module="falsemetal.products.learned_charges",

@@ -34,6 +34,13 @@ FERMI_LEVEL = "REF_fermi_eV"
 """In `info` of a frame: Fermi level of the electrons in eV, by the zero of its calculation."""
 
 
+def in_field_along_z(frame: Atoms, field_V_per_A: float) -> Atoms:
+    """Copy a frame into a uniform field along z in V/Å."""
+    placed: Atoms = frame.copy()
+    placed.info[EXTERNAL_FIELD] = [0.0, 0.0, field_V_per_A]
+    return placed
+
+
 def known_forces(frame: Atoms) -> FloatArray:
     """Return the forces in eV/Å, shape (n_atoms, 3), NaN on held atoms."""
     forces = np.array(frame.arrays[FORCES], dtype=float)

@@ -70,11 +70,11 @@ class Equilibration:
         *,
         tolerance_V: float = TOLERANCE_V,
     ) -> None:
-        # the term sets the cutoff, and gives the energy on the mesh
-        self._term = MultipoleElectrostatics(
+        # it sets the cutoff, and gives the energy on the mesh
+        self.term = MultipoleElectrostatics(
             smearing_A, 0, kspace_cutoff_factor, self_interaction=True
         )
-        self.smearing_A, self.cutoff_per_A = smearing_A, self._term.cutoff_per_A
+        self.smearing_A, self.cutoff_per_A = smearing_A, self.term.cutoff_per_A
         self._tolerance_V = tolerance_V
 
     def respond(
@@ -153,7 +153,7 @@ class Equilibration:
             return energy
         large = len(charges) > DENSE_UP_TO_ATOMS
         return coulomb_energy(
-            self._term,
+            self.term,
             charges,
             None,
             positions,

@@ -68,6 +68,15 @@ class ForceFieldKind(PotentialKind):
         fault = self._force_field(datasets).find_fault_of(solid)
         return None if fault is None else ("dataset", f"{self.dataset}.force_field.{fault}")
 
+    def conductor_beside(
+        self, solid: Surface | None, datasets: Mapping[str, Labels]
+    ) -> WaterForceField | None:
+        """Force field of a metal at constant potential; None beside other solids."""
+        if solid is None or solid.region != "metal":
+            return None
+        force_field = self._force_field(datasets).beside(solid.elements)
+        return force_field if force_field.is_conductor(solid.elements[0]) else None
+
     def _force_field(self, datasets: Mapping[str, Labels]) -> WaterForceField:
         force_field = datasets[self.dataset].force_field
         assert force_field is not None  # as find_fault has seen

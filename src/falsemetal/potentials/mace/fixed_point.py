@@ -10,6 +10,7 @@ in which charges cannot be found end with an error.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -25,6 +26,7 @@ from falsemetal.potentials.mace.model import DatasetStatistics
 from falsemetal.potentials.mace.positive import before_softplus
 from falsemetal.potentials.mace.qeq import ChargeReadouts, QEqMACE
 from falsemetal.potentials.mace.settings import FixedPointArchitecture
+from falsemetal.potentials.model import GaussianCharges
 
 INITIAL_BEND_E = 0.01
 """Size of an untrained unit: charges start near those of a quadratic energy."""
@@ -83,3 +85,9 @@ class FixedPointMACE(QEqMACE):
     def __init__(self, settings: FixedPointArchitecture, statistics: DatasetStatistics) -> None:
         super().__init__(settings, statistics)
         self.charge_readouts = FixedPointReadouts(settings, statistics)
+
+    def gaussian_charges(self, graph: Graph) -> GaussianCharges:
+        """Charges of one structure, to which no hardness alone belongs."""
+        found = super().gaussian_charges(graph)
+        none = torch.full_like(found.hardness_eV_per_e2, torch.nan)
+        return replace(found, hardness_eV_per_e2=none)

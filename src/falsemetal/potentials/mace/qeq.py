@@ -28,7 +28,12 @@ from falsemetal.potentials.graph import Graph, Surroundings, cell_of
 from falsemetal.potentials.mace.model import DatasetStatistics, LocalState, ShortRangedMACE
 from falsemetal.potentials.mace.positive import before_softplus
 from falsemetal.potentials.mace.settings import QEqArchitecture
-from falsemetal.potentials.model import ChargeStiffness, Prediction, module_list
+from falsemetal.potentials.model import (
+    ChargeStiffness,
+    GaussianCharges,
+    Prediction,
+    module_list,
+)
 
 HIDDEN = 16
 """Width of the hidden layer that reads the last features, as in MACE's energy readout."""
@@ -148,6 +153,12 @@ class QEqMACE(ShortRangedMACE):
         scalars = self.scalars(self.message_passing(graph))
         hardness = self.charge_readouts.hardnesses(graph.species, scalars)
         return ChargeStiffness(hardness.double(), self.smearing_A)
+
+    def gaussian_charges(self, graph: Graph) -> GaussianCharges:
+        """Charges of one structure; all of its atoms share one potential of electrons."""
+        charges = self.respond(graph, self.message_passing(graph)).charges.double()
+        hardness = self.charge_stiffness(graph).hardness_eV_per_e2
+        return GaussianCharges(charges, None, charges, hardness, self.equilibration.term)
 
     def respond(self, graph: Graph, state: LocalState) -> Response:
         """Equilibrated charges with their energies."""

@@ -36,7 +36,7 @@ from falsemetal.potentials.mace.polarization import polarization
 from falsemetal.potentials.mace.positive import before_softplus
 from falsemetal.potentials.mace.settings import ResponseChargeArchitecture
 from falsemetal.potentials.mace.split_charge import SplitChargeMACE
-from falsemetal.potentials.model import Prediction, module_list
+from falsemetal.potentials.model import GaussianCharges, Prediction, module_list
 
 HIDDEN = 16
 """Width of the layer that a pair of atoms is read through."""
@@ -193,6 +193,19 @@ class ResponseChargeMACE(SplitChargeMACE):
         """Charges of atoms in e, and polarization in e·Å, see :meth:`polarization_of`."""
         found = self.respond(graph, self.message_passing(graph), follow=self.training)
         return found.charges, self.polarization_of(graph, found)
+
+    def gaussian_charges(self, graph: Graph) -> GaussianCharges:
+        """Charges and dipoles of one structure; atoms of its conductor have a hardness."""
+        found = self.respond(graph, self.message_passing(graph), follow=self.training)
+        mobilities = self.readouts_of_response.mobilities(graph.species)
+        hardness = torch.full_like(found.charges.double(), torch.nan)
+        if mobilities is not None:
+            hardness = torch.where(mobilities > 0.0, 1.0 / mobilities, torch.nan)
+        dipoles = None if found.dipoles is None else found.dipoles.double()
+        shared = found.of_conductors.double()
+        return GaussianCharges(
+            found.charges.double(), dipoles, shared, hardness, self.electrostatics
+        )
 
     def respond(self, graph: Graph, state: LocalState, *, follow: bool) -> Answers:
         """Let the split charges of a batch answer."""

@@ -1,0 +1,289 @@
+r"""What an external field does to charges of a liquid's film on a metal.
+
+Charges and dipoles change by :math:`\Delta p = (p(+E) - p(-E))/2` while the nuclei rest, potentials
+at atoms by :math:`\Delta y_i = \sum_j A_{ij}\Delta p_j - E z_i`, with the Gaussians in A that a
+potential has. A conductor whose atoms have the hardness J leaves :math:`\Delta y_i + J_i\Delta q_i`
+the same on all of them, with what they share of Δq; one without (J = 0) Δy itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from ase import Atoms
+
+from falsemetal.arrays import FloatArray
+from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
+from falsemetal.electrostatics.planar import planar_potential
+from falsemetal.potentials.charges.local_response import Multipoles, Structure
+from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.force_field.single_point import evaluate
+from falsemetal.potentials.loading import load_potential
+from falsemetal.potentials.model import GaussianCharges, Model, graph_for
+from falsemetal.potentials.store import torch_device
+from falsemetal.section import ASIDE, PositiveInt
+from falsemetal.specs import Spec
+from falsemetal.systems.labels import in_field_along_z
+from falsemetal.systems.system import System
+from falsemetal.units import EPSILON_0
+
+FIELD_V_PER_A = 0.02
+"""Up and down, for a difference; that of the labels of `config/conductor.yaml`."""
+
+DRAWN_SMEARING_A = 0.5
+"""Width of all charges in profiles, so that these differ by charges alone."""
+
+STEP_A, BEYOND_A = 0.25, 5.0
+"""Of the heights of profiles, and how far these reach beyond the outermost nuclei."""
+
+MIDDLE = (25.0, 75.0)
+"""Percentiles of the heights of the liquid's atoms between which a slope is fitted."""
+
+LATTICE_FACTOR = 1.5
+"""On the wave vectors that a sum over the force field's narrow Gaussians takes."""
+
+LAYER_CHARGE, LAYER_POTENTIAL, ELECTRONS = "layer charge", "layer potential", "layer, electrons"
+PROFILE, SLOPE, SPREAD, BARE = "profile", "slope in the liquid", "spread of layers", "bare drop"
+ELECTRONS_SPREAD = "spread of electrons"
+
+UNITS = {
+    LAYER_CHARGE: "ε0 E A",
+    LAYER_POTENTIAL: "mV",
+    ELECTRONS: "mV",
+    PROFILE: "V",
+    SLOPE: "−E",
+    SPREAD: "mV",
+    ELECTRONS_SPREAD: "mV",
+    BARE: "mV",
+}
+"""Quantities of the table, all in :data:`FIELD_V_PER_A`."""
+
+COLUMNS = ("frame", "quantity", "place", "distance_A", "value")
+
+
+class MetalResponseSpec(Spec):
+    """Films on a metal in a field along z.
+
+    Attributes
+    ----------
+    force_field
+        Of a potential without a model, in which the metal is a conductor.
+    n_layers
+        Of the metal.
+    """
+
+    device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
+    force_field: WaterForceField | None = None
+    n_layers: PositiveInt
+
+
+Answer = Callable[[Atoms], GaussianCharges]
+"""Charges of a film in its `external_field`."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the field changes in a film, by atoms.
+
+    Attributes
+    ----------
+    charges
+        Δq in e, shape (n,).
+    dipoles
+        Δμ_z in e·Å, shape (n,), or None.
+    potentials
+        Δy in V, shape (n,).
+    electrons
+        Δy + J Δq in V, shape (n,), NaN where there is no hardness.
+    """
+
+    charges: FloatArray
+    dipoles: FloatArray | None
+    potentials: FloatArray
+    electrons: FloatArray
+
+
+def metal_responses(
+    folder: Path | None, films: Sequence[System], spec: MetalResponseSpec, *, threads: int
+) -> pd.DataFrame:
+    """Tabulate what +E instead of −E changes in films, halved, in double precision.
+
+    Parameters
+    ----------
+    folder
+        Of a model; None of a force field.
+    films
+        Atoms of the region `metal`, layer by layer from the lowest up, below a liquid.
+    spec
+        What answers, and how many layers there are.
+    threads
+        To compute with.
+
+    Returns
+    -------
+    DataFrame
+        Rows of :data:`COLUMNS`: number of the frame; quantity, of :data:`UNITS`; place, that of a
+        layer from below or of a height in the profile, from 1, else 0; distance from the metal's
+        top layer; value. Layers tell the charge that they gain and their mean Δy, and Δy + J Δq,
+        beside those of all metal. Profiles are planar averages of Gaussians of
+        :data:`DRAWN_SMEARING_A` and −E z, zero in the mean of the metal's atoms. The slope is that
+        of a straight line through the profile between the quartiles of the liquid's heights, over
+        −E. Spreads are the largest difference between layers' means of Δy, and between any atoms'
+        Δy + J Δq; the bare drop is E times the metal's height.
+
+    Raises
+    ------
+    ValueError
+        For a model whose charges do not answer, or films without layers of equally many atoms.
+    """
+    torch.set_num_threads(threads)
+    answer = _answer_of(folder, spec)
+    rows: list[tuple[Any, ...]] = []
+    heights = _heights_of_profile(films[0], spec.n_layers)
+    for frame, film in enumerate(films):
+        change = change_in_field(film.atoms, answer)
+        for quantity, places in _measure(film, change, spec.n_layers, heights):
+            rows += [(frame, quantity, *place) for place in places]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def answer_of_model(model: Model) -> Answer:
+    """Charges of a model in a field; ValueError on a call where they do not answer."""
+
+    def answer(film: Atoms) -> GaussianCharges:
+        with torch.no_grad():
+            found = model.gaussian_charges(graph_for(model, film))
+        if found is None:
+            raise ValueError(f"{type(model).__name__}: its charges do not answer to fields")
+        return found
+
+    return answer
+
+
+def answer_of_force_field(force_field: WaterForceField) -> Answer:
+    """Charges of a conductor by the force field, whose Gaussians have the width of its metal."""
+    ((element, metal),) = force_field.known_metals.items()
+    smearing_A = 1.0 / (np.sqrt(2.0) * metal.gaussian_per_A)
+    term = MultipoleElectrostatics(smearing_A, 0, LATTICE_FACTOR, self_interaction=True)
+
+    def answer(film: Atoms) -> GaussianCharges:
+        charges = torch.from_numpy(evaluate(film, force_field).charges)
+        of_metal = torch.from_numpy(film.symbols == element)
+        hardness = torch.where(of_metal, 0.0, torch.nan).double()
+        return GaussianCharges(charges, None, charges, hardness, term)
+
+    return answer
+
+
+def change_in_field(film: Atoms, answer: Answer) -> Change:
+    """Half of what +E changes against −E, by atoms."""
+    up, down = (answer(in_field_along_z(film, sign * FIELD_V_PER_A)) for sign in (1.0, -1.0))
+    moved = Multipoles(
+        0.5 * (up.charges - down.charges).cpu(),
+        None
+        if up.dipoles is None or down.dipoles is None
+        else 0.5 * (up.dipoles - down.dipoles).cpu(),
+    )
+    structure = Structure(
+        term=up.term,
+        positions=torch.from_numpy(film.positions),
+        cell=torch.from_numpy(film.cell.array),
+        film=True,
+        isolated=False,
+        total_charge_e=torch.zeros(()).double(),
+        field_V_per_A=torch.tensor([0.0, 0.0, FIELD_V_PER_A]).double(),
+    )
+    potentials = structure.potential(moved)[:, 0] + structure.applied(1)[:, 0]
+    shared = 0.5 * (up.shared - down.shared)
+    electrons = potentials + (up.hardness_eV_per_e2 * shared).cpu()
+    return Change(
+        moved.charges.numpy(),
+        None if moved.dipoles is None else moved.dipoles[:, 2].numpy(),
+        potentials.numpy(),
+        electrons.numpy(),
+    )
+
+
+def _answer_of(folder: Path | None, spec: MetalResponseSpec) -> Answer:
+    if spec.force_field is not None:
+        return answer_of_force_field(spec.force_field)
+    assert folder is not None  # only force fields have none
+    return answer_of_model(
+        load_potential(folder, dtype=torch.float64, device=torch_device(spec.device))
+    )
+
+
+def _layers_of(film: System, n_layers: int) -> FloatArray:
+    """Share of each atom in the mean of each of the metal's layers, shape (n_layers, n_atoms)."""
+    (metal,) = np.nonzero(film.within("metal"))
+    if not len(metal) or len(metal) % n_layers:
+        raise ValueError(
+            f"{len(metal)} atoms of the metal in {n_layers} layers; give films on metals whose "
+            "layers hold equally many atoms"
+        )
+    shares = np.zeros((n_layers, len(film.atoms)))
+    for layer, atoms in enumerate(np.split(metal, n_layers)):
+        shares[layer, atoms] = 1.0 / len(atoms)
+    return shares
+
+
+def _heights_of_profile(film: System, n_layers: int) -> FloatArray:
+    """Distances from the metal's top layer in Å, multiples of the step, the same for all films."""
+    z = film.atoms.positions[:, 2]
+    top = (_layers_of(film, n_layers) @ z)[-1]
+    ends = (z.min() - top - BEYOND_A, z.max() - top + BEYOND_A)
+    first, last = (round(end / STEP_A) for end in ends)
+    return STEP_A * np.arange(first, last + 1)
+
+
+Places = list[tuple[int, float, float]]
+"""Number, distance from the top layer in Å, and value."""
+
+
+def _measure(
+    film: System, change: Change, n_layers: int, distances_A: FloatArray
+) -> Iterator[tuple[str, Places]]:
+    """Quantities of one film."""
+    layers, metal, z = _layers_of(film, n_layers), film.within("metal"), film.atoms.positions[:, 2]
+    area_A2 = float(np.linalg.norm(np.cross(*film.atoms.cell[:2])))
+    of_layers = layers @ z
+    below_top = of_layers - of_layers[-1]
+    charges = (layers > 0.0) @ change.charges / (EPSILON_0 * FIELD_V_PER_A * area_A2)
+    potentials = layers @ change.potentials
+    yield LAYER_CHARGE, _places(below_top, charges)
+    yield LAYER_POTENTIAL, _places(below_top, 1e3 * (potentials - potentials.mean()))
+    yield SPREAD, [(0, np.nan, 1e3 * float(np.ptp(potentials)))]
+    of_metal = change.electrons[metal]
+    if np.isfinite(of_metal).all():
+        electrons = layers[:, metal] @ of_metal
+        yield ELECTRONS, _places(below_top, 1e3 * (electrons - electrons.mean()))
+        yield ELECTRONS_SPREAD, [(0, np.nan, 1e3 * float(np.ptp(of_metal)))]
+    yield BARE, [(0, np.nan, 1e3 * FIELD_V_PER_A * float(np.ptp(of_layers)))]
+
+    def profile(at_A: FloatArray) -> FloatArray:
+        found = planar_potential(
+            at_A,
+            z,
+            change.charges,
+            change.dipoles,
+            smearing_A=DRAWN_SMEARING_A,
+            area_A2=area_A2,
+        )
+        return found - FIELD_V_PER_A * at_A
+
+    middle = np.linspace(*np.percentile(z[~metal], MIDDLE), 200)
+    slope = np.polyfit(middle, profile(middle), 1)[0]
+    yield SLOPE, [(0, np.nan, float(-slope / FIELD_V_PER_A))]
+    in_metal = profile(z[metal]).mean()
+    yield PROFILE, _places(distances_A, profile(distances_A + of_layers[-1]) - in_metal)
+
+
+def _places(distances_A: FloatArray, values: FloatArray) -> Places:
+    return [
+        (place, float(at), float(value))
+        for place, (at, value) in enumerate(zip(distances_A, values, strict=True), start=1)
+    ]
