@@ -147,6 +147,10 @@ def _make_from_the_rest(plan: Plan, name: str, results: Path, failures: Iterable
         print(f"{name} cannot be made of the rest: {error!r}", file=sys.stderr)
 
 
+RESPONSES = ("respond", "respond_of_metal")
+"""Rules that tabulate answers to a field."""
+
+
 def _key(table: Path) -> str:
     """Name by which a product's specification calls what a table is of."""
     match table.parts:
@@ -173,7 +177,7 @@ def _reason(table: Path, plan: Plan, failures: Iterable[Failure]) -> str | None:
         case ("responses", potential, campaign, size, _):
             of_frames = f"equilibrate/{campaign}/{size}-"
             wanted = [*_of_potential(plan, potential), of_frames]
-            wanted.append(f"respond/{potential}/{campaign}/{size}/")
+            wanted += [f"{stage}/{potential}/{campaign}/{size}/" for stage in RESPONSES]
         case ("checks", potential, *_):
             wanted = [*_of_potential(plan, potential), f"check/{potential}/"]
         case ("models", potential, "charges.csv"):

@@ -5,7 +5,6 @@ An insulator's does not depend on the thickness, a metal's falls as one over it
 campaign, the same for all potentials.
 """
 
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from falsemetal.potentials.internal_field import NEUTRAL, OWN, SHARED
-from falsemetal.products import style
+from falsemetal.products import answers, style
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables
 
@@ -85,10 +84,7 @@ def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFram
         axes.set_xlim(0.0, 1.08 * table["thickness_A"].max())
         fractions = table["internal_field_fraction"]
         axes.set_ylim(min(0.0, 1.1 * fractions.min()), 1.1 * max(1.0, fractions.max()))
-        ignoring = {
-            name: shown.label for name, shown in spec.potentials.items() if shown.ignores_fields
-        }
-        _draw_ignoring(axes, list(ignoring.values()))
+        _draw_ignoring(axes, list(answers.ignoring(spec).values()))
         for name, look in style.looks(spec, table).items():
             rows = table[table["potential"] == name]
             for constraint, points in rows.groupby("constraint", sort=False):
@@ -115,8 +111,7 @@ def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFram
             handles.append(axes.plot([], [], color=style.CONTINUUM_COLOR, **drawn)[0])
             labels.append(label)
         style.draw_legend_above(figure, handles, labels, columns=3)
-        by_construction = {(name, size): table for name in ignoring for size in spec.sizes}
-        style.note_missing(figure, {**internal_field, **by_construction}, spec)
+        answers.note_missing(figure, internal_field, spec, spec.sizes)
     return figure, table
 
 
@@ -175,7 +170,7 @@ def _draw_ignoring(axes: Axes, labels: list[str]) -> None:
         return
     axes.axhline(1.0, color=style.CONTINUUM_COLOR, linewidth=0.9, zorder=1)
     axes.annotate(
-        textwrap.fill(f"charges do not answer: {', '.join(labels)}", NOTE_LETTERS),
+        answers.name_ignoring(labels, letters=NOTE_LETTERS),
         (0.02, 1.0),
         xycoords=("axes fraction", "data"),
         xytext=(0, -2),
