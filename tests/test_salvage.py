@@ -116,6 +116,13 @@ def test_answers_to_a_field_need_a_model_and_starts(failed, reason) -> None:
     assert salvage._key(table) == "qeq-mace/slabs/6.3"
 
 
+def test_answers_on_a_metal_have_a_rule_of_their_own() -> None:
+    plan = Plan(load_config(ROOT / "config/smoke-conductor.yaml"), {})
+    failure = salvage.Failure("respond_of_metal/reference/interface/6.5A", "", Path("log"))
+    table = Path("responses/reference/interface/6.5A/metal_response.csv")
+    assert salvage._reason(table, plan, [failure]) == "respond_of_metal failed"
+
+
 LOOP = Plan(load_config(ROOT / "config/smoke-learning.yaml"), {})
 
 
