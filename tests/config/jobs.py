@@ -84,7 +84,10 @@ def potentials(plan: Plan) -> Iterator[tuple[str, Spec]]:
         if name in plan.measured("charges"):
             yield f"learned_charges:{name}", plan.learned_charges(name)
         for campaign in potential.by_campaign:
-            if name in plan.answering(campaign) and plan.config.campaigns[campaign].boundary == "film":
+            if (
+                name in plan.answering(campaign)
+                and plan.config.campaigns[campaign].boundary == "film"
+            ):
                 yield f"respond:{name}/{campaign}", plan.internal_field()
             for names in (n for c, n in plan.observe_jobs if c == campaign):
                 yield f"observe:{name}/{campaign}/{names[0]}", plan.observe(name, campaign, names)

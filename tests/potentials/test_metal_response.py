@@ -7,6 +7,7 @@ import torch
 from interfaces import CONDUCTOR, equilibrated
 from small_models import ARCHITECTURE
 
+from falsemetal.potentials.answers_to_fields import FIELD_V_PER_A, answer_of_model
 from falsemetal.potentials.kinds import (
     FixedPointKind,
     QEqKind,
@@ -19,7 +20,6 @@ from falsemetal.potentials.metal_response import (
     COLUMNS,
     ELECTRONS,
     ELECTRONS_SPREAD,
-    FIELD_V_PER_A,
     LAYER_CHARGE,
     LAYER_POTENTIAL,
     PROFILE,
@@ -28,7 +28,6 @@ from falsemetal.potentials.metal_response import (
     STEP_A,
     UNITS,
     MetalResponseSpec,
-    answer_of_model,
     metal_responses,
 )
 from falsemetal.potentials.model import Model, graph_for

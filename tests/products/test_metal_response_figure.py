@@ -1,4 +1,4 @@
-"""The figure of what a field does to water on a metal: what it shows, and what it makes of frames."""
+"""The figure of what a field does to water on a metal: what it shows, what it makes of frames."""
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,10 @@ from checkouts import ROOT
 
 from falsemetal.config import parse_config
 from falsemetal.config.plan import Plan
+from falsemetal.potentials.answers_to_fields import FIELD_V_PER_A
 from falsemetal.potentials.metal_response import (
     BARE,
     COLUMNS,
-    FIELD_V_PER_A,
     LAYER_CHARGE,
     PROFILE,
     SLOPE,

@@ -1,38 +1,33 @@
-r"""What an external field does to charges of a liquid's film on a metal.
+"""Table of what an external field does to films of a liquid on a metal.
 
-Charges and dipoles change by :math:`\Delta p = (p(+E) - p(-E))/2` while the nuclei rest, potentials
-at atoms by :math:`\Delta y_i = \sum_j A_{ij}\Delta p_j - E z_i`, with the Gaussians in A that a
-potential has. A conductor whose atoms have the hardness J leaves :math:`\Delta y_i + J_i\Delta q_i`
-the same on all of them, with what they share of Δq; one without (J = 0) Δy itself.
+For the changes of charges and potentials see :mod:`falsemetal.potentials.answers_to_fields`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from ase import Atoms
 
 from falsemetal.arrays import FloatArray
-from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 from falsemetal.electrostatics.planar import planar_potential
-from falsemetal.potentials.charges.local_response import Multipoles, Structure
+from falsemetal.potentials.answers_to_fields import (
+    FIELD_V_PER_A,
+    Answer,
+    Change,
+    answer_of_force_field,
+    answer_of_model,
+    change_in_field,
+)
 from falsemetal.potentials.force_field.settings import WaterForceField
-from falsemetal.potentials.force_field.single_point import evaluate
 from falsemetal.potentials.loading import load_potential
-from falsemetal.potentials.model import GaussianCharges, Model, graph_for
 from falsemetal.potentials.store import torch_device
 from falsemetal.section import ASIDE, PositiveInt
 from falsemetal.specs import Spec
-from falsemetal.systems.labels import in_field_along_z
 from falsemetal.systems.system import System
 from falsemetal.units import EPSILON_0
-
-FIELD_V_PER_A = 0.02
-"""Up and down, for a difference; that of the labels of `config/conductor.yaml`."""
 
 DRAWN_SMEARING_A = 0.5
 """Width of all charges in profiles, so that these differ by charges alone."""
@@ -42,9 +37,6 @@ STEP_A, BEYOND_A = 0.25, 5.0
 
 MIDDLE = (25.0, 75.0)
 """Percentiles of the heights of the liquid's atoms between which a slope is fitted."""
-
-LATTICE_FACTOR = 1.5
-"""On the wave vectors that a sum over the force field's narrow Gaussians takes."""
 
 LAYER_CHARGE, LAYER_POTENTIAL, ELECTRONS = "layer charge", "layer potential", "layer, electrons"
 PROFILE, SLOPE, SPREAD, BARE = "profile", "slope in the liquid", "spread of layers", "bare drop"
@@ -79,32 +71,6 @@ class MetalResponseSpec(Spec):
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
     force_field: WaterForceField | None = None
     n_layers: PositiveInt
-
-
-Answer = Callable[[Atoms], GaussianCharges]
-"""Charges of a film in its `external_field`."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What the field changes in a film, by atoms.
-
-    Attributes
-    ----------
-    charges
-        Δq in e, shape (n,).
-    dipoles
-        Δμ_z in e·Å, shape (n,), or None.
-    potentials
-        Δy in V, shape (n,).
-    electrons
-        Δy + J Δq in V, shape (n,), NaN where there is no hardness.
-    """
-
-    charges: FloatArray
-    dipoles: FloatArray | None
-    potentials: FloatArray
-    electrons: FloatArray
 
 
 def metal_responses(
@@ -149,63 +115,6 @@ def metal_responses(
         for quantity, places in _measure(film, change, spec.n_layers, heights):
             rows += [(frame, quantity, *place) for place in places]
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def answer_of_model(model: Model) -> Answer:
-    """Charges of a model in a field; ValueError on a call where they do not answer."""
-
-    def answer(film: Atoms) -> GaussianCharges:
-        with torch.no_grad():
-            found = model.gaussian_charges(graph_for(model, film))
-        if found is None:
-            raise ValueError(f"{type(model).__name__}: its charges do not answer to fields")
-        return found
-
-    return answer
-
-
-def answer_of_force_field(force_field: WaterForceField) -> Answer:
-    """Charges of a conductor by the force field, whose Gaussians have the width of its metal."""
-    ((element, metal),) = force_field.known_metals.items()
-    smearing_A = 1.0 / (np.sqrt(2.0) * metal.gaussian_per_A)
-    term = MultipoleElectrostatics(smearing_A, 0, LATTICE_FACTOR, self_interaction=True)
-
-    def answer(film: Atoms) -> GaussianCharges:
-        charges = torch.from_numpy(evaluate(film, force_field).charges)
-        of_metal = torch.from_numpy(film.symbols == element)
-        hardness = torch.where(of_metal, 0.0, torch.nan).double()
-        return GaussianCharges(charges, None, charges, hardness, term)
-
-    return answer
-
-
-def change_in_field(film: Atoms, answer: Answer) -> Change:
-    """Half of what +E changes against −E, by atoms."""
-    up, down = (answer(in_field_along_z(film, sign * FIELD_V_PER_A)) for sign in (1.0, -1.0))
-    moved = Multipoles(
-        0.5 * (up.charges - down.charges).cpu(),
-        None
-        if up.dipoles is None or down.dipoles is None
-        else 0.5 * (up.dipoles - down.dipoles).cpu(),
-    )
-    structure = Structure(
-        term=up.term,
-        positions=torch.from_numpy(film.positions),
-        cell=torch.from_numpy(film.cell.array),
-        film=True,
-        isolated=False,
-        total_charge_e=torch.zeros(()).double(),
-        field_V_per_A=torch.tensor([0.0, 0.0, FIELD_V_PER_A]).double(),
-    )
-    potentials = structure.potential(moved)[:, 0] + structure.applied(1)[:, 0]
-    shared = 0.5 * (up.shared - down.shared)
-    electrons = potentials + (up.hardness_eV_per_e2 * shared).cpu()
-    return Change(
-        moved.charges.numpy(),
-        None if moved.dipoles is None else moved.dipoles[:, 2].numpy(),
-        potentials.numpy(),
-        electrons.numpy(),
-    )
 
 
 def _answer_of(folder: Path | None, spec: MetalResponseSpec) -> Answer:
@@ -275,7 +184,8 @@ def _measure(
         )
         return found - FIELD_V_PER_A * at_A
 
-    middle = np.linspace(*np.percentile(z[~metal], MIDDLE), 200)
+    low, high = np.percentile(z[~metal], MIDDLE)
+    middle = np.linspace(low, high, 200)
     slope = np.polyfit(middle, profile(middle), 1)[0]
     yield SLOPE, [(0, np.nan, float(-slope / FIELD_V_PER_A))]
     in_metal = profile(z[metal]).mean()

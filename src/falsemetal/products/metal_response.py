@@ -1,7 +1,7 @@
 """What a field along z does to a liquid's film on a metal: its potential, and charges of layers.
 
-Tables are those of :func:`falsemetal.potentials.metal_response.metal_responses`, on the equilibrated
-starts of the campaign, the same for all potentials.
+Tables are those of :func:`falsemetal.potentials.metal_response.metal_responses`, on the
+equilibrated starts of the campaign, the same for all potentials.
 """
 
 from typing import Any
@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from falsemetal.potentials.answers_to_fields import FIELD_V_PER_A
 from falsemetal.potentials.metal_response import (
     BARE,
-    FIELD_V_PER_A,
     LAYER_CHARGE,
     PROFILE,
     SLOPE,
