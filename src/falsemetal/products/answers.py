@@ -17,8 +17,9 @@ def ignoring(spec: ProductSpec) -> dict[str, str]:
 
 
 def name_ignoring(labels: Iterable[str], *, letters: int) -> str:
-    """Name potentials of these labels, in lines of so many letters."""
-    return textwrap.fill(f"charges do not answer: {', '.join(labels)}", letters)
+    """Name potentials of these labels, in lines of so many letters at most."""
+    text = f"charges do not answer: {', '.join(labels)}"
+    return textwrap.fill(text, letters, break_on_hyphens=False)
 
 
 def note_missing(

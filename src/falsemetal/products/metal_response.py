@@ -34,7 +34,7 @@ BARE_LABEL = r"$-Ez$"
 APART = 0.09
 """Of layers, between the points of two potentials."""
 
-NOTE_LETTERS = 46
+NOTE_LETTERS = 42
 """Of a line of the note on potentials that ignore fields."""
 
 
@@ -117,9 +117,7 @@ def _draw_profiles(
     axes.set_ylabel(rf"$\Delta\varphi$ (V) by $E_z$ = {FIELD_V_PER_A:g} V/Å")
     if labels := list(answers.ignoring(spec).values()):
         axes.annotate(
-            answers.name_ignoring(labels, letters=NOTE_LETTERS).replace(
-                "charges do not answer", f"{BARE_LABEL}, charges do not answer"
-            ),
+            f"{BARE_LABEL} alone where\n{answers.name_ignoring(labels, letters=NOTE_LETTERS)}",
             (0.02, 0.03),
             xycoords="axes fraction",
             color=style.CONTINUUM_COLOR,
