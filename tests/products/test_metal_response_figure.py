@@ -104,7 +104,10 @@ def test_it_draws_potentials_beside_the_bare_field_and_an_ideal_conductor() -> N
     guide = next(line for line in left.lines if line.get_label() == metal_response.BARE_LABEL)
     slope = np.polyfit(*guide.get_data(), 1)[0]
     assert slope == pytest.approx(-FIELD_V_PER_A)
-    assert "No response" in left.texts[0].get_text()
+    assert [text.get_text() for text in left.texts] == [
+        "Cu",
+        "grey where charges do not answer: No\nresponse",
+    ]
     ends = [path.vertices[0, 1] for path in right.collections[0].get_paths()]
     assert ends == [-1.0, 1.0]
     assert figure.get_supxlabel() == ""

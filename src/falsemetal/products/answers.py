@@ -16,9 +16,9 @@ def ignoring(spec: ProductSpec) -> dict[str, str]:
     return {name: shown.label for name, shown in spec.potentials.items() if shown.ignores_fields}
 
 
-def name_ignoring(labels: Iterable[str], *, letters: int) -> str:
+def name_ignoring(labels: Iterable[str], *, letters: int, before: str = "") -> str:
     """Name potentials of these labels, in lines of so many letters at most."""
-    text = f"charges do not answer: {', '.join(labels)}"
+    text = f"{before}charges do not answer: {', '.join(labels)}"
     return textwrap.fill(text, letters, break_on_hyphens=False)
 
 

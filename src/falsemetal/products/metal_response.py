@@ -96,6 +96,14 @@ def _draw_profiles(
     """Draw potentials with bands of standard errors, the bare field, and where the metal is."""
     height_A = interface_of(spec).surface.height_A
     axes.axvspan(-height_A, 0.0, color=style.CONTINUUM_COLOR, alpha=0.15, linewidth=0)
+    axes.annotate(
+        ", ".join(interface_of(spec).surface.elements),
+        (-0.5 * height_A, 0.97),
+        xycoords=("data", "axes fraction"),
+        color=style.CONTINUUM_COLOR,
+        ha="center",
+        va="top",
+    )
     axes.axhline(0.0, color=style.CONTINUUM_COLOR, linewidth=0.5, zorder=1)
     profiles = table[table["quantity"] == PROFILE]
     ends = profiles["distance_A"].agg(["min", "max"]).to_numpy()
@@ -117,7 +125,7 @@ def _draw_profiles(
     axes.set_ylabel(rf"$\Delta\varphi$ (V) by $E_z$ = {FIELD_V_PER_A:g} V/Å")
     if labels := list(answers.ignoring(spec).values()):
         axes.annotate(
-            f"{BARE_LABEL} alone where\n{answers.name_ignoring(labels, letters=NOTE_LETTERS)}",
+            answers.name_ignoring(labels, letters=NOTE_LETTERS, before="grey where "),
             (0.02, 0.03),
             xycoords="axes fraction",
             color=style.CONTINUUM_COLOR,
