@@ -6,13 +6,16 @@ from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from falsemetal.campaigns.kind import AnyCampaign, CampaignKind
 from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb
 from falsemetal.potentials.kind import ChargeModel
+from falsemetal.products.published import PublishedErrors
 from falsemetal.registry import Registry
-from falsemetal.section import Name, Section
+from falsemetal.section import LATER, Name, Section
 from falsemetal.specs import Spec
 from falsemetal.systems.boundary import Layout
 from falsemetal.units import EPSILON_0
@@ -95,6 +98,8 @@ class Product:
         Observables of campaigns of another kind, with that kind: tables by potential and size.
     datasets
         Tables of extended datasets that it shows, `added` or `dipoles`; it gets each by dataset.
+    published
+        Whether it shows models beside published errors: those of datasets that name a set of them.
     """
 
     name: str
@@ -115,6 +120,7 @@ class Product:
     grids: bool = False
     beside: Mapping[str, tuple[str, Sizes]] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
+    published: bool = False
 
     def load(self) -> ModuleType:
         """Import the module."""
@@ -295,6 +301,14 @@ register("figS1b", jobs=SUPPORTED, settings=("electronic.small_dipole_V",))
 register("figS6", jobs=CONFINED, job_tables=("density",))
 register("table_errors", is_figure=False, models=("errors",), architecture=True)
 register(
+    "table_published",
+    is_figure=False,
+    models=("errors",),
+    architecture=True,
+    grids=True,
+    published=True,
+)
+register(
     "table_fluctuations",
     is_figure=False,
     campaigns=SLABS,
@@ -368,6 +382,8 @@ class ProductSpec(Spec):
         Those that it shows, and the sizes of each.
     settings
         What it reads of the configuration, and no more.
+    published
+        Errors that others have published, by dataset.
     missing
         Why a potential (`name`), one size of it (`name/campaign/size`) or a job
         (`frames/frame/job`) is not shown.
@@ -379,6 +395,7 @@ class ProductSpec(Spec):
     campaigns: dict[Name, AnyCampaign]
     sizes_A: dict[Name, list[float]]
     settings: dict[str, Any]
+    published: Annotated[dict[Name, list[PublishedErrors]], LATER] = Field({})
     missing: dict[str, str]
 
     @property
