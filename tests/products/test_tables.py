@@ -5,6 +5,7 @@ from synthetic import SyntheticSlab, synthetic_config
 from falsemetal.config import ConfigError, parse_config
 from falsemetal.config.plan import Plan
 from falsemetal.products import table_errors, table_published, table_runs
+from falsemetal.products.making import NothingToShowError, make_product
 from falsemetal.products.published import published_sets
 from falsemetal.products.saving import save_table, to_markdown
 
@@ -122,6 +123,11 @@ def test_published_errors_stand_beside_those_that_are_there_alone():
     assert list(table["seed"].dropna()) == ["7"]
     assert "table_published" in plan.wanted
     assert "table_published" not in PLAN.wanted
+
+
+def test_a_configuration_without_published_errors_is_told_the_key(tmp_path):
+    with pytest.raises(NothingToShowError, match=r"add datasets\.\*\.published"):
+        make_product(PLAN.product("table_published"), [], tmp_path / "table", stamp={})
 
 
 def test_an_unknown_set_of_published_errors_is_named():
