@@ -48,7 +48,7 @@ STRENGTH_E2_PER_EV = 0.1
 """Scale of what flows over an edge: that of a bond in water."""
 
 START = -3.0
-"""Of the readout, where an edge has a twentieth of that scale: what no label asks for stays weak."""
+"""Of the readout: edges start with a twentieth of that scale, as what no label asks for stays."""
 
 POLARISABILITY_E2_A2_PER_EV = 0.05
 """Scale of an atom's: α/(4πε0) of 0.7 Å³."""
