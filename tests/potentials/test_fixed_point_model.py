@@ -6,6 +6,7 @@ import torch
 from charged_structures import (
     FORCE_TOLERANCE_EV_PER_A,
     SURROUNDINGS,
+    check_gradient_of_loss,
     force_by_differences,
     structure,
 )
@@ -20,7 +21,6 @@ from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.mace.qeq import QEqMACE
 from falsemetal.potentials.mace.settings import FixedPointArchitecture
 from falsemetal.potentials.store import build_model
-from falsemetal.potentials.training.batches import LabelledGraph, batch_errors, label_graphs
 from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import TrainSpec
@@ -145,21 +145,7 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
         atoms.arrays["REF_forces"] = np.full((len(atoms), 3), 0.1)
         atoms.arrays["REF_charges"] = np.tile([-0.6, 0.3, 0.3], 2)
         frames.append(atoms)
-    items = label_graphs(frames, model)
-    batch = LabelledGraph(
-        collate([item.graph for item in items]),
-        *(
-            torch.cat([getattr(item, k) for item in items])
-            for k in ("energies", "forces", "charges")
-        ),
-    )
-
-    def loss() -> torch.Tensor:
-        training = Training(epochs=1, charge_weight=1000.0)
-        return batch_errors(model, batch, create_graph=True).loss(training)
-
-    weights = dict(model.named_parameters())
-    chosen = [
+    weights = [
         "charge_readouts.electronegativity_eV",
         "charge_readouts.hardness",
         "charge_readouts.bend",
@@ -167,17 +153,7 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
         "charge_readouts.bend_of_features.weight",
         "mace.node_embedding.linear.weight",
     ]
-    model.requires_grad_(True)
-    slopes = torch.autograd.grad(loss(), [weights[name] for name in chosen])
-    for name, slope in zip(chosen, slopes, strict=True):
-        flat, place = weights[name].data.view(-1), int(slope.flatten().abs().argmax())
-        found, before, step = [], flat[place].clone(), 1e-3
-        for k in (-2, -1, 1, 2):
-            flat[place] = before + k * step
-            found.append(loss().item())
-        flat[place] = before
-        expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
-        assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+    check_gradient_of_loss(model, frames, weights, step=1e-3)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

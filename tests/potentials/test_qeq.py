@@ -7,6 +7,7 @@ from ase import Atoms
 from charged_structures import (
     FORCE_TOLERANCE_EV_PER_A,
     SURROUNDINGS,
+    check_gradient_of_loss,
     energy_of,
     force_by_differences,
     structure,
@@ -20,7 +21,7 @@ from falsemetal.potentials.evaluation import error_table
 from falsemetal.potentials.graph import build_graph, collate
 from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.mace.qeq import QEqMACE
-from falsemetal.potentials.training.batches import batch_errors, join, label_graphs
+from falsemetal.potentials.training.batches import label_graphs
 from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import TrainSpec
@@ -230,15 +231,7 @@ def labelled(n_frames: int) -> list[Atoms]:
 def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
     """Of energies, forces and charges, by weights before and behind the charges."""
     model = qeq("qeq-2").train()
-    items = label_graphs(labelled(4), model)
-    batch = join(items)
-    training = Training(epochs=1, charge_weight=1000.0, dipole_weight=30.0, fermi_weight=2.0)
-
-    def loss() -> torch.Tensor:
-        return batch_errors(model, batch, create_graph=True).loss(training)
-
-    weights = dict(model.named_parameters())
-    chosen = [
+    weights = [
         "charge_readouts.electronegativity_eV",
         "charge_readouts.hardness",
         "charge_readouts.hardness_layer.weight",
@@ -246,17 +239,7 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
         "charge_readouts.charge_readout.0.weight",
         "mace.node_embedding.linear.weight",
     ]
-    model.requires_grad_(True)
-    slopes = torch.autograd.grad(loss(), [weights[name] for name in chosen])
-    for name, slope in zip(chosen, slopes, strict=True):
-        flat, place = weights[name].data.view(-1), int(slope.flatten().abs().argmax())
-        found, before, step = [], flat[place].clone(), 1e-4
-        for k in (-2, -1, 1, 2):
-            flat[place] = before + k * step
-            found.append(loss().item())
-        flat[place] = before
-        expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
-        assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+    check_gradient_of_loss(model, labelled(4), weights)
 
 
 def test_training_learns_charges_from_some_frames(tmp_path) -> None:
@@ -284,4 +267,12 @@ def test_training_learns_charges_from_some_frames(tmp_path) -> None:
     model.requires_grad_(False).eval()
     table = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
     best = history.loc[history["validation_loss"].idxmin()]
-    assert table["rmse_charge_me"].iloc[-1] == pytest.approx(best["validation_rmse_charge_me"])
+    of_all = table.iloc[-1]
+    assert of_all["rmse_charge_me"] == pytest.approx(best["validation_rmse_charge_me"])
+    assert of_all["rmse_charge_me_low"] < of_all["rmse_charge_me"] < of_all["rmse_charge_me_high"]
+    assert of_all["maximum_total_charge_error_e"] < 1e-12
+    for frame in frames:
+        frame.arrays.pop("REF_charges", None)
+    unknown = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
+    assert "rmse_charge_me" not in unknown
+    assert unknown["rmse_force_meV_per_A"].equals(table["rmse_force_meV_per_A"])

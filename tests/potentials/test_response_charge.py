@@ -7,6 +7,7 @@ from ase import Atoms
 from charged_structures import (
     FORCE_TOLERANCE_EV_PER_A,
     SURROUNDINGS,
+    check_gradient_of_loss,
     energy_of,
     force_by_differences,
     structure,
@@ -22,7 +23,6 @@ from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.mace.response_charge import ResponseChargeMACE
 from falsemetal.potentials.mace.split_charge import SplitChargeMACE
 from falsemetal.potentials.store import build_model
-from falsemetal.potentials.training.batches import batch_errors, join, label_graphs
 from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import TrainSpec
@@ -248,32 +248,14 @@ def labelled(n_frames: int) -> list[Atoms]:
 def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
     """Of energies, forces and charges, by weights before and behind the charges."""
     model = small_model(METAL).train()
-    items = label_graphs(labelled(4), model)
-    batch = join(items)
-    training = Training(epochs=1, charge_weight=1000.0, dipole_weight=30.0, fermi_weight=2.0)
-
-    def loss() -> torch.Tensor:
-        return batch_errors(model, batch, create_graph=True).loss(training)
-
-    weights = dict(model.named_parameters())
-    chosen = [
+    weights = [
         "readouts_of_response.hardness",
         "readouts_of_response.readout.weight",
         "readouts_of_response.atoms.0.weight",
         "transfer_layers.0.readout.weight",
         "mace.node_embedding.linear.weight",
     ]
-    model.requires_grad_(True)
-    slopes = torch.autograd.grad(loss(), [weights[name] for name in chosen])
-    for name, slope in zip(chosen, slopes, strict=True):
-        flat, place = weights[name].data.view(-1), int(slope.flatten().abs().argmax())
-        found, before, step = [], flat[place].clone(), 1e-4
-        for k in (-2, -1, 1, 2):
-            flat[place] = before + k * step
-            found.append(loss().item())
-        flat[place] = before
-        expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
-        assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+    check_gradient_of_loss(model, labelled(4), weights)
 
 
 def test_training_learns_charges_from_some_frames(tmp_path) -> None:

@@ -64,7 +64,7 @@ def coulomb_response(
     """
     key = tuple(map(tuple, cell.tolist()))
     if mesh is None:
-        mesh = len(charges) * _count_k(key, cutoff_per_A) > MESH_FROM_PRODUCTS[charges.dtype]
+        mesh = _products(len(charges), key, cutoff_per_A) > MESH_FROM_PRODUCTS[charges.dtype]
     compute = partial(field_by_mesh, compiled=compiled) if mesh else field_by_sum
     field = compute(
         charges, dipoles, positions, key, smearing_A=smearing_A, cutoff_per_A=cutoff_per_A
@@ -77,6 +77,16 @@ def coulomb_response(
         by_positions = by_positions + field.along_dipole
         energy = energy + 0.5 * (dipoles.double() * by_dipoles.double()).sum()
     return Response(energy, field.potential, by_dipoles, by_positions.to(positions))
+
+
+def is_faster_by_mesh(n_atoms: int, cell: Tensor, cutoff_per_A: float) -> bool:
+    """Tell whether a mesh is faster in any precision, for what its error does not count in."""
+    key = tuple(map(tuple, cell.tolist()))
+    return _products(n_atoms, key, cutoff_per_A) > MESH_FROM_PRODUCTS[torch.float32]
+
+
+def _products(n_atoms: int, cell: tuple[tuple[float, ...], ...], cutoff_per_A: float) -> float:
+    return n_atoms * _count_k(cell, cutoff_per_A)
 
 
 @lru_cache(maxsize=16)

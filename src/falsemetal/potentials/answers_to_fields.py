@@ -22,7 +22,7 @@ from falsemetal.potentials.model import GaussianCharges, Model, graph_for
 from falsemetal.systems.labels import in_field_along_z
 
 FIELD_V_PER_A = 0.02
-"""Up and down, for a difference; that of the labels of `config/conductor.yaml`."""
+"""Up and down, for a difference: weak, as an answer need not be linear in it."""
 
 LATTICE_FACTOR = 1.5
 """On the wave vectors that a sum over the force field's narrow Gaussians takes."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from falsemetal.electrostatics.coulomb import coulomb_energy, coulomb_response
+from falsemetal.electrostatics.coulomb import coulomb_energy, coulomb_response, is_faster_by_mesh
 from falsemetal.electrostatics.matrix import open_matrix, periodic_root, uniform_background
 from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 from falsemetal.potentials.charges.fermi import film_offset_V
@@ -93,6 +93,7 @@ class Structure:
             self.cell,
             smearing_A=self.term.smearing_A,
             cutoff_per_A=self.term.cutoff_per_A,
+            mesh=is_faster_by_mesh(len(charges), self.cell, self.term.cutoff_per_A),
             compiled=self.compiled,
         )
         potential = found.by_charges[:, None]

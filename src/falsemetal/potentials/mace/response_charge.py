@@ -47,8 +47,8 @@ N_RADIAL = 4
 STRENGTH_E2_PER_EV = 0.1
 """Scale of what flows over an edge: that of a bond in water."""
 
-START = -1.5
-"""Of the readout, at which an edge has a fifth of that scale."""
+START = -3.0
+"""Of the readout: edges start with a twentieth of that scale, as what no label asks for stays."""
 
 POLARISABILITY_E2_A2_PER_EV = 0.05
 """Scale of an atom's: α/(4πε0) of 0.7 Å³."""
