@@ -4,39 +4,27 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from falsemetal.potentials.charges.local_response import Multipoles, answer, structures_of
 from falsemetal.potentials.charges.response import dipoles_of
 from falsemetal.potentials.fast.edges import Edges
-from falsemetal.potentials.fast.evaluator import Evaluator
 from falsemetal.potentials.fast.layers import SCALAR
 from falsemetal.potentials.fast.neighbours import Neighbours, kinds_of_atoms
-from falsemetal.potentials.fast.surrounded import graph_in
-from falsemetal.potentials.graph import Surroundings
+from falsemetal.potentials.fast.surrounded import SurroundedEvaluator
 from falsemetal.potentials.model import Prediction
 
 if TYPE_CHECKING:
     from falsemetal.potentials.mace.response_charge import ResponseChargeMACE
 
 
-class AnsweringEvaluator(Evaluator):
-    """A model with split charges that answer, for some species, ascending.
-
-    Set `surroundings` for what is charged, in a field or not periodic. What the model told last
-    beside the energy is `last`.
-    """
-
-    species: Tensor
+class AnsweringEvaluator(SurroundedEvaluator):
+    """A model with split charges that answer, for some species, by which atoms are sorted."""
 
     def __init__(self, model: "ResponseChargeMACE", species: Sequence[int]) -> None:
         super().__init__(model, species)
         self.term = model.electrostatics
         self.readouts_of_response = copy.deepcopy(model.readouts_of_response)
-        self.register_buffer("species", torch.tensor(list(species)))
-        self.surroundings: Surroundings | None = None
-        self.last: Prediction | None = None
 
     def forward(
         self,
@@ -47,10 +35,9 @@ class AnsweringEvaluator(Evaluator):
         *,
         slab: bool,
     ) -> Tensor:
-        """Energy in eV; arguments as in :class:`Evaluator`."""
+        """Energy in eV; arguments as in :class:`falsemetal.potentials.fast.evaluator.Evaluator`."""
         energy, states, edges = self.local(positions, neighbours, counts)
-        species = self.species[kinds_of_atoms(counts, positions.device)]
-        graph = graph_in(self.surroundings, positions, species, cell, slab=slab)
+        graph = self.graph(positions, cell, counts, slab=slab)
         readouts = self.readouts_of_response
         charges, dipoles = self.multipoles(states, edges, counts)
         formal = self.formal_charges_e[kinds_of_atoms(counts, positions.device)]
@@ -66,7 +53,7 @@ class AnsweringEvaluator(Evaluator):
                 compiled=self.geometry.kernel is not None,
             )[0],
             Multipoles(charges, dipoles),
-            readouts.susceptibility(species, scalars, (senders, receivers, strengths)),
+            readouts.susceptibility(graph.species, scalars, (senders, receivers, strengths)),
             follow=False,
         )
         energy = energy + found.energy
