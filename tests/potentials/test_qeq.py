@@ -284,4 +284,12 @@ def test_training_learns_charges_from_some_frames(tmp_path) -> None:
     model.requires_grad_(False).eval()
     table = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
     best = history.loc[history["validation_loss"].idxmin()]
-    assert table["rmse_charge_me"].iloc[-1] == pytest.approx(best["validation_rmse_charge_me"])
+    of_all = table.iloc[-1]
+    assert of_all["rmse_charge_me"] == pytest.approx(best["validation_rmse_charge_me"])
+    assert of_all["rmse_charge_me_low"] < of_all["rmse_charge_me"] < of_all["rmse_charge_me_high"]
+    assert of_all["maximum_total_charge_error_e"] < 1e-12
+    for frame in frames:
+        frame.arrays.pop("REF_charges", None)
+    unknown = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
+    assert "rmse_charge_me" not in unknown
+    assert unknown["rmse_force_meV_per_A"].equals(table["rmse_force_meV_per_A"])

@@ -239,8 +239,8 @@ class Jobs:
     @property
     def checked(self) -> list[str]:
         """Potentials that are checked: all that can be run, if there are frames to stack."""
-        config = self.config
-        if set(config.check.probes) & set(SHIPPED) and not config.liquid.has_atoms_of(WATER):
+        config, probes = self.config, set(self.config.check.probes)
+        if not probes or (probes & set(SHIPPED) and not config.liquid.has_atoms_of(WATER)):
             return []
         return [
             name for name in config.potentials if name not in self.absent and self._points(name)

@@ -21,6 +21,7 @@ from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.kind import AnyPotential
 from falsemetal.potentials.recorded.spec import RecordedRuns
 from falsemetal.potentials.training.settings import Training
+from falsemetal.products.published import published_sets
 from falsemetal.section import Name, NonNegativeInt, Section
 from falsemetal.simulation.settings import Dynamics, Run
 from falsemetal.systems.boundary import Boundary
@@ -79,6 +80,17 @@ class Config(Section):
                 extended = isinstance(dataset, ExtendedDataset)
                 if extended and (lack := find_fault(self, name)):
                     raise ValueError(f"datasets.{name}.{lack}")
+        return self
+
+    @model_validator(mode="after")
+    def _published_sets_are_known(self) -> Self:
+        for name, dataset in self.datasets.items():
+            published = getattr(dataset, "published", None)
+            if published is not None and published not in published_sets():
+                raise ValueError(
+                    f"datasets.{name}.published: no errors of '{published}' are known; name one "
+                    f"of: {', '.join(published_sets())}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """What a configuration asks for, from its jobs to its figures and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ from falsemetal.config.jobs import Job
 from falsemetal.config.loops import Loops
 from falsemetal.config.model import Config
 from falsemetal.potentials.kind import AnyPotential
+from falsemetal.products.published import PublishedErrors, published_sets
 from falsemetal.products.registry import ALL, COLORS, PRODUCTS, Product, ProductSpec, Shown
 from falsemetal.section import Section
 
@@ -113,7 +114,7 @@ class Plan(Loops):
             for name, target in self.targets.items()
             if (target.product.told or self.inputs(name))
             and not self._is_on_request(target)
-            and (self._learns or not target.product.grids)
+            and (self._learns or target.product.published or not target.product.grids)
         ]
 
     def _is_on_request(self, target: Target) -> bool:
@@ -159,6 +160,7 @@ class Plan(Loops):
             campaigns=campaigns,
             sizes_A={name: list(campaign.sizes_A) for name, campaign in campaigns.items()},
             settings={key: self._setting(key) for key in target.product.settings},
+            published=self._published(shown) if target.product.published else {},
             missing={**self.absent, **(missing or {})},
         )
 
@@ -206,7 +208,19 @@ class Plan(Loops):
     def _fitting(self, target: Target) -> set[str]:
         """Potentials that fit a product, those of grids only where it shows them."""
         fitting, potentials = self._all_fitting(target), self.config.potentials
+        if target.product.published:
+            fitting = {name for name in fitting if self._published({name})}
         return {n for n in fitting if target.product.grids or potentials[n].grid is None}
+
+    def _published(self, potentials: Iterable[str]) -> dict[str, list[PublishedErrors]]:
+        """Look up the published errors of the datasets of potentials."""
+        datasets = {self.config.potentials[name].dataset for name in potentials}
+        named = {
+            name: getattr(dataset, "published", None)
+            for name, dataset in self.config.datasets.items()
+            if name in datasets
+        }
+        return {name: published_sets()[of] for name, of in named.items() if of is not None}
 
     def _all_fitting(self, target: Target) -> set[str]:
         if target.product.told:

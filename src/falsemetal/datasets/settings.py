@@ -354,6 +354,11 @@ class LabelledDataset(LabelledFrames):
     kind: Literal["labelled"]
     checks: LabelledChecks = LabelledChecks()
     split: Split = Split()
+    published: Annotated[Name | None, ASIDE] = Field(
+        None,
+        description="Set of products/published_errors.yaml, beside whose errors table_published "
+        "shows those of models of this dataset",
+    )
 
     @property
     def charge_e(self) -> float:

@@ -11,7 +11,7 @@ from falsemetal.arrays import FloatArray, IntArray
 from falsemetal.potentials.allocator import keep_freed_memory
 from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.model import Model
-from falsemetal.potentials.training.batches import label_graphs, squared_error
+from falsemetal.potentials.training.batches import LabelledGraph, label_graphs
 
 
 def error_table(
@@ -22,8 +22,10 @@ def error_table(
     Frames have `REF_energy` (eV), `REF_forces` (eV/Å) and `config_type`; the model, on the device,
     has its parameters frozen. Returns one row per config type and one called `all`: `config_type,
     n_frames, rmse_energy_meV_per_atom, rmse_force_meV_per_A`, each error with `_low` and `_high`.
-    Of a model with charges also `rmse_charge_me`, over frames that have labels of them. Of a
-    committee also `committee_std_force_meV_per_A`, the root of its members' mean variance.
+    Of a model with charges also `rmse_charge_me`, where frames have labels of them, and
+    `maximum_total_charge_error_e`, how far the sum of its charges is from a frame's total charge at
+    most. Of a committee also `committee_std_force_meV_per_A`, the root of its members' mean
+    variance.
     """
     keep_freed_memory()
     rows = []
@@ -38,9 +40,8 @@ def error_table(
             "force": 1e6 * float(((forces - item.forces)[known] ** 2).sum()),
             "components": int(known.sum()),
         }
-        charge = squared_error(prediction.charges, item.charges)
-        if charge is not None:
-            row["charge"] = 1e6 * float(charge)
+        if prediction.charges is not None:
+            row |= _charge_errors(prediction.charges, item)
         deviation = model.force_deviation_eV_per_A(item.graph)
         if deviation is not None:
             row["variance"] = 1e6 * float((deviation[known] ** 2).sum())
@@ -53,29 +54,46 @@ def error_table(
     )
 
 
+def _charge_errors(charges: torch.Tensor, item: LabelledGraph) -> dict[str, float]:
+    """Sum of the squared errors of charges in me², on how many atoms, and the error of the sum."""
+    known = ~torch.isnan(item.charges)
+    total_e = float(item.graph.total_charge_e)
+    return {
+        "charge": 1e6 * float(((charges - item.charges)[known] ** 2).sum()),
+        "atoms": int(known.sum()),
+        "total_charge": abs(float(charges.sum()) - total_e),
+    }
+
+
 def _summary(
     squares: pd.DataFrame, generator: np.random.Generator, resamples: int
 ) -> dict[str, float]:
     n_frames = len(squares)
-    energy, force, components = (
-        squares[key].to_numpy() for key in ("energy", "force", "components")
-    )
+    values = {key: squares[key].to_numpy() for key in squares if key != "config_type"}
+    charges_known = "atoms" in values and values["atoms"].any()
 
-    def rmse(chosen: IntArray) -> tuple[FloatArray, FloatArray]:
-        return (
-            np.sqrt(energy[chosen].mean(-1)),
-            np.sqrt(force[chosen].sum(-1) / components[chosen].sum(-1)),
-        )
+    def rmse(chosen: IntArray) -> dict[str, FloatArray]:
+        drawn = {key: value[chosen] for key, value in values.items()}
+        errors = {
+            "rmse_energy_meV_per_atom": np.sqrt(drawn["energy"].mean(-1)),
+            "rmse_force_meV_per_A": np.sqrt(drawn["force"].sum(-1) / drawn["components"].sum(-1)),
+        }
+        if charges_known:
+            # a draw may hold no frame with labels of charges
+            with np.errstate(invalid="ignore"):
+                charge = np.sqrt(drawn["charge"].sum(-1) / drawn["atoms"].sum(-1))
+            errors["rmse_charge_me"] = charge
+        return errors
 
+    found = rmse(np.arange(n_frames))
     drawn = rmse(generator.integers(n_frames, size=(resamples, n_frames)))
     summary: dict[str, float] = {"n_frames": n_frames}
-    keys = ("rmse_energy_meV_per_atom", "rmse_force_meV_per_A")
-    for key, value, sample in zip(keys, rmse(np.arange(n_frames)), drawn, strict=True):
-        low, high = np.quantile(sample, [0.025, 0.975])
+    for key, value in found.items():
+        low, high = np.nanquantile(drawn[key], [0.025, 0.975])
         summary |= {key: float(value), f"{key}_low": float(low), f"{key}_high": float(high)}
-    if "charge" in squares:
-        summary["rmse_charge_me"] = float(np.sqrt(squares["charge"].mean()))
-    if "variance" in squares:
-        mean_variance = squares["variance"].sum() / components.sum()
+    if "total_charge" in values:
+        summary["maximum_total_charge_error_e"] = float(values["total_charge"].max())
+    if "variance" in values:
+        mean_variance = values["variance"].sum() / values["components"].sum()
         summary["committee_std_force_meV_per_A"] = float(np.sqrt(mean_variance))
     return summary

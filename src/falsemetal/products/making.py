@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from falsemetal.products.registry import PRODUCTS, ProductSpec
+from falsemetal.products.registry import PRODUCTS, Product, ProductSpec
 from falsemetal.products.saving import save_table
 from falsemetal.products.style import Tables, save_figure
 from falsemetal.provenance import write_stamp
@@ -58,7 +58,7 @@ def make_product(
     elif not tables and not spec.missing:
         raise NothingToShowError(
             f"{spec.name}: the configuration asks for nothing that it shows; add "
-            f"{'electronic.frames' if product.jobs else 'potentials.*.runs'}"
+            f"{_shown_by(product)}"
         )
     of_jobs = [path for path in tables if path.parts[-5:-4] == (OF_JOBS,)]
     shown = of_jobs if product.jobs else tables
@@ -88,6 +88,13 @@ def make_product(
     written = save_table(module.tabulate(**read, spec=spec), stem)
     write_stamp(stamp, stem.with_name(f"{stem.name}.provenance.json"))
     return written
+
+
+def _shown_by(product: Product) -> str:
+    """Key of what a product shows."""
+    if product.published:
+        return "datasets.*.published"
+    return "electronic.frames" if product.jobs else "potentials.*.runs"
 
 
 def read_tables(paths: Iterable[Path]) -> dict[str, Tables]:

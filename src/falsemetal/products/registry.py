@@ -8,9 +8,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from falsemetal.campaigns.kind import AnyCampaign, CampaignKind
 from falsemetal.potentials.force_field.settings import DampedShiftedCoulomb
 from falsemetal.potentials.kind import ChargeModel
+from falsemetal.products.published import PublishedErrors
 from falsemetal.registry import Registry
 from falsemetal.section import LATER, Name, Section
 from falsemetal.specs import Spec
@@ -98,6 +101,8 @@ class Product:
     responses
         Tables of what a field does to charges that it shows, `internal_field`: by potential and
         size, of those that answer to it. It shows these, and those that ignore fields.
+    published
+        Whether it shows models beside published errors: those of datasets that name a set of them.
     """
 
     name: str
@@ -119,6 +124,7 @@ class Product:
     beside: Mapping[str, tuple[str, Sizes]] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
     responses: tuple[str, ...] = ()
+    published: bool = False
 
     def load(self) -> ModuleType:
         """Import the module."""
@@ -299,6 +305,14 @@ register("figS1b", jobs=SUPPORTED, settings=("electronic.small_dipole_V",))
 register("figS6", jobs=CONFINED, job_tables=("density",))
 register("table_errors", is_figure=False, models=("errors",), architecture=True)
 register(
+    "table_published",
+    is_figure=False,
+    models=("errors",),
+    architecture=True,
+    grids=True,
+    published=True,
+)
+register(
     "table_fluctuations",
     is_figure=False,
     campaigns=SLABS,
@@ -376,6 +390,8 @@ class ProductSpec(Spec):
         Those that it shows, and the sizes of each.
     settings
         What it reads of the configuration, and no more.
+    published
+        Errors that others have published, by dataset.
     missing
         Why a potential (`name`), one size of it (`name/campaign/size`) or a job
         (`frames/frame/job`) is not shown.
@@ -387,6 +403,7 @@ class ProductSpec(Spec):
     campaigns: dict[Name, AnyCampaign]
     sizes_A: dict[Name, list[float]]
     settings: dict[str, Any]
+    published: Annotated[dict[Name, list[PublishedErrors]], LATER] = Field({})
     missing: dict[str, str]
 
     @property

@@ -25,7 +25,7 @@ class Check(Section):
     probes: list[str] = Field(
         list(SHIPPED),
         description="Periodic frames of the liquid, water-32, water-64 or files that ASE reads; of "
-        "another liquid than water they must be given",
+        "another liquid than water they must be given. []: nothing is checked",
     )
     n_cells: PositiveInt | None = Field(
         None, ge=3, le=50, description="Cells of the thickest slab; default: 36 Å of them"
