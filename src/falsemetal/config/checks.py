@@ -5,6 +5,7 @@ from pathlib import Path
 
 from falsemetal.config.model import Config
 from falsemetal.files import expand
+from falsemetal.learning.displaced import DisplacedDataset
 from falsemetal.potentials.kind import PotentialKind
 from falsemetal.section import Section
 from falsemetal.sources.catalogue import load_sources
@@ -61,7 +62,8 @@ def _missing_files(config: Config, catalogue: Path) -> Iterator[str]:
     }
     sections |= {f"potentials.{name}": kind for name, kind in config.potentials.items()}
     for key, section in sections.items():
-        for name, file in section.named_files() if isinstance(section, PotentialKind) else ():
+        named = section.named_files() if isinstance(section, PotentialKind | DisplacedDataset) else ()
+        for name, file in named:
             if not expand(file).is_file():
                 yield f"{key}.{name}: {file}: no such file; correct it"
         source, path = getattr(section, "source", None), getattr(section, "path", None)
