@@ -216,10 +216,24 @@ class Jobs:
         )
 
     def measured(self, table: str) -> list[str]:
-        """Potentials of whose models there is a table, `errors` or `charges`."""
+        """Potentials of whose models there is a table: `errors`, `charges` or `charge_states`."""
         if table == "errors":
             return self.evaluated
+        if table == "charge_states":
+            return self._in_charge_states()
         return [n for n in self.evaluated if self.config.potentials[n].learns_charges]
+
+    def _in_charge_states(self) -> list[str]:
+        """Potentials that know total charges, of displaced structures, if some have several."""
+        of = {n: d for n, d in self.config.datasets.items() if isinstance(d, DisplacedDataset)}
+        if not any(dataset.in_several_states for dataset in of.values()):
+            return []
+        potentials = self.config.potentials
+        return [
+            name
+            for name in self.evaluated
+            if potentials[name].knows_total_charge and potentials[name].dataset in of
+        ]
 
     # answers to a field
 

@@ -83,3 +83,8 @@ class FixedPointMACE(QEqMACE):
     def __init__(self, settings: FixedPointArchitecture, statistics: DatasetStatistics) -> None:
         super().__init__(settings, statistics)
         self.charge_readouts = FixedPointReadouts(settings, statistics)
+
+    @property
+    def common_electronegativity(self) -> None:
+        """None: what bends an atom's answer reads its potential from the common level."""
+        return None
