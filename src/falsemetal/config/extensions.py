@@ -50,18 +50,23 @@ def find_fault_of_displaced(config: "Config", dataset: DisplacedDataset) -> str 
         return None
     if label.potential is None:
         return "potential: name one of the configuration; no dataset comes before this one"
-    if lack := _unknown_labeller(config, label):
-        return lack
-    potential = config.potentials[label.potential]
+    fault = _unknown_labeller(config, label)
+    return fault or _fault_of_calculator(
+        config, label.potential, charges=bool(dataset.charged) or label.charges
+    )
+
+
+def _fault_of_calculator(config: "Config", name: str, *, charges: bool) -> str | None:
+    """Key and message of a potential that cannot label any structure, or with charges, or None."""
+    potential = config.potentials[name]
     if potential.prepare == "train":
-        return f"potential: {label.potential} is trained; name one that labels before any training"
-    if type(_runner(config, label.potential)).make_calculator is Runner.make_calculator:
-        return f"potential: {label.potential} ({potential.kind}) computes no single points"
-    elsewhere = getattr(potential, "python", None) is not None
-    if elsewhere and (dataset.charged or label.charges):
+        return f"potential: {name} is trained; name one that labels before any training"
+    if type(_runner(config, name)).make_calculator is Runner.make_calculator:
+        return f"potential: {name} ({potential.kind}) computes no single points; name another"
+    if charges and getattr(potential, "python", None) is not None:
         return (
-            f"potential: {label.potential} works in another interpreter (python), which is told no "
-            "total charges and tells no charges; install its package here"
+            f"potential: {name} works in another interpreter (python), which is told no total "
+            "charges and tells none of atoms; install its package here"
         )
     return None
 

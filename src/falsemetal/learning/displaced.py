@@ -66,7 +66,7 @@ class Structure(Section):
         if self.remove:
             kept = np.setdiff1d(np.arange(len(atoms)), self.remove)
             near = np.isin(kept, _neighbours(atoms, self.remove))
-            atoms = atoms[kept]
+            atoms = Atoms(atoms[kept])
             atoms.info[BESIDE] = np.flatnonzero(near)
         return atoms
 
@@ -196,5 +196,3 @@ def displace(spec: DisplaceSpec) -> list[Atoms]:
                 set_total_charge(frame, charge_e)
                 frames.append(frame)
     return frames
-
-

@@ -142,7 +142,7 @@ def _with_charge(frame: Atoms) -> Atoms:
     charge_e = total_charge(frame)
     if abs(charge_e) <= NEUTRAL_E:
         return frame
-    asked = frame.copy()
+    asked: Atoms = frame.copy()
     asked.info["charge"] = charge_e
     # some take the sum of these
     asked.set_initial_charges([charge_e, *[0.0] * (len(frame) - 1)])
