@@ -56,7 +56,6 @@ def find_missing_files(config: Config, source: str, data: str | Path) -> str | N
     return "\n".join(f"{source}: {fault}" for fault in faults) or None
 
 
-
 def _named_files(section: Section) -> Iterator[tuple[str, str]]:
     """Keys and paths of files that a section names beside its `path`."""
     if isinstance(section, PotentialKind | DisplacedDataset):

@@ -77,7 +77,8 @@ class Structure(Section):
             found: Any = read(expand(str(self.path)))
         except Exception as error:
             raise DatasetError(f"path: {self.path} cannot be read by ASE ({error})") from None
-        return found
+        structure: Atoms = found
+        return structure
 
     def _call(self) -> Atoms:
         module, _, name = str(self.builder).partition(":")
