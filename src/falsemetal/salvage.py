@@ -204,11 +204,12 @@ def _of_potential(plan: Plan, potential: str) -> list[str]:
 def _of_dataset(plan: Plan, name: str) -> list[str]:
     dataset = plan.config.datasets.get(name)
     if not isinstance(dataset, ExtendedDataset):
-        return [f"{stage}/{name}/" for stage in ("sample", "read_labelled", "curate")]
-    stages = [f"{stage}/{name}/" for stage in ("explore", "label", "extend")]
+        stages = ("sample", "read_labelled", "displace", "label", "curate")
+        return [f"{stage}/{name}/" for stage in stages]
+    made = [f"{stage}/{name}/" for stage in ("explore", "label", "extend")]
     by, where = dataset.by, f"{dataset.campaign}/{dataset.size_A:g}A-"
     runs = [f"equilibrate/{where}", f"simulate/{by}/{where}", f"read_run/{by}/{where}"]
-    return [*stages, *runs, *_of_potential(plan, by), *_of_dataset(plan, dataset.of)]
+    return [*made, *runs, *_of_potential(plan, by), *_of_dataset(plan, dataset.of)]
 
 
 def _made(plan: Plan, results: Path) -> list[str]:

@@ -20,6 +20,12 @@ def everything() -> dict[str, Any]:
     raw["datasets"]["dft"] = {"kind": "labelled", "source": "revpbe0-d3-water"}
     visited = {"campaign": "slabs", "size_A": 6.3, "select": {"n_frames": 2}}
     raw["datasets"]["grown"] = {"kind": "extended", "of": "spce", "by": "spce-truncated"} | visited
+    copper = {"builder": "ase.build:bulk", "kwargs": {"name": "Cu"}, "n_geometries": 8}
+    raw["datasets"]["rattled"] = {
+        "kind": "displaced",
+        "structures": {"copper": copper},
+        "label": {"kind": "potential", "potential": "ours"},
+    }
     committee = {"kind": "bpnnp", "dataset": "dft"}
     raw["potentials"]["native"] = committee | {"runs": {"cubic": {"duration_ps": 0.4}}}
     raw["potentials"]["by-cp2k"] = committee | {
@@ -64,6 +70,9 @@ def datasets(plan: Plan) -> Iterator[tuple[str, Spec]]:
     for name in plan.first:
         dataset = plan.config.datasets[name]
         yield f"curate:{name}", plan.curate(name)
+        if dataset.kind == "displaced":
+            yield f"displace:{name}", plan.displace(name)
+            yield f"label:{name}", plan.label(name, "0")
         if dataset.kind == "labelled":
             yield f"read:{name}", plan.read(name)
         for run in getattr(dataset, "sampling", {}):

@@ -27,6 +27,15 @@ OTHERS: dict[str, Any] = {
     "datasets.grown.select.known_share": 0.9,
     "datasets.grown.label.kind": None,
     "datasets.grown.label.potential": "ours",
+    "datasets.rattled.kind": None,
+    "datasets.rattled.label.kind": None,
+    "datasets.rattled.label.potential": "theirs",
+    "datasets.rattled.structures.copper.path": None,
+    "datasets.rattled.structures.copper.builder": "ase.build:molecule",
+    "datasets.rattled.structures.copper.kwargs.*": "Ag",
+    "datasets.rattled.structures.copper.remove": [0],
+    # its checks reject charged frames
+    "datasets.rattled.structures.copper.total_charges_e": None,
     "potentials.*.grid": None,
     "grids": None,
     "datasets.dft.kind": None,
@@ -165,7 +174,16 @@ EXPECTED: dict[str, list[str]] = {
     # of solids that these systems do not hold
     "*force_field.metals": [],
     "potentials.*.metal_response": [],
-    "seed": ["sample:*", "curate:*", "extend:*", "train:*", "evaluate:*", "start:*", "run:*"],
+    "seed": [
+        "sample:*",
+        "displace:*",
+        "curate:*",
+        "extend:*",
+        "train:*",
+        "evaluate:*",
+        "start:*",
+        "run:*",
+    ],
     # datasets
     "datasets.spce.force_field.charge_O_e": [
         *("sample:*", "curate:spce", "run:spce*/*", "check:spce*", *DIPOLES),
@@ -191,6 +209,10 @@ EXPECTED: dict[str, list[str]] = {
     # of none of its models errors are measured
     "datasets.dft.published": [],
     "datasets.dft.*": ["read:dft", "curate:dft"],
+    "datasets.rattled.structures.*": ["displace:rattled", "curate:rattled"],
+    "datasets.rattled.label.*": ["label:rattled", "curate:rattled"],
+    "datasets.rattled.checks.*": ["curate:rattled"],
+    "datasets.rattled.split.*": ["curate:rattled"],
     # of loops
     "datasets.grown.size_A": ["extend:grown"],
     "datasets.grown.by": ["explore:grown", "extend:grown"],
@@ -308,7 +330,7 @@ EXPECTED: dict[str, list[str]] = {
     "potentials.theirs.*charge_e": ["observe:theirs/*/voltage", "check:theirs", *DIPOLES_OF_CUBES],
     "potentials.ours.*charge_e": ["observe:ours/*/voltage", "check:ours", *DIPOLES_OF_CUBES],
     "potentials.theirs.*": ["run:theirs/*", "check:theirs"],
-    "potentials.ours.*": ["run:ours/*", "check:ours"],
+    "potentials.ours.*": ["run:ours/*", "check:ours", "label:rattled"],
     # inputs of their rule
     "potentials.recorded.files.*": [],
     "potentials.recorded.topology": [],

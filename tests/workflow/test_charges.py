@@ -83,3 +83,44 @@ def test_the_full_sets_are_named_files(checkout) -> None:
     found = run(checkout, raw, "--dry-run", "table_published")
     assert found.returncode == 0, found.stderr
     assert re.search(r"^train +12$", found.stdout, re.MULTILINE)
+
+
+def charge_states_of(calculator: dict[str, Any]) -> dict[str, Any]:
+    """Shrink the configuration of silica, and label rock salt by a calculator instead."""
+    raw = shipped("silica")
+    cubic = {"name": "NaCl", "crystalstructure": "rocksalt", "a": 4.0, "cubic": True}
+    salt = {"builder": "ase.build:bulk", "kwargs": cubic, "n_geometries": 12}
+    vacancy = salt | {"remove": [1], "total_charges_e": [0.0, 1.0, 2.0]}
+    raw["datasets"] = {"silica": raw["datasets"]["silica"]}
+    raw["datasets"]["silica"]["structures"] = {"perfect": salt, "vacancy": vacancy}
+    raw["potentials"] = {"qeq-reads": raw["potentials"]["qeq-reads"]}
+    raw["potentials"]["gfn1"] = {"kind": "ase"} | calculator
+    return raw
+
+
+def test_charge_states_are_labelled_learned_and_shown(checkout) -> None:
+    springs = {"module": "tests/learning/charged_springs.py", "factory": "ChargedSprings"}
+    done = run(checkout, charge_states_of(springs), "--cores", "2")
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = checkout / "results/silica"
+    table = pd.read_csv(results / "tables/charge_states.csv")
+    assert list(zip(table["structure"], table["total_charge_e"], strict=True)) == [
+        ("perfect", 0.0),
+        *(("vacancy", charge) for charge in (0.0, 1.0, 2.0)),
+    ]
+    vacancy = table[table["structure"] == "vacancy"]
+    assert vacancy["energy_above_labels_eV"].to_numpy() == pytest.approx([0.0, 6.0, 14.0])
+    assert vacancy["charge_beside_labels_e"].to_numpy() == pytest.approx([0.0, 1 / 7, 2 / 7])
+    assert vacancy["fermi_labels_eV"].to_numpy()[1] == pytest.approx(-7.0)
+    card = json.loads((results / "datasets/silica/card.json").read_text())
+    assert set(card["labels"]["total_charge_e"]) == {"0", "1", "2"}
+    assert "charge_states" in (results / "report.html").read_text()
+
+
+def test_labels_that_cannot_be_had_fail_in_one_line(checkout) -> None:
+    raw = charge_states_of({"module": "nothing.ase", "factory": "Nothing"}) | {"name": "none"}
+    failed = run(checkout, raw, "--cores", "1", "charge_states")
+    assert failed.returncode != 0
+    assert (
+        "label.potential: nothing.ase:Nothing needs nothing: pip install nothing" in failed.stderr
+    )

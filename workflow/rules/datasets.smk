@@ -35,6 +35,24 @@ rule read_labelled:
         "../scripts/read_labelled.py"
 
 
+rule displace:
+    """Displace the atoms of structures at random, in each of their charge states."""
+    input:
+        lambda w: PLAN.structures(w.dataset),
+    output:
+        "<results>/datasets/{dataset}/chosen.extxyz",
+    log:
+        "<logs>/displace/{dataset}.log",
+    wildcard_constraints:
+        dataset=one_of(PLAN.displaced),
+    conda:
+        "../../envs/falsemetal.yaml"
+    params:
+        **specified(PLAN.displace, "dataset"),
+    script:
+        "../scripts/displace.py"
+
+
 rule curate:
     """Check labelled frames, split them by time, write the dataset card.
 

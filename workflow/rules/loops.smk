@@ -32,7 +32,7 @@ rule label:
     log:
         "<logs>/label/{dataset}/{batch}.log",
     wildcard_constraints:
-        dataset=one_of(PLAN.extended),
+        dataset=one_of([*PLAN.extended, *PLAN.displaced]),
         batch="[0-9]+",
     conda:
         "../../envs/falsemetal.yaml"

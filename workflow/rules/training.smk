@@ -85,3 +85,24 @@ rule read_charges:
         **specified(PLAN.learned_charges, "potential"),
     script:
         "../scripts/read_charges.py"
+
+
+rule read_charge_states:
+    """Energies and charges of the held-out test frames by charge state."""
+    input:
+        description="<results>/models/{potential}/model.json",
+        test=lambda w: PLAN.frames_for(w.potential, "test"),
+        code=code_of(["falsemetal.potentials.charge_states"]),
+    output:
+        "<results>/models/{potential}/charge_states.csv",
+    log:
+        "<logs>/read_charge_states/{potential}.log",
+    conda:
+        "../../envs/falsemetal.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+    params:
+        **specified(PLAN.evaluate, "potential"),
+    script:
+        "../scripts/read_charge_states.py"

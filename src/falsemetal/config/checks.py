@@ -5,6 +5,7 @@ from pathlib import Path
 
 from falsemetal.config.model import Config
 from falsemetal.files import expand
+from falsemetal.learning.displaced import DisplacedDataset
 from falsemetal.potentials.kind import PotentialKind
 from falsemetal.section import Section
 from falsemetal.sources.catalogue import load_sources
@@ -55,13 +56,19 @@ def find_missing_files(config: Config, source: str, data: str | Path) -> str | N
     return "\n".join(f"{source}: {fault}" for fault in faults) or None
 
 
+def _named_files(section: Section) -> Iterator[tuple[str, str]]:
+    """Keys and paths of files that a section names beside its `path`."""
+    if isinstance(section, PotentialKind | DisplacedDataset):
+        yield from section.named_files()
+
+
 def _missing_files(config: Config, catalogue: Path) -> Iterator[str]:
     sections: dict[str, Section] = {
         f"datasets.{name}": dataset for name, dataset in config.datasets.items()
     }
     sections |= {f"potentials.{name}": kind for name, kind in config.potentials.items()}
     for key, section in sections.items():
-        for name, file in section.named_files() if isinstance(section, PotentialKind) else ():
+        for name, file in _named_files(section):
             if not expand(file).is_file():
                 yield f"{key}.{name}: {file}: no such file; correct it"
         source, path = getattr(section, "source", None), getattr(section, "path", None)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from falsemetal.campaigns.kind import CampaignKind
-from falsemetal.learning.labellers import EngineLabeller, PotentialLabeller
+from falsemetal.learning.displaced import DisplacedDataset
+from falsemetal.learning.labellers import EngineLabeller, LabellerKind, PotentialLabeller
 from falsemetal.learning.settings import ExtendedDataset
 from falsemetal.potentials.runners import Runner
 
@@ -25,12 +26,53 @@ def find_unknown_name(config: "Config", name: str) -> str | None:
         if of not in there:
             known = ", ".join(there) or "none yet"
             return f"{key}: there is no other '{of}'; name one of: {known}"
-    label = dataset.label
+    lack = _unknown_labeller(config, dataset.label)
+    return f"label.{lack}" if lack else None
+
+
+def _unknown_labeller(config: "Config", label: LabellerKind) -> str | None:
     named = label.potential if isinstance(label, PotentialLabeller) else None
-    if named is not None and named not in config.potentials:
-        known = ", ".join(config.potentials)
-        return f"label.potential: there is no potential '{named}'; name one of: {known}"
+    if named is None or named in config.potentials:
+        return None
+    known = ", ".join(config.potentials)
+    return f"potential: there is no potential '{named}'; name one of: {known}"
+
+
+def find_fault_of_displaced(config: "Config", dataset: DisplacedDataset) -> str | None:
+    """Key and message of what cannot label displaced structures in their charge states, or None."""
+    label = dataset.label
+    if isinstance(label, EngineLabeller):
+        fault = label.engine.find_fault_of([label.functional])
+        if fault is None and dataset.charged:
+            fault = f"engines label neutral frames alone, and {dataset.charged[0]} is charged"
+        return f"engine: {fault}" if fault else None
+    if not isinstance(label, PotentialLabeller):
+        return None
+    if label.potential is None:
+        return "potential: name one of the configuration; no dataset comes before this one"
+    fault = _unknown_labeller(config, label)
+    return fault or _fault_of_calculator(
+        config, label.potential, charges=bool(dataset.charged) or label.charges
+    )
+
+
+def _fault_of_calculator(config: "Config", name: str, *, charges: bool) -> str | None:
+    """Key and message of a potential that cannot label any structure, or with charges, or None."""
+    potential = config.potentials[name]
+    if potential.prepare == "train":
+        return f"potential: {name} is trained; name one that labels before any training"
+    if type(_runner(config, name)).make_calculator is Runner.make_calculator:
+        return f"potential: {name} ({potential.kind}) computes no single points; name another"
+    if charges and getattr(potential, "python", None) is not None:
+        return (
+            f"potential: {name} works in another interpreter (python), which is told no total "
+            "charges and tells none of atoms; install its package here"
+        )
     return None
+
+
+def _runner(config: "Config", name: str) -> Runner:
+    return config.potentials[name].runner(config.labels, config.dynamics)
 
 
 def find_fault_of_extension(config: "Config", name: str) -> str | None:
@@ -96,8 +138,7 @@ def _fault_of_label(config: "Config", name: str, dataset: ExtendedDataset) -> st
 def _fault_of_labeller(config: "Config", name: str, campaign: CampaignKind) -> str | None:
     """Key and message of a potential that cannot label frames of a campaign, or None."""
     potential = config.potentials[name]
-    runner = potential.runner(config.labels, config.dynamics)
-    if type(runner).make_calculator is Runner.make_calculator:
+    if type(_runner(config, name)).make_calculator is Runner.make_calculator:
         return f"potential: {name} ({potential.kind}) computes no single points; name another"
     fault = potential.find_fault_in(campaign.boundary)
     if fault is None and campaign.solid is not None:

@@ -23,6 +23,8 @@ from falsemetal.electronic.engine import SinglePoint
 from falsemetal.electronic.settings import Electronic, FrameSet
 from falsemetal.electronic.specs import ReadJobSpec, RunJobSpec, SelectSpec, WriteJobSpec
 from falsemetal.files import expand, text_sha256
+from falsemetal.learning.displaced import DisplacedDataset
+from falsemetal.learning.settings import ExtendedDataset
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, observe_spec
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.internal_field import InternalFieldSpec
@@ -125,10 +127,28 @@ class Jobs:
     def labelled_frames(self, dataset: str) -> list[str]:
         """Files that a dataset is curated from."""
         folder = f"<results>/datasets/{dataset}"
-        sampling = getattr(self.config.datasets[dataset], "sampling", None)
+        settings = self.config.datasets[dataset]
+        if isinstance(settings, DisplacedDataset):
+            return self.labels(dataset)
+        sampling = getattr(settings, "sampling", None)
         if sampling is None:
             return [f"{folder}/labelled.extxyz"]
         return [f"{folder}/sampling/{run}.extxyz" for run in sampling]
+
+    def labels(self, dataset: str) -> list[str]:
+        """Files of labelled frames that were chosen here, one of each job."""
+        count = self._n_batches(dataset)
+        return [f"<results>/datasets/{dataset}/labels/{batch}.extxyz" for batch in range(count)]
+
+    def _n_batches(self, dataset: str) -> int:
+        """Count the jobs: one of each frame where each takes long, on whatever machine."""
+        settings = self.config.datasets[dataset]
+        assert isinstance(settings, ExtendedDataset | DisplacedDataset)
+        if not settings.label.one_by_one:
+            return 1
+        if isinstance(settings, ExtendedDataset):
+            return settings.select.n_frames
+        return sum(s.n_geometries * len(s.total_charges_e) for s in settings.structures.values())
 
     # potentials
 
@@ -198,10 +218,24 @@ class Jobs:
         )
 
     def measured(self, table: str) -> list[str]:
-        """Potentials of whose models there is a table, `errors` or `charges`."""
+        """Potentials of whose models there is a table: `errors`, `charges` or `charge_states`."""
         if table == "errors":
             return self.evaluated
+        if table == "charge_states":
+            return self._in_charge_states()
         return [n for n in self.evaluated if self.config.potentials[n].learns_charges]
+
+    def _in_charge_states(self) -> list[str]:
+        """Potentials that know total charges, of displaced structures, if some have several."""
+        of = {n: d for n, d in self.config.datasets.items() if isinstance(d, DisplacedDataset)}
+        if not any(dataset.in_several_states for dataset in of.values()):
+            return []
+        potentials = self.config.potentials
+        return [
+            name
+            for name in self.evaluated
+            if potentials[name].knows_total_charge and potentials[name].dataset in of
+        ]
 
     # answers to a field
 

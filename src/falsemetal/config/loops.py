@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from falsemetal.config.jobs import Jobs
 from falsemetal.datasets.split import PARTS
-from falsemetal.learning.labellers import PotentialLabeller
+from falsemetal.files import expand
+from falsemetal.learning.displaced import DisplacedDataset, DisplaceSpec
+from falsemetal.learning.labellers import LabellerKind, PotentialLabeller
 from falsemetal.learning.settings import (
     ExploreSpec,
     ExtendedDataset,
@@ -51,16 +53,33 @@ class Loops(Jobs):
             by=settings.by,
         )
 
-    def labels(self, dataset: str) -> list[str]:
-        """Files of labelled frames of an extension, one of each job."""
-        count = self._n_batches(dataset)
-        return [f"<results>/datasets/{dataset}/labels/{batch}.extxyz" for batch in range(count)]
+    @property
+    def displaced(self) -> list[str]:
+        """Datasets of structures that are displaced at random."""
+        return [n for n, d in self.config.datasets.items() if isinstance(d, DisplacedDataset)]
+
+    def displace(self, dataset: str) -> DisplaceSpec:
+        """Displace the structures of a dataset."""
+        settings = self.config.datasets[dataset]
+        assert isinstance(settings, DisplacedDataset)
+        return DisplaceSpec(
+            origin=self.origin,
+            name=dataset,
+            structures=settings.structures,
+            seed=self.config.seed,
+        )
+
+    def structures(self, dataset: str) -> list[str]:
+        """Files of the structures that are displaced."""
+        settings = self.config.datasets[dataset]
+        assert isinstance(settings, DisplacedDataset)
+        return [str(expand(path)) for _, path in settings.named_files()]
 
     def label(self, dataset: str, batch: str) -> LabelSpec:
         """Label chosen frames."""
         return LabelSpec(
             origin=self.origin,
-            labeller=self._extension(dataset).label,
+            labeller=self._labeller(dataset),
             runner=self._label_runner(dataset),
             batch=int(batch),
             n_batches=self._n_batches(dataset),
@@ -68,13 +87,13 @@ class Loops(Jobs):
 
     def labelling_model(self, dataset: str) -> list[str]:
         """Name the description of the model that labels, if one does."""
-        labeller = self._extension(dataset).label
+        labeller = self._labeller(dataset)
         named = isinstance(labeller, PotentialLabeller) and labeller.potential
         return self.model(named) if named else []
 
     def label_threads(self, dataset: str) -> int:
         """Cores of a job of labels: electrons take two."""
-        return 2 if self._extension(dataset).label.one_by_one else 1
+        return 2 if self._labeller(dataset).one_by_one else 1
 
     def extend(self, dataset: str) -> ExtendSpec:
         """Lay labelled frames beside a dataset."""
@@ -96,10 +115,18 @@ class Loops(Jobs):
         assert isinstance(settings, ExtendedDataset)
         return settings
 
+    def _labeller(self, dataset: str) -> LabellerKind:
+        settings = self.config.datasets[dataset]
+        assert isinstance(settings, ExtendedDataset | DisplacedDataset)
+        return settings.label
+
     def _label_runner(self, dataset: str) -> Runner | None:
-        labeller = self._extension(dataset).label
+        labeller = self._labeller(dataset)
         if not isinstance(labeller, PotentialLabeller):
             return None
+        if dataset in self.displaced:
+            assert labeller.potential is not None, "as find_fault_of_displaced has seen"
+            return self._runner(labeller.potential).beside(()).for_single_points()
         settings = self._extension(dataset)
         solid = self._solid(settings.campaign)
         if labeller.potential is not None:
@@ -109,8 +136,3 @@ class Loops(Jobs):
             assert force_field is not None, "as find_fault_of_extension has seen"
             runner = LammpsRunner(force_field=force_field, friction_per_fs=0.0)
         return runner.beside(solid).for_single_points()
-
-    def _n_batches(self, dataset: str) -> int:
-        """Count the jobs: one of each frame where each takes long, on whatever machine."""
-        each = self._extension(dataset).label.one_by_one
-        return self._extension(dataset).select.n_frames if each else 1

@@ -9,12 +9,16 @@ from pydantic import Field, model_validator
 
 from falsemetal import campaigns as _campaigns  # noqa: F401  (registers its kinds)
 from falsemetal.campaigns.kind import AnyCampaign
-from falsemetal.config.extensions import find_fault_of_extension, find_unknown_name
+from falsemetal.config.extensions import (
+    find_fault_of_displaced,
+    find_fault_of_extension,
+    find_unknown_name,
+)
 from falsemetal.config.grids import Grid
 from falsemetal.config.kept_frames import find_fault_of_kept_frames
-from falsemetal.datasets.settings import FirstDataset
 from falsemetal.electronic.settings import Electronic, FrameSet
-from falsemetal.learning.settings import AnyDataset, ExtendedDataset
+from falsemetal.learning.displaced import DisplacedDataset
+from falsemetal.learning.settings import AnyDataset, ExtendedDataset, FirstDataset
 from falsemetal.observables.settings import Analysis
 from falsemetal.potentials import kinds as _kinds  # noqa: F401  (registers its kinds)
 from falsemetal.potentials.force_field.settings import WaterForceField
@@ -80,6 +84,15 @@ class Config(Section):
                 extended = isinstance(dataset, ExtendedDataset)
                 if extended and (lack := find_fault(self, name)):
                     raise ValueError(f"datasets.{name}.{lack}")
+        return self
+
+    @model_validator(mode="after")
+    def _displaced_are_labelled(self) -> Self:
+        for name, dataset in self.datasets.items():
+            if isinstance(dataset, DisplacedDataset) and (
+                lack := find_fault_of_displaced(self, dataset)
+            ):
+                raise ValueError(f"datasets.{name}.label.{lack}")
         return self
 
     @model_validator(mode="after")

@@ -376,9 +376,6 @@ class LabelledDataset(LabelledFrames):
         return None
 
 
-FirstDataset = Annotated[ForceFieldDataset | LabelledDataset, Field(discriminator="kind")]
-
-
 class SampleSpec(Spec):
     """A trajectory to sample and label."""
 

@@ -12,6 +12,7 @@ from ase import Atoms
 
 from falsemetal.datasets.errors import DatasetError
 from falsemetal.datasets.settings import Split
+from falsemetal.systems.labels import GEOMETRY
 
 PARTS = ("train", "validation", "test")
 
@@ -28,7 +29,8 @@ def split_frames(
 
     A block is a piece of one trajectory, at least `split.block_ps` long. Frames without a
     `trajectory` count as one for as long as `config_type` and composition do not change in the
-    file; frames without `time_ps` are cut into contiguous pieces of equal number. Every
+    file; frames without `time_ps` are cut into contiguous pieces of equal number, those that tell a
+    `geometry` between geometries, of equal numbers of them. Every
     `config_type` with three blocks or more is dealt to all parts, by the shares asked for; with
     fewer it is training data only. Validation and test frames closer than `split.gap_ps` to a frame
     of another part, at the border of two blocks, are left out. The seed is of the deal, and of the
@@ -111,8 +113,11 @@ def _blocks(frames: Sequence[Atoms], block_ps: float) -> dict[str, list[list[int
 
 def _cut(frames: list[Atoms], indices: list[int], block_ps: float) -> list[list[int]]:
     if any("time_ps" not in frame.info for frame in frames):
-        pieces = min(BLOCKS_WITHOUT_TIME, len(indices))
-        return [piece.tolist() for piece in np.array_split(indices, pieces)]
+        # frames of one geometry, such as its charge states, stay together
+        geometries = np.array([f.info.get(GEOMETRY, k) for k, f in enumerate(frames)])
+        distinct = np.unique(geometries)
+        pieces = np.array_split(distinct, min(BLOCKS_WITHOUT_TIME, len(distinct)))
+        return [[indices[k] for k in np.flatnonzero(np.isin(geometries, p))] for p in pieces]
     times = np.array([frame.info["time_ps"] for frame in frames], dtype=float)
     distinct = np.unique(times)
     interval = float(np.median(np.diff(distinct))) if len(distinct) > 1 else 0.0

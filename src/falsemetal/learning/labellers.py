@@ -14,8 +14,9 @@ from falsemetal.datasets.faults import faulty_frame
 from falsemetal.electronic.engine import AnyEngine
 from falsemetal.progress import logger
 from falsemetal.registry import KindRegistry
-from falsemetal.section import Name, PositiveFloat, Section
-from falsemetal.systems.labels import ENERGY, FORCES
+from falsemetal.section import LATER, Name, PositiveFloat, Section
+from falsemetal.systems.charged import NEUTRAL_E
+from falsemetal.systems.labels import CHARGES, ENERGY, FORCES, GEOMETRY, total_charge
 
 if TYPE_CHECKING:
     from falsemetal.potentials.runners import Runner
@@ -90,6 +91,9 @@ class PotentialLabeller(LabellerKind):
     potential: Name | None = Field(
         None, description="In the configuration; default: the first dataset's force field"
     )
+    charges: Annotated[bool, LATER] = Field(
+        False, description="Charges of atoms among the labels, as its calculator tells them"
+    )
 
     def label(
         self,
@@ -100,18 +104,70 @@ class PotentialLabeller(LabellerKind):
         model: Path,
         threads: int,
     ) -> list[Atoms]:
-        """Label each frame by a single point."""
+        """Label each frame by a single point.
+
+        DatasetError if its package is not here, or if it does not know total charges that frames
+        have, or charges of atoms that are asked for.
+        """
         assert runner is not None, "the plan gives a labelling potential its runner"
+        if fault := runner.find_fault():
+            raise DatasetError(f"label.potential: {fault}")
         calculator: Any = runner.make_calculator(model, threads=threads)
-        return [_by_calculator(frame, calculator) for frame in frames]
+        labelled = [_by_calculator(frame, calculator, charges=self.charges) for frame in frames]
+        if fault := _fault_of_charges(labelled):
+            raise DatasetError(f"label.potential: {self.potential or 'the force field'} {fault}")
+        return labelled
 
 
-def _by_calculator(frame: Atoms, calculator: Any) -> Atoms:
+def _by_calculator(frame: Atoms, calculator: Any, *, charges: bool) -> Atoms:
+    from ase.calculators.calculator import PropertyNotImplementedError
+
+    asked = _with_charge(frame)
     try:
-        energy = float(calculator.get_potential_energy(frame))
-        return _labelled(frame, energy, calculator.get_forces(frame))
+        energy = float(calculator.get_potential_energy(asked))
+        labelled = _labelled(frame, energy, calculator.get_forces(asked))
+        if charges:
+            labelled.arrays[CHARGES] = np.array(calculator.get_charges(asked), dtype=float)
+    except PropertyNotImplementedError:
+        raise DatasetError(
+            "label.charges: its calculator tells no charges of atoms; leave them out"
+        ) from None
     except (ValueError, RuntimeError) as error:  # of a structure that the potential cannot treat
         return _faulty(frame, _told(frame), error)
+    return labelled
+
+
+def _with_charge(frame: Atoms) -> Atoms:
+    """Tell a frame's total charge in all ways in which calculators read it."""
+    charge_e = total_charge(frame)
+    if abs(charge_e) <= NEUTRAL_E:
+        return frame
+    asked: Atoms = frame.copy()
+    asked.info["charge"] = charge_e
+    # some take the sum of these
+    asked.set_initial_charges([charge_e, *[0.0] * (len(frame) - 1)])
+    return asked
+
+
+def _fault_of_charges(labelled: Sequence[Atoms]) -> str | None:
+    """Tell that a geometry has one energy at all total charges: they were not read."""
+    states: dict[tuple[str, int], dict[float, float]] = {}
+    for frame in labelled:
+        if GEOMETRY in frame.info and ENERGY in frame.info:
+            key = (str(frame.info.get("config_type")), int(frame.info[GEOMETRY]))
+            states.setdefault(key, {})[total_charge(frame)] = frame.info[ENERGY]
+    for (name, geometry), energies in states.items():
+        if len(energies) > 1 and np.ptp(list(energies.values())) < SAME_EV:
+            told = ", ".join(f"{charge:g}" for charge in energies)
+            return (
+                f"gives geometry {geometry} of {name} one energy at total charges {told} e: it "
+                "does not read them from initial charges, nor from total_charge or charge in info"
+            )
+    return None
+
+
+SAME_EV = 1e-6
+"""Difference of energies below which charge states are not told apart."""
 
 
 @LABELLERS.register("engine")

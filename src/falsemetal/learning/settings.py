@@ -11,6 +11,7 @@ from falsemetal.datasets.settings import (
     LabelledDataset,
     Split,
 )
+from falsemetal.learning.displaced import DisplacedDataset
 from falsemetal.learning.labellers import AnyLabeller, PotentialLabeller
 from falsemetal.potentials.runners import AnyRunner
 from falsemetal.section import (
@@ -70,9 +71,10 @@ class ExtendedDataset(Section):
     )
 
 
-AnyDataset = Annotated[
-    ForceFieldDataset | LabelledDataset | ExtendedDataset, Field(discriminator="kind")
-]
+FirstDataset = ForceFieldDataset | LabelledDataset | DisplacedDataset
+"""What a chain of extensions may begin with."""
+
+AnyDataset = Annotated[FirstDataset | ExtendedDataset, Field(discriminator="kind")]
 
 
 class ExploreSpec(Spec):

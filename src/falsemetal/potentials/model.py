@@ -112,6 +112,14 @@ class Model(torch.nn.Module):
         """Charges of one structure that answer to its field; None of a model without such."""
         return None
 
+    @property
+    def common_electronegativity(self) -> torch.Tensor | None:
+        """Electronegativities of elements in eV/e, to all of which a start may be added, or None.
+
+        What is added shifts energies by as much times their total charge, and no charges.
+        """
+        return None
+
     def check(self, atoms: Atoms) -> None:
         """Raise an error for a structure that the model cannot treat; by default for none."""
 

@@ -78,7 +78,8 @@ class Product:
     runs
         Whether it lists the runs of all campaigns; it gets `summaries` by campaign.
     models
-        Tables of models that it shows, `errors` or `charges`; it gets each by potential.
+        Tables of models that it shows, `errors`, `charges` or `charge_states`; it gets each by
+        potential.
     checks
         Tables of checks that it shows, `increments`, `depolarisation` or `verdict`; it gets each by
         potential.
@@ -313,6 +314,7 @@ register(
     grids=True,
     published=True,
 )
+register("charge_states", is_figure=False, models=("charge_states",))
 register(
     "table_fluctuations",
     is_figure=False,

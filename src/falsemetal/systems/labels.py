@@ -33,6 +33,12 @@ Of a periodic direction it tells nothing, and of a charged frame it depends on t
 FERMI_LEVEL = "REF_fermi_eV"
 """In `info` of a frame: Fermi level of the electrons in eV, by the zero of its calculation."""
 
+GEOMETRY = "geometry"
+"""In `info` of a frame: number of its geometry, which frames of several charges share."""
+
+BESIDE = "beside_removed"
+"""In `info` of a frame: atoms, from 0, that were neighbours of what was removed."""
+
 
 def in_field_along_z(frame: Atoms, field_V_per_A: float) -> Atoms:
     """Copy a frame into a uniform field along z in V/Å."""

@@ -91,3 +91,8 @@ class FixedPointMACE(QEqMACE):
         found = super().gaussian_charges(graph)
         none = torch.full_like(found.hardness_eV_per_e2, torch.nan)
         return replace(found, hardness_eV_per_e2=none)
+
+    @property
+    def common_electronegativity(self) -> None:
+        """None: what bends an atom's answer reads its potential from the common level."""
+        return None

@@ -148,6 +148,11 @@ class QEqMACE(ShortRangedMACE):
         found = self.respond(graph, self.message_passing(graph))
         return found.charges, dipoles_of(graph, found.charges)
 
+    @property
+    def common_electronegativity(self) -> torch.Tensor | None:
+        """Electronegativities of elements in eV/e, before what the environment adds."""
+        return self.charge_readouts.electronegativity_eV
+
     def charge_stiffness(self, graph: Graph) -> ChargeStiffness:
         """Hardness of every atom and the width of all charges."""
         scalars = self.scalars(self.message_passing(graph))

@@ -116,14 +116,18 @@ def fit_atomic_energies(
     batch_size: int,
     isolated_eV: Mapping[int, float] | None = None,
 ) -> None:
-    """Set a model's atomic energies to what its energies leave unexplained, by least squares.
+    """Set a model's constant energies to what its energies leave unexplained, by least squares.
+
+    Those are of atoms, and of the electrons that frames of other total charges lack, where that is
+    no matter of composition: it starts the electronegativities, by volts that would take long to
+    learn.
 
     The Coulomb energy of formal charges is several eV per atom: without this an untrained
     long-ranged model would start far from any label. Elements, by atomic number, whose isolated
     atoms have an energy count from it; the others are fitted.
     """
     device = model.atomic_energies_eV.device
-    residuals, counts = [], []
+    residuals, counts, charges = [], [], []
     with torch.no_grad():
         for first in range(0, len(items), batch_size):
             batch = join(items[first : first + batch_size]).to(device)
@@ -131,12 +135,21 @@ def fit_atomic_energies(
             index = batch.graph.batch * len(model.elements) + batch.graph.species
             size = batch.graph.n_graphs * len(model.elements)
             counts.append(torch.bincount(index, minlength=size).view(-1, len(model.elements)))
+            charges.append(batch.graph.total_charge_e)
     given = np.array([(isolated_eV or {}).get(z, np.nan) for z in model.elements])
     known = ~np.isnan(given)
     number, residual = torch.cat(counts).cpu().numpy(), torch.cat(residuals).cpu().numpy()
     # water alone fixes only the sum over a molecule: the solution of least norm is as good as any
     left = residual - number[:, known] @ given[known]
-    given[~known] = np.linalg.lstsq(number[:, ~known], left, rcond=None)[0]
+    unknown = number[:, ~known]
+    start = model.common_electronegativity
+    with_charge = np.column_stack([unknown, torch.cat(charges).cpu().numpy()])
+    if start is not None and np.linalg.matrix_rank(with_charge) > np.linalg.matrix_rank(unknown):
+        *given[~known], of_charge = np.linalg.lstsq(with_charge, left, rcond=None)[0]
+        with torch.no_grad():
+            start += of_charge
+    else:
+        given[~known] = np.linalg.lstsq(unknown, left, rcond=None)[0]
     model.atomic_energies_eV += torch.as_tensor(given, device=device)
 
 
