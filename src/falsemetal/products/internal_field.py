@@ -83,7 +83,7 @@ def draw(internal_field: Tables, spec: ProductSpec) -> tuple[Figure, pd.DataFram
         axes = figure.subplots()
         axes.set_xlim(0.0, 1.08 * table["thickness_A"].max())
         fractions = table["internal_field_fraction"]
-        axes.set_ylim(min(0.0, 1.1 * fractions.min()), 1.1 * max(1.0, fractions.max()))
+        axes.set_ylim(min(0.0, 1.1 * fractions.min()), 1.15 * max(1.0, fractions.max()))
         _draw_ignoring(axes, list(answers.ignoring(spec).values()))
         for name, look in style.looks(spec, table).items():
             rows = table[table["potential"] == name]
@@ -173,9 +173,9 @@ def _draw_ignoring(axes: Axes, labels: list[str]) -> None:
         answers.name_ignoring(labels, letters=NOTE_LETTERS),
         (0.02, 1.0),
         xycoords=("axes fraction", "data"),
-        xytext=(0, -2),
+        xytext=(0, 2),
         textcoords="offset points",
         color=style.CONTINUUM_COLOR,
         fontsize=6.5,
-        va="top",
+        va="bottom",
     )
