@@ -34,6 +34,13 @@ QUESTIONS = {
         "SR takes two milliseconds for 384 atoms, the Coulomb term and the transfer of charge take "
         "half a millisecond each, mostly in operations of some microseconds.",
     ),
+    "charges": (
+        "Charges that answer",
+        "Energy and forces by charges that equilibrate and that answer locally, beside split "
+        "charges of the same model, σ = 1.5 Å; copper is a conductor of `response_charge`. The aim "
+        "is to add at most 25 ms and 300 ms (`qeq`), 10 and 120 ms (`response_charge`), 20 and 250 "
+        "ms (with a conductor) at 384 and 2520 atoms, and half an epoch.",
+    ),
     "electrostatics": (
         "Mesh, sum over k, `graph_longrange`",
         "Energy and forces of charges and dipoles with σ = 1.5 Å in float64; the error is the "
