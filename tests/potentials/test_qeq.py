@@ -148,18 +148,41 @@ def test_a_large_cell_is_like_none() -> None:
         ("film", {"total_charge": 1.0}, "slab with a total charge"),
         ("film", {"external_field": [0.1, 0.0, 0.0]}, "along x the system is periodic"),
         ("bulk", {"external_field": [0.0, 0.0, 0.1]}, "along z the system is periodic"),
-        ("cluster", {"external_field": 0.1}, "three components"),
     ],
 )
 def test_what_has_no_defined_charges_is_refused(surroundings, info, message) -> None:
+    check_refused(surroundings, info, ElectrostaticsError, message)
+
+
+@pytest.mark.parametrize(
+    ("info", "message"),
+    [
+        ({"external_field": 0.1}, "external_field: 0.1, but a field has three components"),
+        ({"external_field": "0 0 0.1"}, r"external_field: '0 0 0.1', .* \[0.0, 0.0, 0.02\] in Py"),
+        ({"external_field": [0.0, 0.0, np.nan]}, "external_field is .* not finite"),
+        ({"total_charge": np.nan}, "total_charge is nan, which is not finite"),
+        ({"total_charge": "one"}, "total_charge: 'one' is no number"),
+        ({"total_charge": None}, "total_charge: None is no number"),
+    ],
+)
+@pytest.mark.parametrize("surroundings", ["film", "cluster"])
+def test_what_is_no_charge_or_field_is_refused(surroundings, info, message) -> None:
+    check_refused(surroundings, info, ValueError, message)
+
+
+def check_refused(surroundings, info, error, message) -> None:
     atoms = structure(surroundings)
     atoms.info |= info
-    error = ElectrostaticsError if "three" not in message else ValueError
-    with pytest.raises(error, match=message):
-        qeq("qeq-1").graph_of(atoms)
-    atoms.calc = ModelCalculator(qeq("qeq-1"))
-    with pytest.raises(error, match=message):
-        atoms.get_potential_energy()
+    for name in ("qeq-1", "response-1"):
+        with pytest.raises(error, match=message):
+            small_model(name).graph_of(atoms)
+        # on the way from a structure that could be treated, too
+        again = structure(surroundings)
+        again.calc = ModelCalculator(small_model(name))
+        again.get_potential_energy()
+        again.info |= info
+        with pytest.raises(error, match=message):
+            again.get_potential_energy()
 
 
 @pytest.mark.parametrize("name", ["mace-1", "split-1"])

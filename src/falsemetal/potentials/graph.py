@@ -96,7 +96,14 @@ class Surroundings:
     def of(cls, atoms: Atoms) -> "Surroundings":
         """Those of a structure, as its periodicity and `info` tell; ValueError for odd ones."""
         boundary = boundary_of(atoms.pbc, open_too=True)
-        return cls(boundary, total_charge(atoms), external_field(atoms))
+        found = cls(boundary, total_charge(atoms), external_field(atoms))
+        for key, value in (
+            (TOTAL_CHARGE, found.total_charge_e),
+            (EXTERNAL_FIELD, found.field_V_per_A),
+        ):
+            if not np.isfinite(value).all():
+                raise ValueError(f"{key} is {value}, which is not finite; correct it")
+        return found
 
     def require_neutral(self) -> None:
         """Raise a ValueError unless a model without charges of its own can treat them."""

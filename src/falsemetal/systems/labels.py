@@ -75,8 +75,12 @@ def known_fermi_level(frame: Atoms) -> float:
 
 
 def total_charge(frame: Atoms) -> float:
-    """Return a frame's charge in e, zero where it tells none."""
-    return float(frame.info.get(TOTAL_CHARGE, 0.0))
+    """Return a frame's charge in e, zero where it tells none; ValueError if it is no number."""
+    told = frame.info.get(TOTAL_CHARGE, 0.0)
+    try:
+        return float(told)
+    except (TypeError, ValueError):
+        raise ValueError(f"{TOTAL_CHARGE}: {told!r} is no number; give a charge in e") from None
 
 
 def external_field(frame: Atoms) -> FloatArray:
@@ -84,10 +88,14 @@ def external_field(frame: Atoms) -> FloatArray:
 
     ValueError if it has not three components.
     """
-    field = np.array(frame.info.get(EXTERNAL_FIELD, np.zeros(3)), dtype=float)
+    told = frame.info.get(EXTERNAL_FIELD, np.zeros(3))
+    try:
+        field = np.array(told, dtype=float)
+    except (TypeError, ValueError):
+        field = np.empty(0)
     if field.shape != (3,):
         raise ValueError(
-            f"{EXTERNAL_FIELD}: {frame.info[EXTERNAL_FIELD]!r}, but a field has three components "
-            'in V/Å; write external_field="0.0 0.0 0.02"'
+            f"{EXTERNAL_FIELD}: {told!r}, but a field has three components in V/Å; write "
+            f'{EXTERNAL_FIELD}="0.0 0.0 0.02" in a file, [0.0, 0.0, 0.02] in Python'
         )
     return field
