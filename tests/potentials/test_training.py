@@ -153,6 +153,8 @@ CHANGES = {
     "cell": lambda atoms: atoms.set_cell(1.01 * atoms.cell),
     "pbc": lambda atoms: atoms.set_pbc([True, True, not atoms.pbc[2]]),
     "held": lambda atoms: atoms.set_array("REF_held", np.arange(len(atoms)) < 1),
+    "dipole": lambda atoms: atoms.info.update(REF_dipole=[0.0, 0.0, 0.1]),
+    "Fermi level": lambda atoms: atoms.info.update(REF_fermi_eV=-4.0),
     "species": lambda atoms: atoms.set_atomic_numbers(atoms.numbers[::-1]),
 }
 

@@ -27,12 +27,21 @@ from falsemetal.potentials.training.batches import (
 )
 from falsemetal.potentials.training.spec import TrainSpec
 from falsemetal.progress import logger
-from falsemetal.systems.labels import CHARGES, EXTERNAL_FIELD, HELD, TOTAL_CHARGE
+from falsemetal.systems.labels import (
+    CHARGES,
+    DIPOLE,
+    EXTERNAL_FIELD,
+    FERMI_LEVEL,
+    HELD,
+    TOTAL_CHARGE,
+)
 
 Report = Callable[[int, str], None]
 
 MODULES = ("model", "average", "optimizer", "schedule")
-SURROUNDINGS = (TOTAL_CHARGE, EXTERNAL_FIELD)
+OF_FRAMES = (TOTAL_CHARGE, EXTERNAL_FIELD, DIPOLE, FERMI_LEVEL)
+"""What a frame may tell in `info` that a training depends on."""
+
 VALUES = ("fingerprint", "epoch", "history", "best_loss", "best_weights")
 """What a checkpoint keeps of a session."""
 
@@ -209,7 +218,7 @@ def _fingerprint(spec: TrainSpec, *sets: Sequence[Atoms]) -> str:
 def _arrays(atoms: Atoms) -> tuple[Any, ...]:
     labels = atoms.info["REF_energy"], atoms.arrays["REF_forces"]
     further = [atoms.arrays[key] for key in (HELD, CHARGES) if key in atoms.arrays]
-    further += [np.asarray(atoms.info[key]) for key in SURROUNDINGS if key in atoms.info]
+    further += [np.asarray(atoms.info[key]) for key in OF_FRAMES if key in atoms.info]
     return atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, *labels, *further
 
 
