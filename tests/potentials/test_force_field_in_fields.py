@@ -170,3 +170,8 @@ def test_a_field_along_a_periodic_direction_is_refused(field) -> None:
     atoms.info["external_field"] = field
     with pytest.raises(UnsupportedStructureError, match="one along z of a film"):
         evaluate(atoms, CONDUCTOR)
+
+
+def test_a_field_that_is_no_number_is_refused() -> None:
+    with pytest.raises(UnsupportedStructureError, match="which is not finite"):
+        in_field(film("water")[0], math.nan)

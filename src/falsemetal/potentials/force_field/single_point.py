@@ -66,6 +66,10 @@ def _evaluate(atoms: Atoms, force_field: WaterForceField) -> SinglePoint:
 def _field_along_z(atoms: Atoms) -> float:
     """Return the field in V/Å, zero where a structure tells none."""
     field = external_field(atoms)
+    if not np.isfinite(field).all():
+        raise UnsupportedStructureError(
+            f"{EXTERNAL_FIELD} is {field.tolist()} V/Å, which is not finite; correct it"
+        )
     if field.any() and (field[:2].any() or boundary_of(atoms.pbc) is not Boundary.FILM):
         raise UnsupportedStructureError(
             f"{EXTERNAL_FIELD} is {field.tolist()} V/Å; the force field knows one along z of a "
