@@ -220,6 +220,15 @@ def _iterate(
     tolerance_e: float,
 ) -> Tensor:
     columns = applied.shape[1]
+    if structure.isolated:
+        matrix, felt = structure.matrix_and_potential(local, columns)
+
+        def by_matrix(moved: Tensor) -> Tensor:
+            return (matrix @ moved.flatten()).view(moved.shape)
+
+        return solve_iteratively(
+            susceptibility, by_matrix, felt + applied, tolerance_e=tolerance_e
+        ).values
 
     def coulomb(moved: Tensor) -> Tensor:
         dipoles = moved[:, 1:] if columns > 1 else None
