@@ -21,6 +21,7 @@ from ase import Atoms
 from falsemetal.potentials.charges.local_response import Multipoles, answer, structures_of
 from falsemetal.potentials.charges.susceptibility import Susceptibility
 from falsemetal.potentials.mace.response_charge import ResponseChargeMACE
+from falsemetal.potentials.model import graph_for
 from falsemetal.systems.boundary import Boundary, boundary_of
 from falsemetal.units import EPSILON_0
 
@@ -29,11 +30,14 @@ def polarisability(model: ResponseChargeMACE, atoms: Atoms) -> torch.Tensor:
     """Differentiate a structure's dipole by the field, shape (3, 3), e·Å per V/Å.
 
     In bulk by the mean field, in films along z and in clusters by the external one. ValueError with
-    a conductor, which moves along periodic directions as far as there is a field.
+    a conductor.
     """
-    graph = model.graph_of(atoms)
+    graph = graph_for(model, atoms)
     if bool(model.readouts_of_response.is_conductor[graph.species].any()):
-        raise ValueError("a conductor has no polarisability along directions that are periodic")
+        raise ValueError(
+            "a conductor has no polarisability along periodic directions; along others take "
+            "differences of dipoles in fields"
+        )
     with torch.no_grad():
         places, (susceptibility,) = model.susceptibilities(graph, model.message_passing(graph))
         vectors = graph.edge_vectors()[places]
@@ -62,8 +66,11 @@ def dielectric_tensor(model: ResponseChargeMACE, atoms: Atoms) -> torch.Tensor:
 
 
 def born_charges(model: ResponseChargeMACE, atoms: Atoms) -> torch.Tensor:
-    """Z*_{iαβ} = ∂P_α/∂r_iβ in e, shape (n, 3, 3), with all that charges answer."""
-    graph = model.graph_of(atoms)
+    """Z*_{iαβ} = ∂P_α/∂r_iβ in e, shape (n, 3, 3), with all that charges answer.
+
+    NaN for α along periodic directions of a structure with a conductor, which has no P there.
+    """
+    graph = graph_for(model, atoms)
     graph.positions.requires_grad_(True)
     found = model.respond(graph, model.message_passing(graph), follow=True)
     dipole = model.polarization_of(graph, found)[0]
@@ -71,7 +78,8 @@ def born_charges(model: ResponseChargeMACE, atoms: Atoms) -> torch.Tensor:
         torch.autograd.grad(component, graph.positions, retain_graph=True)[0]
         for component in dipole
     ]
-    return torch.stack(rows, 1)
+    # where P is not defined, its gradient is zero to autograd
+    return torch.stack(rows, 1).masked_fill(dipole.isnan()[:, None], torch.nan)
 
 
 def _driven(
