@@ -12,10 +12,12 @@ from charged_structures import (
     force_by_differences,
     structure,
 )
-from small_models import SETTINGS, small_model, water_layer
+from small_models import SETTINGS, STATISTICS, small_model, water_layer
 
-from falsemetal.electrostatics.reciprocal import ElectrostaticsError
+from falsemetal.electrostatics.matrix import open_matrix
+from falsemetal.electrostatics.reciprocal import ElectrostaticsError, kspace_cutoff
 from falsemetal.potentials.calculator import ModelCalculator
+from falsemetal.potentials.charges import local_response
 from falsemetal.potentials.evaluation import error_table
 from falsemetal.potentials.graph import collate
 from falsemetal.potentials.mace.dielectric import born_charges, dielectric_tensor, polarisability
@@ -186,6 +188,15 @@ def test_permittivity_of_bulk_is_symmetric_and_positive() -> None:
         polarisability(answering(METAL), atoms)
 
 
+def test_born_charges_are_not_defined_where_a_conductor_has_no_polarization() -> None:
+    model = answering(METAL)
+    for surroundings, defined in (("bulk", []), ("film", [2]), ("cluster", [0, 1, 2])):
+        born = born_charges(model, structure(surroundings))
+        known = torch.zeros(3, dtype=torch.bool).index_fill(0, torch.tensor(defined).long(), True)
+        assert bool(born[:, ~known].isnan().all())
+        assert bool(born[:, known].isfinite().all())
+
+
 def test_polarisability_of_a_film_is_that_by_its_potential() -> None:
     model, atoms = answering("response-1"), structure("film", 9)
     response = polarisability(model, atoms)
@@ -226,6 +237,40 @@ def test_what_has_no_defined_charges_is_refused(surroundings, info, message) -> 
     atoms.calc = ModelCalculator(answering("response-1"))
     with pytest.raises(ElectrostaticsError, match=message):
         atoms.get_potential_energy()
+
+
+def test_formal_charges_of_many_atoms_add_up_in_single_precision() -> None:
+    settings = SETTINGS["response-1"].model_copy(
+        update={"formal_charges_e": {"H": 0.4238, "O": -0.8476}}
+    )
+    model = build_model(settings, STATISTICS, dtype=torch.float32, seed=3)
+    sorted_by_element = Atoms("O2000H4000", pbc=True, cell=40.0 * np.eye(3))
+    model.check(sorted_by_element)
+    with pytest.raises(ElectrostaticsError, match=r"sum to -0\.4238 e"):
+        model.check(sorted_by_element[:-1])
+
+
+def test_dipoles_that_only_answer_have_the_wave_vectors_of_others() -> None:
+    settings = SETTINGS["response-1"].model_copy(update={"polarisable_atoms": True})
+    model = build_model(settings, STATISTICS, dtype=torch.float64, seed=3)
+    assert model.electrostatics.cutoff_per_A == kspace_cutoff(settings.smearing_A, 1)
+    plain = small_model("response-1").electrostatics
+    assert plain.cutoff_per_A == kspace_cutoff(settings.smearing_A, 0)
+
+
+@pytest.mark.parametrize("name", [*DIELECTRICS, METAL])
+def test_the_matrix_of_a_cluster_is_made_once_for_all_steps(name, monkeypatch) -> None:
+    made = []
+
+    def counted(*args, **more):
+        made.append(1)
+        return open_matrix(*args, **more)
+
+    monkeypatch.setattr(local_response, "open_matrix", counted)
+    model = answering(name)
+    model.evaluate(model.graph_of(structure("cluster")))
+    # one for the steps, one for the energy
+    assert len(made) == 2
 
 
 def labelled(n_frames: int) -> list[Atoms]:

@@ -16,6 +16,7 @@ import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 
+from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
 from falsemetal.electrostatics.reciprocal import ElectrostaticsError
 from falsemetal.potentials.charges.local_response import (
     LocalAnswer,
@@ -172,6 +173,14 @@ class ResponseChargeMACE(SplitChargeMACE):
         super().__init__(settings, statistics)
         self.channels = settings.channels
         self.readouts_of_response = SusceptibilityReadouts(settings, statistics)
+        if settings.polarisable_atoms and settings.multipole_l_max == 0:
+            # dipoles that only answer need as many wave vectors as others
+            self.electrostatics = MultipoleElectrostatics(
+                settings.smearing_A,
+                1,
+                kspace_cutoff_factor=settings.kspace_cutoff_factor,
+                self_interaction=True,
+            )
 
     def forward(self, graph: Graph) -> torch.Tensor:
         """Energies in eV, shape (n_graphs,), float64."""
@@ -292,7 +301,10 @@ class ResponseChargeMACE(SplitChargeMACE):
         species = torch.as_tensor(species_index(atoms.numbers, self.elements))
         if bool(self.readouts_of_response.is_conductor.cpu()[species].any()):
             return
-        formal = float(self.formal_charges_e.cpu()[species].sum())
+        # of the settings, as single precision adds up to more than the tolerance in large systems
+        formal = math.fsum(
+            self.settings.formal_charges_e[chemical_symbols[number]] for number in atoms.numbers
+        )
         if abs(formal - surroundings.total_charge_e) > ROUNDING_E:
             raise ElectrostaticsError(
                 f"total_charge is {surroundings.total_charge_e:g} e, but formal charges sum to "
