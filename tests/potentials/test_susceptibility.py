@@ -1,6 +1,7 @@
 """Multipoles that answer locally, against closed forms, and beside a metal."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,6 +132,36 @@ def test_one_conductor_is_charge_equilibration() -> None:
         # their energies differ by that of the local charges, ½ J q_loc²
         own = 0.5 * (hardness * local.square()).sum()
         assert float(found.energy - own) == pytest.approx(float(expected.energy), abs=1e-9)
+
+
+def test_a_charged_conductor_is_charge_equilibration() -> None:
+    """What it holds costs hardness, too: energies and levels of kind qeq at any total charge."""
+    atoms = fcc111("Cu", (2, 2, 3), a=3.61)
+    atoms.pbc = False
+    hardness = torch.linspace(3.0, 6.0, len(atoms), dtype=torch.float64)
+    mobilities = 1.0 / hardness
+    positions = torch.tensor(atoms.positions)
+    matrix = open_matrix(positions, torch.full_like(hardness, 0.8)) + hardness.diag()
+    for total_e in (1.0, -2.0):
+        held = torch.tensor(total_e, dtype=torch.float64)
+        structure = replace(structure_of(atoms, smearing_A=0.8), total_charge_e=held)
+        expected = equilibrate(
+            matrix[None],
+            torch.zeros(1, len(atoms), dtype=torch.float64),
+            torch.ones(1, len(atoms), 1, dtype=torch.float64),
+            held[None, None],
+        )
+        found = answer(
+            structure,
+            Multipoles(held * mobilities / mobilities.sum(), None),
+            no_bonds(mobilities=mobilities),
+            follow=True,
+            held_e=held,
+        )
+        torch.testing.assert_close(found.multipoles.charges, expected.charges[0])
+        assert float(found.energy) == pytest.approx(float(expected.energy), abs=1e-9)
+        level = float(expected.multipliers)
+        assert float(found.fermi_level_eV) == pytest.approx(level, abs=1e-9)
 
 
 def metal_and_water(n_molecules: int) -> Atoms:

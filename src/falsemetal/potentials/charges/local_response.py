@@ -187,9 +187,13 @@ def answer(
     susceptibility: Susceptibility,
     *,
     follow: bool,
+    held_e: Tensor | None = None,
     tolerance_e: float = TOLERANCE_E,
 ) -> LocalAnswer:
     """Let local multipoles answer.
+
+    What of the local charges a conductor holds beyond them, Q in e, shared as its mobilities m are,
+    costs Q²/(2 Σ m), as its hardness does for what moves within it.
 
     If potentials are to be followed, all is differentiable to any order, and found by matrices;
     else the energy is once, by what it depends on at the minimum, and multipoles are not through
@@ -203,12 +207,12 @@ def answer(
     else:
         potentials = _iterate(structure, local, susceptibility, applied, tolerance_e)
     multipoles = local.less(susceptibility.apply(potentials))
-    return LocalAnswer(
-        multipoles,
-        potentials,
-        susceptibility.energy(potentials) + structure.energy(multipoles),
-        structure.fermi_level_eV(susceptibility.level(potentials), multipoles),
-    )
+    energy = susceptibility.energy(potentials) + structure.energy(multipoles)
+    level = susceptibility.level(potentials)
+    if susceptibility.mobilities is not None and held_e is not None:
+        rise = held_e / susceptibility.mobilities.sum()
+        energy, level = energy + 0.5 * held_e * rise, level + rise
+    return LocalAnswer(multipoles, potentials, energy, structure.fermi_level_eV(level, multipoles))
 
 
 @torch.no_grad()

@@ -41,7 +41,8 @@ class AnsweringEvaluator(SurroundedEvaluator):
         readouts = self.readouts_of_response
         charges, dipoles = self.multipoles(states, edges, counts)
         formal = self.formal_charges_e[kinds_of_atoms(counts, positions.device)]
-        charges = charges + readouts.lacking(graph, formal).to(charges)
+        lacking = readouts.lacking(graph, formal)
+        charges = charges + lacking.to(charges)
         scalars = [features[SCALAR][:, 0] for features in states]
         senders, receivers, lengths = self._near(edges)
         strengths = readouts.strengths(scalars, senders, receivers, lengths)
@@ -55,6 +56,7 @@ class AnsweringEvaluator(SurroundedEvaluator):
             Multipoles(charges, dipoles),
             readouts.susceptibility(graph.species, scalars, (senders, receivers, strengths)),
             follow=False,
+            held_e=lacking.sum(),
         )
         energy = energy + found.energy
         told = Prediction(

@@ -226,11 +226,12 @@ class ResponseChargeMACE(SplitChargeMACE):
         parts = [None] * len(sizes) if local.dipoles is None else local.dipoles.split(sizes)
         structures = structures_of(graph, self.electrostatics)
         found = [
-            answer(structure, Multipoles(*own), susceptibility, follow=follow)
-            for structure, susceptibility, own in zip(
+            answer(structure, Multipoles(*own), susceptibility, follow=follow, held_e=held.sum())
+            for structure, susceptibility, own, held in zip(
                 structures,
                 susceptibilities,
                 zip(charges.split(sizes), parts, strict=True),
+                lacking.split(sizes),
                 strict=True,
             )
         ]

@@ -113,7 +113,8 @@ class ResponseChargeArchitecture(SplitChargeArchitecture):
         3.0, le=15.0, description="Length of the edges over which charge answers"
     )
     conductors: list[Element] = Field(
-        [], description="Elements of a metal, whose atoms share one potential; its charge is fixed"
+        [],
+        description="Elements of a metal, whose atoms share one potential; what the formal charges lack of the total charge is on it",
     )
     hardness_eV_per_e2: PositiveFloat = Field(
         4.0,
