@@ -114,7 +114,8 @@ class ResponseChargeArchitecture(SplitChargeArchitecture):
     )
     conductors: list[Element] = Field(
         [],
-        description="Elements of a metal, whose atoms share one potential; it holds what formal charges lack of the total",
+        description="Elements of a metal, whose atoms share one potential; it holds what formal "
+        "charges lack of the total",
     )
     hardness_eV_per_e2: PositiveFloat = Field(
         4.0,
