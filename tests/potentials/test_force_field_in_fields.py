@@ -14,8 +14,9 @@ from falsemetal.electrostatics.matrix import periodic_matrix
 from falsemetal.electrostatics.reciprocal import kspace_cutoff
 from falsemetal.potentials.charges.equilibration import equilibrate as equilibrate_charges
 from falsemetal.potentials.force_field.calculator import ForceFieldCalculator
+from falsemetal.potentials.force_field.capacitor import PLATES
 from falsemetal.potentials.force_field.equilibration import equilibrate
-from falsemetal.potentials.force_field.settings import WaterForceField
+from falsemetal.potentials.force_field.settings import Ion, WaterForceField
 from falsemetal.potentials.force_field.single_point import SinglePoint, evaluate
 from falsemetal.potentials.force_field.solids import COPPER
 from falsemetal.potentials.force_field.topology import UnsupportedStructureError
@@ -175,3 +176,18 @@ def test_a_field_along_a_periodic_direction_is_refused(field) -> None:
 def test_a_field_that_is_no_number_is_refused() -> None:
     with pytest.raises(UnsupportedStructureError, match="which is not finite"):
         in_field(film("water")[0], math.nan)
+
+
+def test_a_total_charge_is_refused_as_charges_sum_to_zero() -> None:
+    atoms = film("water")[0]
+    atoms.info["total_charge"] = 1.0
+    with pytest.raises(UnsupportedStructureError, match="total_charge is 1 e"):
+        evaluate(atoms, CONDUCTOR)
+
+
+def test_plates_need_two_elements_that_the_force_field_does_not_know() -> None:
+    inert = Ion(charge_e=0.0, epsilon_kcal_per_mol=0.1, sigma_A=3.0)
+    taken = dict.fromkeys(PLATES[1:], inert)
+    crowded = CONDUCTOR.model_copy(update={"ions": CONDUCTOR.ions | taken})
+    with pytest.raises(UnsupportedStructureError, match="all but one of He"):
+        in_field(film("frozen metal")[0], FIELD_V_PER_A, crowded)

@@ -104,6 +104,12 @@ def test_any_model_that_tells_its_dipole_is_measured() -> None:
     assert found == {OWN: pytest.approx(3.0)}
 
 
+def test_bent_charges_have_no_hardness_by_which_molecules_could_be_held() -> None:
+    water = film(8)
+    found = polarisabilities(small_model("fixed-point-2").eval(), water, np.arange(len(water)) // 3)
+    assert set(found) == {OWN}
+
+
 def test_a_film_with_more_than_the_liquid_is_refused(tmp_path) -> None:
     save_model(small_model("qeq-1"), SETTINGS["qeq-1"], tmp_path, stamp={})
     broken = film(16)

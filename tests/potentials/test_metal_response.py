@@ -7,7 +7,12 @@ import torch
 from interfaces import CONDUCTOR, equilibrated
 from small_models import ARCHITECTURE
 
-from falsemetal.potentials.answers_to_fields import FIELD_V_PER_A, answer_of_model
+from falsemetal.potentials.answers_to_fields import (
+    FIELD_V_PER_A,
+    answer_of_force_field,
+    answer_of_model,
+)
+from falsemetal.potentials.force_field.solids import COPPER
 from falsemetal.potentials.kinds import (
     FixedPointKind,
     QEqKind,
@@ -91,6 +96,17 @@ def test_the_reference_is_a_conductor_below_water_that_does_not_answer() -> None
     height_A = np.ptp(film().atoms.positions[film().within("metal"), 2])
     np.testing.assert_allclose(layers["distance_A"], [-height_A, -0.5 * height_A, 0.0], atol=1e-9)
     np.testing.assert_allclose(values(table, BARE), 1e3 * FIELD_V_PER_A * height_A)
+
+
+def test_the_reference_may_be_another_metal_than_the_one_that_is_always_known() -> None:
+    atoms = film().atoms.copy()
+    atoms.symbols[film().within("metal")] = "Au"
+    golden = CONDUCTOR.model_copy(update={"metals": {"Au": COPPER}}).beside(("Au",))
+    of_gold = answer_of_force_field(golden)(atoms)
+    of_copper = answer_of_force_field(CONDUCTOR)(film().atoms)
+    torch.testing.assert_close(of_gold.charges, of_copper.charges, rtol=0.0, atol=1e-9)
+    with pytest.raises(ValueError, match="a film needs a conductor"):
+        answer_of_force_field(CONDUCTOR)(atoms[np.asarray(atoms.symbols) != "Au"])
 
 
 @pytest.mark.parametrize("name", ["response", "polarisable", "qeq"])

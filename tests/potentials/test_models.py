@@ -202,6 +202,8 @@ def test_foreign_weights_are_refused(tmp_path) -> None:
 def test_unknown_element_and_missing_formal_charge_are_named() -> None:
     with pytest.raises(ValueError, match="knows H, O but the structure holds Cu"):
         build_graph(Atoms("Cu", cell=[9, 9, 9], pbc=True), (1, 8), 4.0)
+    with pytest.raises(ValueError, match="without atoms"):
+        build_graph(Atoms(cell=[9, 9, 9], pbc=True), (1, 8), 4.0)
     settings = SETTINGS["split-1"].model_copy(update={"formal_charges_e": {"H": 1.0}})
     with pytest.raises(ValueError, match="formal_charges_e lacks O"):
         build_model(settings, STATISTICS, dtype=torch.float64)

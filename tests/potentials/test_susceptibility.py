@@ -13,7 +13,6 @@ from torch import Tensor
 
 from falsemetal.electrostatics.matrix import open_matrix, periodic_matrix
 from falsemetal.electrostatics.multipoles import MultipoleElectrostatics
-from falsemetal.electrostatics.reciprocal import kspace_cutoff
 from falsemetal.potentials.charges.equilibration import EquilibrationError, equilibrate
 from falsemetal.potentials.charges.fixed_point import FixedPointError, Search, fixed_point
 from falsemetal.potentials.charges.local_response import Multipoles, Structure, answer
@@ -306,8 +305,3 @@ def test_sums_and_matrices_are_the_same() -> None:
             tolerance_e=1e-11,
         )
         torch.testing.assert_close(steps.values, dense, rtol=0.0, atol=1e-9)
-
-
-def test_cutoff_of_dipoles_is_that_of_the_term() -> None:
-    term = structure_of(Atoms("Ar", cell=np.eye(3), pbc=True), smearing_A=1.0).term
-    assert term.cutoff_per_A == kspace_cutoff(1.0, 1)

@@ -67,14 +67,22 @@ def answer_of_model(model: Model) -> Answer:
 
 
 def answer_of_force_field(force_field: WaterForceField) -> Answer:
-    """Charges of a conductor by the force field, whose Gaussians have the width of its metal."""
-    ((element, metal),) = force_field.known_metals.items()
-    smearing_A = 1.0 / (np.sqrt(2.0) * metal.gaussian_per_A)
-    term = MultipoleElectrostatics(smearing_A, 0, LATTICE_FACTOR, self_interaction=True)
+    """Charges of a conductor by the force field, whose Gaussians have the width of its metal.
+
+    ValueError on a call with a film without a conductor, or with metals of several widths.
+    """
 
     def answer(film: Atoms) -> GaussianCharges:
+        metals = [name for name in force_field.known_metals if name in set(film.symbols)]
+        widths = {force_field.known_metals[name].gaussian_per_A for name in metals}
+        if len(widths) != 1 or not all(map(force_field.is_conductor, metals)):
+            raise ValueError(
+                f"metals {metals}: a film needs a conductor, whose Gaussians have one width"
+            )
+        smearing_A = 1.0 / (np.sqrt(2.0) * widths.pop())
+        term = MultipoleElectrostatics(smearing_A, 0, LATTICE_FACTOR, self_interaction=True)
         charges = torch.from_numpy(evaluate(film, force_field).charges)
-        of_metal = torch.from_numpy(film.symbols == element)
+        of_metal = torch.from_numpy(np.isin(film.symbols, metals))
         hardness = torch.where(of_metal, 0.0, torch.nan).double()
         return GaussianCharges(charges, None, charges, hardness, term)
 

@@ -17,6 +17,9 @@ from falsemetal.arrays import FloatArray
 from falsemetal.systems.boundary import Boundary, boundary_of
 from falsemetal.systems.labels import EXTERNAL_FIELD, TOTAL_CHARGE, external_field, total_charge
 
+ANSWERING = "qeq, response_charge or fixed_point"
+"""Kinds of potentials whose charges answer, as messages name them."""
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -110,7 +113,7 @@ class Surroundings:
         if self.boundary is Boundary.OPEN:
             raise ValueError(
                 "pbc (False, False, False): only bulk (TTT) and films (TTF) can be treated; a "
-                "potential of kind qeq or response_charge treats clusters, too"
+                f"potential of kind {ANSWERING} treats clusters, too"
             )
         for key, value, unit in (
             (TOTAL_CHARGE, self.total_charge_e, "e"),
@@ -119,7 +122,7 @@ class Surroundings:
             if np.any(np.asarray(value) != 0.0):
                 raise ValueError(
                     f"{key} is {value} {unit}, but the potential has no charges that answer to it; "
-                    "take a potential of kind qeq or response_charge, or leave the frame out"
+                    f"take a potential of kind {ANSWERING}, or leave the frame out"
                 )
 
     def tensors(self, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
@@ -148,6 +151,8 @@ def build_graph(
 
     What is charged, in a field or not periodic is a ValueError, except for a model `with_charge`.
     """
+    if not len(atoms):
+        raise ValueError("a structure without atoms")
     surroundings = Surroundings.of(atoms)
     if not with_charge:
         surroundings.require_neutral()

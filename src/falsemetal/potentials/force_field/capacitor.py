@@ -10,6 +10,7 @@ from itertools import product
 from ase import Atoms
 
 from falsemetal.potentials.force_field.settings import Ion, WaterForceField
+from falsemetal.potentials.force_field.topology import UnsupportedStructureError
 from falsemetal.units import EPSILON_0
 
 DISTANCE_A, SPACING_A = 6.0, 2.0
@@ -32,7 +33,7 @@ def between_plates(
 
     Returns the film's atoms in their order, moved along z, with those of the plates behind them,
     and the force field that knows both. The energy of the plates themselves is part of what it
-    gives.
+    gives. UnsupportedStructureError where no elements are left for the plates.
     """
     bottom, top = atoms.positions[:, 2].min(), atoms.positions[:, 2].max()
     x, y = atoms.cell.lengths()[:2]
@@ -41,7 +42,13 @@ def between_plates(
     n_sites = len(sites) // 2
     charge_e = EPSILON_0 * field_V_per_A * x * y / n_sites
     known = {*force_field.ions, *force_field.known_metals, *force_field.known_oxides}
-    lower, upper = [element for element in PLATES if element not in known][:2]
+    free = [element for element in PLATES if element not in known]
+    if len(free) < 2:
+        raise UnsupportedStructureError(
+            f"the force field knows all but one of {', '.join(PLATES)}, two of which stand for the "
+            "plates that make a field; leave some out of its ions"
+        )
+    lower, upper = free[:2]
     moved = Atoms(atoms.symbols, atoms.positions, pbc=atoms.pbc)
     moved.positions[:, 2] += lower_z + DISTANCE_A - bottom
     moved.set_cell([x, y, upper_z + MARGIN_A])

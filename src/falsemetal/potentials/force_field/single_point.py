@@ -20,7 +20,8 @@ from falsemetal.potentials.force_field.engine import LammpsEngine
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.force_field.topology import UnsupportedStructureError, find_topology
 from falsemetal.systems.boundary import Boundary, boundary_of
-from falsemetal.systems.labels import EXTERNAL_FIELD, external_field
+from falsemetal.systems.charged import charged_frames
+from falsemetal.systems.labels import EXTERNAL_FIELD, TOTAL_CHARGE, external_field, total_charge
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,13 @@ class SinglePoint:
 def evaluate(atoms: Atoms, force_field: WaterForceField) -> SinglePoint:
     """Evaluate a structure without a mesh, by a LAMMPS of its own, in its `external_field`.
 
-    UnsupportedStructureError for a structure that the force field cannot treat, and for a field
-    that is not along the open direction of a film.
+    UnsupportedStructureError for a structure that the force field cannot treat, a total charge, and
+    a field that is not along the open direction of a film.
     """
+    if charged_frames([atoms]):
+        raise UnsupportedStructureError(
+            f"{TOTAL_CHARGE} is {total_charge(atoms):g} e; the force field's charges sum to zero"
+        )
     field_V_per_A = _field_along_z(atoms)
     bare = _evaluate(atoms, force_field)
     if not field_V_per_A:

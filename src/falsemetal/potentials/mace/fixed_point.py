@@ -10,7 +10,6 @@ in which charges cannot be found end with an error.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -86,11 +85,15 @@ class FixedPointMACE(QEqMACE):
         super().__init__(settings, statistics)
         self.charge_readouts = FixedPointReadouts(settings, statistics)
 
+    def charge_stiffness(self, graph: Graph) -> None:
+        """None: what bends an atom's answer is no hardness."""
+        return None
+
     def gaussian_charges(self, graph: Graph) -> GaussianCharges:
-        """Charges of one structure, to which no hardness alone belongs."""
-        found = super().gaussian_charges(graph)
-        none = torch.full_like(found.hardness_eV_per_e2, torch.nan)
-        return replace(found, hardness_eV_per_e2=none)
+        """Charges of one structure, to which no hardness belongs."""
+        charges = self.respond(graph, self.message_passing(graph)).charges.double()
+        none = torch.full_like(charges, torch.nan)
+        return GaussianCharges(charges, None, charges, none, self.equilibration.term)
 
     @property
     def common_electronegativity(self) -> None:

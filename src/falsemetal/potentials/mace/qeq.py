@@ -153,16 +153,16 @@ class QEqMACE(ShortRangedMACE):
         """Electronegativities of elements in eV/e, before what the environment adds."""
         return self.charge_readouts.electronegativity_eV
 
-    def charge_stiffness(self, graph: Graph) -> ChargeStiffness:
+    def charge_stiffness(self, graph: Graph) -> ChargeStiffness | None:
         """Hardness of every atom and the width of all charges."""
-        scalars = self.scalars(self.message_passing(graph))
-        hardness = self.charge_readouts.hardnesses(graph.species, scalars)
-        return ChargeStiffness(hardness.double(), self.smearing_A)
+        state = self.message_passing(graph)
+        return ChargeStiffness(self._hardnesses(graph, state), self.smearing_A)
 
     def gaussian_charges(self, graph: Graph) -> GaussianCharges:
         """Charges of one structure; all of its atoms share one potential of electrons."""
-        charges = self.respond(graph, self.message_passing(graph)).charges.double()
-        hardness = self.charge_stiffness(graph).hardness_eV_per_e2
+        state = self.message_passing(graph)
+        charges = self.respond(graph, state).charges.double()
+        hardness = self._hardnesses(graph, state)
         return GaussianCharges(charges, None, charges, hardness, self.equilibration.term)
 
     def respond(self, graph: Graph, state: LocalState) -> Response:
@@ -170,6 +170,9 @@ class QEqMACE(ShortRangedMACE):
         return self.charge_readouts.respond(
             self.equilibration, graph, self.scalars(state), training=self.training
         )
+
+    def _hardnesses(self, graph: Graph, state: LocalState) -> torch.Tensor:
+        return self.charge_readouts.hardnesses(graph.species, self.scalars(state)).double()
 
     def scalars(self, state: LocalState) -> list[torch.Tensor]:
         """Scalar features after every layer, shape (n, channels)."""

@@ -86,18 +86,25 @@ def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetSta
 
 
 def label_graphs(frames: Sequence[Atoms], model: Model) -> list[LabelledGraph]:
-    """Graphs of labelled frames; ValueError for a frame that the model cannot treat."""
+    """Graphs of labelled frames; ValueError for a frame that the model cannot treat, by number."""
     return [
         LabelledGraph(
-            model.graph_of(atoms),
+            _graph_of(atoms, model, number),
             torch.tensor([atoms.info["REF_energy"]], dtype=torch.float64),
             torch.tensor(known_forces(atoms)),
             torch.tensor(known_charges(atoms)),
             torch.tensor(known_dipole(atoms))[None],
             torch.tensor([known_fermi_level(atoms)], dtype=torch.float64),
         )
-        for atoms in frames
+        for number, atoms in enumerate(frames)
     ]
+
+
+def _graph_of(atoms: Atoms, model: Model, number: int) -> Graph:
+    try:
+        return model.graph_of(atoms)
+    except ValueError as error:
+        raise ValueError(f"frame {number}: {error}") from error
 
 
 def join(items: Sequence[LabelledGraph]) -> LabelledGraph:
