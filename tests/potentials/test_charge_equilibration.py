@@ -19,7 +19,7 @@ from falsemetal.potentials.charges.equilibration import (
     projected_solve,
 )
 from falsemetal.potentials.charges.fermi import film_offset_V
-from falsemetal.units import COULOMB
+from falsemetal.units import BOLTZMANN, COULOMB
 
 SIGMA, HARDNESS = 0.8, 4.0
 CELL = torch.tensor([[9.0, 0.0, 0.0], [1.0, 8.0, 0.0], [0.0, 0.0, 24.0]], dtype=torch.float64)
@@ -230,6 +230,34 @@ def test_a_charge_held_by_its_potential_is_the_same(boundary: str) -> None:
     by_potential = central_difference(lambda h: float(held_at(potential + h).charges.sum()))
     assert float(held.capacitance) == pytest.approx(by_potential, rel=1e-9)
     assert float(fixed.capacitance) == pytest.approx(by_potential, rel=1e-9)
+
+
+def test_at_constant_potential_the_charge_fluctuates_by_what_the_capacitance_lacks() -> None:
+    """kT d⟨Q⟩/dμ = kT ⟨C⟩ + ⟨δQ²⟩ over all places of an atom that moves; exact by quadrature."""
+    kT_eV = BOLTZMANN * 300.0
+    shifts_A = torch.linspace(-1.0, 1.0, 201, dtype=torch.float64)
+    places = random_positions().repeat(201, 1, 1)
+    places[:, 0, 2] += shifts_A
+    matrix = torch.stack([hamiltonian("open", place) for place in places])
+    chi = torch.stack([electronegativity(place) for place in places])
+    chi[:, 0] += 4.0 * shifts_A
+    atoms = torch.ones(201, 9, dtype=torch.float64)
+
+    def averages(potential_V: float) -> tuple[float, float, float]:
+        held = equilibrate_at_potential(
+            matrix, chi, atoms, torch.full((201,), potential_V).double()
+        )
+        energies_eV = held.energy + 0.5 * shifts_A.square()
+        weights = torch.softmax(-energies_eV / kT_eV, 0)
+        total_e = held.charges.sum(1)
+        mean_e = weights @ total_e
+        variance_e2 = weights @ (total_e - mean_e).square()
+        return float(mean_e), float(variance_e2), float(weights @ held.capacitance)
+
+    _, variance_e2, capacitance = averages(0.5)
+    slope = central_difference(lambda h: averages(0.5 + h)[0])
+    assert variance_e2 > 0.05 * kT_eV * capacitance  # a test of both terms
+    assert kT_eV * slope == pytest.approx(kT_eV * capacitance + variance_e2, rel=1e-7)
 
 
 def test_capacitance_of_a_sphere() -> None:
