@@ -233,7 +233,7 @@ def test_a_charge_held_by_its_potential_is_the_same(boundary: str) -> None:
 
 
 def test_at_constant_potential_the_charge_fluctuates_by_what_the_capacitance_lacks() -> None:
-    """kT d⟨Q⟩/dμ = kT ⟨C⟩ + ⟨δQ²⟩ over all places of an atom that moves; exact by quadrature."""
+    """d⟨Q⟩/dμ = ⟨C⟩ + ⟨δQ²⟩/kT over all places of an atom that moves, by quadrature."""
     kT_eV = BOLTZMANN * 300.0
     shifts_A = torch.linspace(-1.0, 1.0, 201, dtype=torch.float64)
     places = random_positions().repeat(201, 1, 1)
@@ -245,7 +245,7 @@ def test_at_constant_potential_the_charge_fluctuates_by_what_the_capacitance_lac
 
     def averages(potential_V: float) -> tuple[float, float, float]:
         held = equilibrate_at_potential(
-            matrix, chi, atoms, torch.full((201,), potential_V).double()
+            matrix, chi, atoms, torch.full((201,), potential_V, dtype=torch.float64)
         )
         energies_eV = held.energy + 0.5 * shifts_A.square()
         weights = torch.softmax(-energies_eV / kT_eV, 0)
