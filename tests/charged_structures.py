@@ -1,16 +1,24 @@
 """Water in all surroundings, and slopes by finite differences."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from ase import Atoms
-from small_models import water_layer
+from small_models import SETTINGS, water_layer
 
-from falsemetal.potentials.mace.model import predict
+from falsemetal.arrays import FloatArray
+from falsemetal.potentials.calculator import ModelCalculator
+from falsemetal.potentials.mace.model import predict, predict_all
 from falsemetal.potentials.model import Model
 from falsemetal.potentials.training.batches import batch_errors, join, label_graphs
+from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.settings import Training
+from falsemetal.potentials.training.spec import TrainSpec
+from falsemetal.specs import Origin
 
 SURROUNDINGS = ["bulk", "charged bulk", "film", "film in a field", "cluster", "ion in a field"]
 FORCE_TOLERANCE_EV_PER_A = 1e-7
@@ -65,3 +73,58 @@ def check_gradient_of_loss(
         flat[place] = before
         expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
         assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+
+
+def labelled_by(teacher: Model, n_frames: int) -> list[Atoms]:
+    """Frames of every boundary with a model's labels, every other one with those of charges."""
+    frames = []
+    for index in range(n_frames):
+        atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
+        atoms.rattle(0.05, seed=index)
+        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
+        atoms.info |= {"REF_energy": float(prediction.energies), "config_type": "any"}
+        atoms.arrays["REF_forces"] = forces.numpy()
+        if index % 2:
+            atoms.arrays["REF_charges"] = prediction.charges.numpy()
+            atoms.info["REF_dipole"] = prediction.dipoles[0].nan_to_num(7.0).numpy()
+            atoms.info["REF_fermi_eV"] = float(prediction.fermi_levels_eV)
+        frames.append(atoms)
+    return frames
+
+
+def learn_charges(
+    name: str, frames: Sequence[Atoms], folder: Path, **training: object
+) -> tuple[Model, pd.DataFrame]:
+    """Train on all frames but the last four, and see that their charges are learned."""
+    of_charges = {"charge_weight": 1000.0, "ema_decay": 0.5, "dtype": "float64"}
+    spec = TrainSpec(
+        origin=Origin(name="a", sha256="", seed=2),
+        potential=SETTINGS[name],
+        training=Training(batch_size=2, device="cpu", **of_charges | training),
+        seed=2,
+        label=name,
+    )
+    model, history = train(
+        spec, frames[:-4], frames[-4:], checkpoint=folder / "c.pt", report=lambda *_: None
+    )
+    errors = history["validation_rmse_charge_me"]
+    assert errors.iloc[-1] < 0.5 * errors.iloc[0]
+    return model.requires_grad_(False).eval(), history
+
+
+def run_without_memory(model: Model, atoms: Atoms) -> tuple[float, FloatArray, FloatArray]:
+    """Energy, forces and charges by a calculator, the same to the last bit after other steps."""
+    found, calculator = [], ModelCalculator(model)
+    for moved in (False, True):
+        if moved:
+            before = atoms.copy()
+            before.rattle(0.02, seed=1)
+            before.calc = calculator
+            before.get_forces()
+            calculator.neighbours = None
+        again = atoms.copy()
+        again.calc = calculator
+        found.append((again.get_potential_energy(), again.get_forces(), again.get_charges()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    return found[0]

@@ -8,11 +8,13 @@ from charged_structures import (
     SURROUNDINGS,
     check_gradient_of_loss,
     force_by_differences,
+    labelled_by,
+    learn_charges,
+    run_without_memory,
     structure,
 )
 from small_models import SETTINGS, STATISTICS, small_model
 
-from falsemetal.potentials.calculator import ModelCalculator
 from falsemetal.potentials.charges.fixed_point import FixedPointError, Search
 from falsemetal.potentials.graph import collate
 from falsemetal.potentials.kinds import QEqKind
@@ -21,10 +23,6 @@ from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.mace.qeq import QEqMACE
 from falsemetal.potentials.mace.settings import FixedPointArchitecture
 from falsemetal.potentials.store import build_model
-from falsemetal.potentials.training.loop import train
-from falsemetal.potentials.training.settings import Training
-from falsemetal.potentials.training.spec import TrainSpec
-from falsemetal.specs import Origin
 
 BENT, STRAIGHT = -2.0, -100.0
 """Before softplus: 16 units of 0.13 e, or none."""
@@ -116,23 +114,10 @@ def test_runs_have_what_the_model_has(surroundings) -> None:
     """The calculator's fast form, with no memory of earlier steps."""
     model, atoms = fixed_point_model(), structure(surroundings)
     expected, forces = predict_all(model, model.graph_of(atoms))
-    found = []
-    calculator = ModelCalculator(model)
-    for moved in (False, True):
-        if moved:
-            before = atoms.copy()
-            before.rattle(0.02, seed=1)
-            before.calc = calculator
-            before.get_forces()
-            calculator.neighbours = None
-        again = atoms.copy()
-        again.calc = calculator
-        found.append((again.get_potential_energy(), again.get_forces(), again.get_charges()))
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert found[0][0] == pytest.approx(float(expected.energies), abs=1e-8)
-    np.testing.assert_allclose(found[0][1], forces.numpy(), atol=1e-7)
-    np.testing.assert_allclose(found[0][2], expected.charges, atol=1e-9)
+    energy, of_atoms, charges = run_without_memory(model, atoms)
+    assert energy == pytest.approx(float(expected.energies), abs=1e-8)
+    np.testing.assert_allclose(of_atoms, forces.numpy(), atol=1e-7)
+    np.testing.assert_allclose(charges, expected.charges, atol=1e-9)
 
 
 def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
@@ -158,34 +143,8 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_training_learns_charges(dtype, tmp_path) -> None:
-    teacher, frames = fixed_point_model(), []
-    for index in range(12):
-        atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
-        atoms.rattle(0.05, seed=index)
-        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
-        atoms.info |= {"REF_energy": float(prediction.energies), "config_type": "any"}
-        atoms.arrays |= {"REF_forces": forces.numpy(), "REF_charges": prediction.charges.numpy()}
-        frames.append(atoms)
-    spec = TrainSpec(
-        origin=Origin(name="a", sha256="", seed=2),
-        potential=SETTINGS["fixed-point-2"],
-        training=Training(
-            epochs=5,
-            batch_size=2,
-            learning_rate=0.05,
-            ema_decay=0.5,
-            charge_weight=1000.0,
-            dtype=dtype,
-            device="cpu",
-        ),
-        seed=2,
-        label="fixed point",
-    )
-    _, history = train(
-        spec, frames[:8], frames[8:], checkpoint=tmp_path / "c.pt", report=lambda *_: None
-    )
-    errors = history["validation_rmse_charge_me"]
-    assert errors.iloc[-1] < 0.5 * errors.iloc[0]
+    frames = labelled_by(fixed_point_model(), 12)
+    learn_charges("fixed-point-2", frames, tmp_path, epochs=5, learning_rate=0.05, dtype=dtype)
 
 
 def test_charges_that_are_not_found_are_an_error() -> None:

@@ -10,6 +10,9 @@ from charged_structures import (
     check_gradient_of_loss,
     energy_of,
     force_by_differences,
+    labelled_by,
+    learn_charges,
+    run_without_memory,
     structure,
 )
 from small_models import SETTINGS, small_model
@@ -27,9 +30,7 @@ from falsemetal.potentials.training.batches import (
     fit_atomic_energies,
     label_graphs,
 )
-from falsemetal.potentials.training.loop import train
-from falsemetal.potentials.training.settings import Training
-from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
+from falsemetal.potentials.training.spec import EvaluateSpec
 from falsemetal.specs import Origin
 
 QEQ = ["qeq-1", "qeq-2"]
@@ -222,38 +223,13 @@ def test_results_of_the_calculator() -> None:
 def test_a_continued_run_is_the_same_to_the_last_bit(dense_up_to, monkeypatch) -> None:
     """Charges do not remember earlier steps."""
     monkeypatch.setattr(response, "DENSE_UP_TO_ATOMS", dense_up_to)
-    atoms, found = structure("film"), []
-    calculator = ModelCalculator(qeq("qeq-2"))
-    for moved in (False, True):
-        if moved:
-            before = atoms.copy()
-            before.rattle(0.02, seed=1)
-            before.calc = calculator
-            before.get_forces()
-            calculator.neighbours = None
-        again = atoms.copy()
-        again.calc = calculator
-        found.append((again.get_potential_energy(), again.get_forces(), again.get_charges()))
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, other)
+    run_without_memory(qeq("qeq-2"), structure("film"))
 
 
 def labelled(n_frames: int) -> list[Atoms]:
-    """Frames of every boundary with the labels of another model."""
-    teacher, frames = qeq("qeq-1"), []
+    teacher = qeq("qeq-1")
     teacher.charge_readouts.electronegativity_eV.copy_(torch.tensor([0.0, 7.0]))
-    for index in range(n_frames):
-        atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
-        atoms.rattle(0.05, seed=index)
-        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
-        atoms.info |= {"REF_energy": float(prediction.energies), "config_type": "any"}
-        atoms.arrays["REF_forces"] = forces.numpy()
-        if index % 2:
-            atoms.arrays["REF_charges"] = prediction.charges.numpy()
-            atoms.info["REF_dipole"] = prediction.dipoles[0].nan_to_num(7.0).numpy()
-            atoms.info["REF_fermi_eV"] = float(prediction.fermi_levels_eV)
-        frames.append(atoms)
-    return frames
+    return labelled_by(teacher, n_frames)
 
 
 def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
@@ -272,27 +248,7 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
 
 def test_training_learns_charges_from_some_frames(tmp_path) -> None:
     frames = labelled(12)
-    spec = TrainSpec(
-        origin=Origin(name="a", sha256="", seed=2),
-        potential=SETTINGS["qeq-1"],
-        training=Training(
-            epochs=12,
-            batch_size=2,
-            learning_rate=0.05,
-            ema_decay=0.5,
-            charge_weight=1000.0,
-            dtype="float64",
-            device="cpu",
-        ),
-        seed=2,
-        label="qeq",
-    )
-    model, history = train(
-        spec, frames[:8], frames[8:], checkpoint=tmp_path / "c.pt", report=lambda *_: None
-    )
-    errors = history["validation_rmse_charge_me"]
-    assert errors.iloc[-1] < 0.5 * errors.iloc[0]
-    model.requires_grad_(False).eval()
+    model, history = learn_charges("qeq-1", frames, tmp_path, epochs=12, learning_rate=0.05)
     table = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
     best = history.loc[history["validation_loss"].idxmin()]
     of_all = table.iloc[-1]

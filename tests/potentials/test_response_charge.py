@@ -10,6 +10,8 @@ from charged_structures import (
     check_gradient_of_loss,
     energy_of,
     force_by_differences,
+    labelled_by,
+    learn_charges,
     structure,
 )
 from small_models import SETTINGS, STATISTICS, small_model, water_layer
@@ -25,10 +27,6 @@ from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.mace.response_charge import ResponseChargeMACE
 from falsemetal.potentials.mace.split_charge import SplitChargeMACE
 from falsemetal.potentials.store import build_model
-from falsemetal.potentials.training.loop import train
-from falsemetal.potentials.training.settings import Training
-from falsemetal.potentials.training.spec import TrainSpec
-from falsemetal.specs import Origin
 
 DIELECTRICS, METAL = ["response-1", "response-2"], "metal-2"
 NEUTRAL = [s for s in SURROUNDINGS if "charged" not in s and "ion" not in s]
@@ -273,23 +271,6 @@ def test_the_matrix_of_a_cluster_is_made_once_for_all_steps(name, monkeypatch) -
     assert len(made) == 2
 
 
-def labelled(n_frames: int) -> list[Atoms]:
-    """Frames of every boundary with the labels of another model."""
-    teacher, frames = answering(METAL).train(), []
-    for index in range(n_frames):
-        atoms = structure(SURROUNDINGS[index % len(SURROUNDINGS)], 3)
-        atoms.rattle(0.05, seed=index)
-        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
-        atoms.info |= {"REF_energy": float(prediction.energies), "config_type": "any"}
-        atoms.arrays["REF_forces"] = forces.numpy()
-        if index % 2:
-            atoms.arrays["REF_charges"] = prediction.charges.numpy()
-            atoms.info["REF_dipole"] = prediction.dipoles[0].nan_to_num(7.0).numpy()
-            atoms.info["REF_fermi_eV"] = float(prediction.fermi_levels_eV)
-        frames.append(atoms)
-    return frames
-
-
 def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
     """Of energies, forces and charges, by weights before and behind the charges."""
     model = small_model(METAL).train()
@@ -300,31 +281,11 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
         "transfer_layers.0.readout.weight",
         "mace.node_embedding.linear.weight",
     ]
-    check_gradient_of_loss(model, labelled(4), weights)
+    check_gradient_of_loss(model, labelled_by(answering(METAL).train(), 4), weights)
 
 
 def test_training_learns_charges_from_some_frames(tmp_path) -> None:
-    frames = labelled(12)
-    spec = TrainSpec(
-        origin=Origin(name="a", sha256="", seed=2),
-        potential=SETTINGS[METAL],
-        training=Training(
-            epochs=12,
-            batch_size=2,
-            learning_rate=0.02,
-            ema_decay=0.5,
-            charge_weight=1000.0,
-            dtype="float64",
-            device="cpu",
-        ),
-        seed=2,
-        label="metal",
-    )
-    model, history = train(
-        spec, frames[:8], frames[8:], checkpoint=tmp_path / "c.pt", report=lambda *_: None
-    )
-    errors = history["validation_rmse_charge_me"]
-    assert errors.iloc[-1] < 0.5 * errors.iloc[0]
-    model.requires_grad_(False).eval()
+    frames = labelled_by(answering(METAL).train(), 12)
+    model, _ = learn_charges(METAL, frames, tmp_path, epochs=12, learning_rate=0.02)
     table = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
     assert np.isfinite(table["rmse_charge_me"].iloc[-1])

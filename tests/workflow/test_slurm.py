@@ -16,7 +16,8 @@ from checkouts import BIN, PATIENCE_S, ROOT
 
 from falsemetal.simulation.trajectory import Trajectory
 
-RUN = "trajectories/sr-mace/slabs/9.3A/0"
+SIZE_A = 9.3
+RUN = f"trajectories/sr-mace/slabs/{SIZE_A}A/0"
 FRAME_INTERVAL, N_STEPS = 10, 4000
 
 
@@ -35,7 +36,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def configuration(checkout: Path) -> str:
-    """Write the smoke configuration's slabs of a potential of either kind.
+    """Write the smoke configuration's thicker slab of a potential of either kind.
 
     One run is long enough to be caught at work.
     """
@@ -46,7 +47,10 @@ def configuration(checkout: Path) -> str:
         del config["campaigns"][campaign]
         for potential in config["potentials"].values():
             potential["runs"].pop(campaign, None)
-    config["potentials"]["sr-mace"]["runs"]["slabs"]["duration_ps"] = [0.4, N_STEPS / 1000]
+    config["campaigns"]["slabs"]["sizes_A"] = [SIZE_A]
+    sampling = config["datasets"]["spce"]["sampling"]
+    config["datasets"]["spce"]["sampling"] = {"slab": sampling["slab"]}
+    config["potentials"]["sr-mace"]["runs"]["slabs"]["duration_ps"] = N_STEPS / 1000
     # a first checkpoint soon after the start, however slow the machine compiles
     config["dynamics"]["compile"] = "never"
     (checkout / "config/slurm.yaml").write_text(yaml.safe_dump(config))
@@ -58,7 +62,11 @@ def profile(checkout: Path) -> str:
     """Adapt the Slurm profile to this node as a user would."""
     profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
     profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
-    profile |= {"slurm-status-command": "squeue", "slurm-init-seconds-before-status-checks": 2}
+    profile |= {
+        "slurm-status-command": "squeue",
+        "slurm-init-seconds-before-status-checks": 2,
+        "seconds-between-status-checks": 1,
+    }
     folder = checkout / "profiles/one-node"
     folder.mkdir()
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile))

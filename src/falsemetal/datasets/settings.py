@@ -348,17 +348,11 @@ class LabelledFrames(FrameLayout):
         return self
 
 
-class LabelledDataset(LabelledFrames):
-    """Frames that others have labelled, such as the paper's revPBE0-D3 set."""
+class ElectronicLabels(Section):
+    """What datasets have in common whose labels are not of a force field that samples them."""
 
-    kind: Literal["labelled"]
     checks: LabelledChecks = LabelledChecks()
     split: Split = Split()
-    published: Annotated[Name | None, ASIDE] = Field(
-        None,
-        description="Set of products/published_errors.yaml, beside whose errors table_published "
-        "shows those of models of this dataset",
-    )
 
     @property
     def charge_e(self) -> float:
@@ -374,6 +368,17 @@ class LabelledDataset(LabelledFrames):
     def elements(self) -> None:
         """Not known before its frames are read."""
         return None
+
+
+class LabelledDataset(ElectronicLabels, LabelledFrames):
+    """Frames that others have labelled, such as the paper's revPBE0-D3 set."""
+
+    kind: Literal["labelled"]
+    published: Annotated[Name | None, ASIDE] = Field(
+        None,
+        description="Set of products/published_errors.yaml, beside whose errors table_published "
+        "shows those of models of this dataset",
+    )
 
 
 class SampleSpec(Spec):

@@ -10,10 +10,9 @@ from ase.data import covalent_radii
 from pydantic import Field, JsonValue, model_validator
 
 from falsemetal.datasets.errors import DatasetError
-from falsemetal.datasets.settings import LabelledChecks, Split
+from falsemetal.datasets.settings import ElectronicLabels
 from falsemetal.files import expand
 from falsemetal.learning.labellers import AnyLabeller
-from falsemetal.potentials.kind import ELECTRONIC_CHARGE_E
 from falsemetal.section import Name, NonNegativeInt, Number, PositiveFloat, PositiveInt, Section
 from falsemetal.specs import Spec
 from falsemetal.systems.charged import set_total_charge
@@ -102,7 +101,7 @@ def _neighbours(atoms: Atoms, removed: Sequence[int]) -> np.ndarray:
     return np.flatnonzero((distances < reach).any(axis=0))
 
 
-class DisplacedDataset(Section):
+class DisplacedDataset(ElectronicLabels):
     """Structures whose atoms are displaced at random, labelled here, in charge states by choice."""
 
     kind: Literal["displaced"]
@@ -110,23 +109,6 @@ class DisplacedDataset(Section):
         min_length=1, description="By the `config_type` of their frames"
     )
     label: AnyLabeller = Field(description="What labels the frames")
-    checks: LabelledChecks = LabelledChecks()
-    split: Split = Split()
-
-    @property
-    def charge_e(self) -> float:
-        """Charge of oxygen that the labels carry, in e: that of water's electrons."""
-        return ELECTRONIC_CHARGE_E
-
-    @property
-    def force_field(self) -> None:
-        """No force field labelled it."""
-        return None
-
-    @property
-    def elements(self) -> None:
-        """Not known before its structures are built."""
-        return None
 
     @property
     def charged(self) -> list[str]:
