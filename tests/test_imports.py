@@ -1,9 +1,12 @@
-"""What `lint-imports` does not see: circles among the modules of one floor."""
+"""What `lint-imports` does not see: circles among the modules of one floor, and slow starts."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 
+import pytest
 from checkouts import ROOT
 
 SOURCE = ROOT / "src"
@@ -28,3 +31,11 @@ def test_no_module_is_loaded_in_a_circle() -> None:
     assert imports["falsemetal.potentials.store"] > {"falsemetal.potentials.kind"}
     order = list(TopologicalSorter(imports).static_order())  # raises CycleError
     assert set(order) == set(MODULES)
+
+
+@pytest.mark.parametrize("module", ["falsemetal.config.plan", "falsemetal.products.registry"])
+def test_what_every_job_of_the_workflow_loads_does_without_the_models(module: str) -> None:
+    """PyTorch and mace take seconds to load, each time that a Snakefile is read."""
+    code = f"import sys, {module}; print(*{{'torch', 'mace', 'e3nn'}} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []

@@ -7,16 +7,10 @@ from small_models import SETTINGS, small_model
 
 from falsemetal.estimators.continuum import continuum_thickness
 from falsemetal.potentials.charges.film_response import charge_response, internal_field_fraction
-from falsemetal.potentials.internal_field import (
-    NEUTRAL,
-    OWN,
-    SHARED,
-    InternalFieldSpec,
-    internal_fields,
-    polarisabilities,
-)
+from falsemetal.potentials.internal_field import internal_fields, polarisabilities
 from falsemetal.potentials.mace.qeq import QEqMACE
 from falsemetal.potentials.model import Model, Prediction
+from falsemetal.potentials.specs import NEUTRAL, OWN, SHARED, InternalFieldSpec
 from falsemetal.potentials.store import save_model
 from falsemetal.specs import Origin
 from falsemetal.systems.molecule import WATER

@@ -6,7 +6,8 @@ import torch
 from small_models import SETTINGS, small_model, water_layer
 
 from falsemetal.potentials.graph import build_graph
-from falsemetal.potentials.learned_charges import LearnedChargesSpec, learned_charges
+from falsemetal.potentials.learned_charges import learned_charges
+from falsemetal.potentials.specs import LearnedChargesSpec
 from falsemetal.potentials.store import save_model
 from falsemetal.specs import Origin
 from falsemetal.systems.molecule import WATER

@@ -7,11 +7,7 @@ import torch
 from interfaces import CONDUCTOR, equilibrated
 from small_models import ARCHITECTURE
 
-from falsemetal.potentials.answers_to_fields import (
-    FIELD_V_PER_A,
-    answer_of_force_field,
-    answer_of_model,
-)
+from falsemetal.potentials.answers_to_fields import answer_of_force_field, answer_of_model
 from falsemetal.potentials.force_field.solids import COPPER
 from falsemetal.potentials.kinds import (
     FixedPointKind,
@@ -20,22 +16,21 @@ from falsemetal.potentials.kinds import (
     SplitChargeKind,
 )
 from falsemetal.potentials.mace.model import DatasetStatistics
-from falsemetal.potentials.metal_response import (
+from falsemetal.potentials.metal_response import COLUMNS, STEP_A, metal_responses
+from falsemetal.potentials.model import Model, graph_for
+from falsemetal.potentials.specs import (
     BARE,
-    COLUMNS,
     ELECTRONS,
     ELECTRONS_SPREAD,
+    FIELD_V_PER_A,
     LAYER_CHARGE,
     LAYER_POTENTIAL,
     PROFILE,
     SLOPE,
     SPREAD,
-    STEP_A,
     UNITS,
     MetalResponseSpec,
-    metal_responses,
 )
-from falsemetal.potentials.model import Model, graph_for
 from falsemetal.potentials.store import build_model, save_model
 from falsemetal.specs import Origin
 from falsemetal.systems.labels import in_field_along_z

@@ -8,8 +8,9 @@ from checkouts import ROOT
 
 from falsemetal.config import parse_config
 from falsemetal.config.plan import Plan
-from falsemetal.potentials.internal_field import COLUMNS, NEUTRAL, OWN, SHARED
+from falsemetal.potentials.internal_field import COLUMNS
 from falsemetal.potentials.kinds import SplitChargeKind
+from falsemetal.potentials.specs import NEUTRAL, OWN, SHARED
 from falsemetal.products import internal_field
 
 RAW = yaml.safe_load((ROOT / "config/smoke-charges.yaml").read_text())

@@ -8,15 +8,8 @@ from checkouts import ROOT
 
 from falsemetal.config import parse_config
 from falsemetal.config.plan import Plan
-from falsemetal.potentials.answers_to_fields import FIELD_V_PER_A
-from falsemetal.potentials.metal_response import (
-    BARE,
-    COLUMNS,
-    LAYER_CHARGE,
-    PROFILE,
-    SLOPE,
-    SPREAD,
-)
+from falsemetal.potentials.metal_response import COLUMNS
+from falsemetal.potentials.specs import BARE, FIELD_V_PER_A, LAYER_CHARGE, PROFILE, SLOPE, SPREAD
 from falsemetal.products import metal_response
 
 RAW = yaml.safe_load((ROOT / "config/smoke-conductor.yaml").read_text())

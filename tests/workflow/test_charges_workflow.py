@@ -5,7 +5,7 @@ import pytest
 import yaml
 from checkouts import ROOT, snakemake
 
-from falsemetal.potentials.internal_field import NEUTRAL, SHARED
+from falsemetal.potentials.specs import NEUTRAL, SHARED
 from falsemetal.products.internal_field import IGNORES
 
 pytestmark = pytest.mark.workflow

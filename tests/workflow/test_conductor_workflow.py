@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from checkouts import snakemake
 
-from falsemetal.potentials.metal_response import (
+from falsemetal.potentials.specs import (
     BARE,
     ELECTRONS_SPREAD,
     LAYER_CHARGE,

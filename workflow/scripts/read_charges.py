@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from falsemetal.datasets.io import read_frames
-from falsemetal.potentials.learned_charges import LearnedChargesSpec, learned_charges
+from falsemetal.potentials.learned_charges import learned_charges
+from falsemetal.potentials.specs import LearnedChargesSpec
 from falsemetal.progress import log_to
 
 if __name__ == "__main__":

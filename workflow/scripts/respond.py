@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from falsemetal.potentials.internal_field import InternalFieldSpec, internal_fields
+from falsemetal.potentials.internal_field import internal_fields
+from falsemetal.potentials.specs import InternalFieldSpec
 from falsemetal.progress import log_to
 from falsemetal.systems.system import System
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from falsemetal.potentials.metal_response import MetalResponseSpec, metal_responses
+from falsemetal.potentials.metal_response import metal_responses
+from falsemetal.potentials.specs import MetalResponseSpec
 from falsemetal.progress import log_to
 from falsemetal.systems.system import System
 

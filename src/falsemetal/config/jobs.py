@@ -27,12 +27,10 @@ from falsemetal.learning.displaced import DisplacedDataset
 from falsemetal.learning.settings import ExtendedDataset
 from falsemetal.observables.registry import OBSERVABLES, ObserveSpec, observe_spec
 from falsemetal.potentials.force_field.settings import WaterForceField
-from falsemetal.potentials.internal_field import InternalFieldSpec
 from falsemetal.potentials.kind import ChargeModel, FetchSpec
-from falsemetal.potentials.learned_charges import LearnedChargesSpec
-from falsemetal.potentials.metal_response import MetalResponseSpec
 from falsemetal.potentials.recorded.spec import Nominal, RecordedRuns, RecordedSpec
 from falsemetal.potentials.runners import Runner, RunSpec
+from falsemetal.potentials.specs import InternalFieldSpec, LearnedChargesSpec, MetalResponseSpec
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import EvaluateSpec, TrainSpec
 from falsemetal.products.registry import Sizes

@@ -19,10 +19,8 @@ from falsemetal.potentials.charges.local_response import Multipoles, Structure
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.force_field.single_point import evaluate
 from falsemetal.potentials.model import GaussianCharges, Model, graph_for
+from falsemetal.potentials.specs import FIELD_V_PER_A
 from falsemetal.systems.labels import in_field_along_z
-
-FIELD_V_PER_A = 0.02
-"""Up and down, for a difference: weak, as an answer need not be linear in it."""
 
 LATTICE_FACTOR = 1.5
 """On the wave vectors that a sum over the force field's narrow Gaussians takes."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,8 @@ from falsemetal.arrays import IntArray
 from falsemetal.potentials.charges.film_response import charge_response, internal_field_fraction
 from falsemetal.potentials.loading import load_potential
 from falsemetal.potentials.model import Model, graph_for
+from falsemetal.potentials.specs import NEUTRAL, OWN, SHARED, InternalFieldSpec
 from falsemetal.potentials.store import torch_device
-from falsemetal.section import ASIDE
-from falsemetal.specs import Spec
 from falsemetal.systems.labels import in_field_along_z
 from falsemetal.systems.molecule import Molecule
 from falsemetal.systems.molecules import FREE, whole_molecules
@@ -23,17 +21,7 @@ from falsemetal.systems.molecules import FREE, whole_molecules
 FIELD_V_PER_A = 0.01
 """Up and down, for a difference: charges that minimise a quadratic energy are linear in it."""
 
-SHARED, NEUTRAL, OWN = "one chemical potential", "neutral molecules", "the model's own"
-"""What holds charges back: nothing but their sum, those of molecules, or what a model knows."""
-
 COLUMNS = ("frame", "constraint", "thickness_A", "internal_field_fraction")
-
-
-class InternalFieldSpec(Spec):
-    """Films of a liquid in a field along z."""
-
-    device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
-    liquid: Molecule
 
 
 def internal_fields(

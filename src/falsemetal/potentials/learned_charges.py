@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,20 +13,9 @@ from falsemetal.arrays import FloatArray
 from falsemetal.estimators.dipole import molecular_dipoles
 from falsemetal.potentials.loading import load_potential
 from falsemetal.potentials.mace.polarization import fold_polarization
+from falsemetal.potentials.specs import LearnedChargesSpec
 from falsemetal.potentials.store import torch_device
-from falsemetal.section import ASIDE
-from falsemetal.specs import Spec
-from falsemetal.systems.molecule import Molecule
 from falsemetal.systems.molecules import find_molecules
-
-
-class LearnedChargesSpec(Spec):
-    """A model whose charges are compared with fixed ones, `charge_e` of the liquid's centre."""
-
-    dtype: Literal["float32", "float64"]
-    device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
-    liquid: Molecule
-    charge_e: float
 
 
 def learned_charges(

@@ -5,7 +5,7 @@ For the changes of charges and potentials see :mod:`falsemetal.potentials.answer
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,18 +14,26 @@ import torch
 from falsemetal.arrays import FloatArray
 from falsemetal.electrostatics.planar import planar_potential
 from falsemetal.potentials.answers_to_fields import (
-    FIELD_V_PER_A,
     Answer,
     Change,
     answer_of_force_field,
     answer_of_model,
     change_in_field,
 )
-from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.loading import load_potential
+from falsemetal.potentials.specs import (
+    BARE,
+    ELECTRONS,
+    ELECTRONS_SPREAD,
+    FIELD_V_PER_A,
+    LAYER_CHARGE,
+    LAYER_POTENTIAL,
+    PROFILE,
+    SLOPE,
+    SPREAD,
+    MetalResponseSpec,
+)
 from falsemetal.potentials.store import torch_device
-from falsemetal.section import ASIDE, PositiveInt
-from falsemetal.specs import Spec
 from falsemetal.systems.system import System
 from falsemetal.units import EPSILON_0
 
@@ -38,39 +46,7 @@ STEP_A, BEYOND_A = 0.25, 5.0
 MIDDLE = (25.0, 75.0)
 """Percentiles of the heights of the liquid's atoms between which a slope is fitted."""
 
-LAYER_CHARGE, LAYER_POTENTIAL, ELECTRONS = "layer charge", "layer potential", "layer, electrons"
-PROFILE, SLOPE, SPREAD, BARE = "profile", "slope in the liquid", "spread of layers", "bare drop"
-ELECTRONS_SPREAD = "spread of electrons"
-
-UNITS = {
-    LAYER_CHARGE: "ε0 E A",
-    LAYER_POTENTIAL: "mV",
-    ELECTRONS: "mV",
-    PROFILE: "V",
-    SLOPE: "−E",
-    SPREAD: "mV",
-    ELECTRONS_SPREAD: "mV",
-    BARE: "mV",
-}
-"""Quantities of the table, all in :data:`FIELD_V_PER_A`."""
-
 COLUMNS = ("frame", "quantity", "place", "distance_A", "value")
-
-
-class MetalResponseSpec(Spec):
-    """Films on a metal in a field along z.
-
-    Attributes
-    ----------
-    force_field
-        Of a potential without a model, in which the metal is a conductor.
-    n_layers
-        Of the metal.
-    """
-
-    device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
-    force_field: WaterForceField | None = None
-    n_layers: PositiveInt
 
 
 def metal_responses(

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from falsemetal.potentials.internal_field import NEUTRAL, OWN, SHARED
+from falsemetal.potentials.specs import NEUTRAL, OWN, SHARED
 from falsemetal.products import answers, style
 from falsemetal.products.registry import ProductSpec
 from falsemetal.products.style import Tables

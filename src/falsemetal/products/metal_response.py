@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from falsemetal.potentials.answers_to_fields import FIELD_V_PER_A
-from falsemetal.potentials.metal_response import (
+from falsemetal.potentials.specs import (
     BARE,
+    FIELD_V_PER_A,
     LAYER_CHARGE,
     PROFILE,
     SLOPE,
