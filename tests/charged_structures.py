@@ -14,7 +14,12 @@ from falsemetal.arrays import FloatArray
 from falsemetal.potentials.calculator import ModelCalculator
 from falsemetal.potentials.mace.model import predict, predict_all
 from falsemetal.potentials.model import Model
-from falsemetal.potentials.training.batches import batch_errors, join, label_graphs
+from falsemetal.potentials.training.batches import (
+    batch_errors,
+    fit_atomic_energies,
+    join,
+    label_graphs,
+)
 from falsemetal.potentials.training.loop import train
 from falsemetal.potentials.training.settings import Training
 from falsemetal.potentials.training.spec import TrainSpec
@@ -73,6 +78,27 @@ def check_gradient_of_loss(
         flat[place] = before
         expected = (8.0 * (found[2] - found[1]) - (found[3] - found[0])) / (12.0 * step)
         assert slope.flatten()[place].item() == pytest.approx(expected, rel=1e-6)
+
+
+def check_start_by_total_charges(model: Model) -> None:
+    """Frames that differ in nothing but their charge start electronegativities; one frame none."""
+    electronegativity, frames = model.common_electronegativity, []
+    assert electronegativity is not None
+    for charge_e in (0.0, 1.0, 2.0):
+        atoms = structure("charged bulk")
+        atoms.info["total_charge"] = charge_e
+        own = float(model.evaluate(model.graph_of(atoms)).energies[0])
+        atoms.info["REF_energy"] = own + 100.0 * len(atoms) + 18.0 * charge_e
+        atoms.arrays["REF_forces"] = np.zeros((len(atoms), 3))
+        frames.append(atoms)
+    before = electronegativity.clone()
+    fit_atomic_energies(model, label_graphs(frames[:1], model), batch_size=2)
+    assert torch.equal(electronegativity, before)
+    fit_atomic_energies(model, label_graphs(frames, model), batch_size=2)
+    assert (electronegativity - before).numpy() == pytest.approx(18.0)
+    for frame in frames:
+        found = float(model.evaluate(model.graph_of(frame)).energies[0])
+        assert found == pytest.approx(frame.info["REF_energy"], abs=1e-5)
 
 
 def labelled_by(teacher: Model, n_frames: int) -> list[Atoms]:

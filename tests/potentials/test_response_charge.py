@@ -8,6 +8,7 @@ from charged_structures import (
     FORCE_TOLERANCE_EV_PER_A,
     SURROUNDINGS,
     check_gradient_of_loss,
+    check_start_by_total_charges,
     energy_of,
     force_by_differences,
     labelled_by,
@@ -38,6 +39,8 @@ def answering(name: str, dtype: torch.dtype = torch.float64) -> ResponseChargeMA
     model = small_model(name, dtype)
     assert isinstance(model, ResponseChargeMACE)
     model.readouts_of_response.scale_e2_per_eV = 1.0
+    if model.common_electronegativity is not None:
+        model.common_electronegativity.fill_(4.5)
     return model.eval()
 
 
@@ -289,3 +292,9 @@ def test_training_learns_charges_from_some_frames(tmp_path) -> None:
     model, _ = learn_charges(METAL, frames, tmp_path, epochs=12, learning_rate=0.02)
     table = error_table(model, frames[8:], device=torch.device("cpu"), seed=0)
     assert np.isfinite(table["rmse_charge_me"].iloc[-1])
+
+
+def test_total_charges_start_the_electronegativity_of_a_conductor() -> None:
+    """Formal charges that differ from the total leave nothing to its atoms' energies alone."""
+    check_start_by_total_charges(answering(METAL))
+    assert answering("response-1").common_electronegativity is None

@@ -134,11 +134,11 @@ def test_one_conductor_is_charge_equilibration() -> None:
 
 
 def test_a_charged_conductor_is_charge_equilibration() -> None:
-    """What it holds costs hardness, too: energies and levels of kind qeq at any total charge."""
+    """What it holds costs χ and J, too: energies and levels of kind qeq at any total charge."""
     atoms = fcc111("Cu", (2, 2, 3), a=3.61)
     atoms.pbc = False
     hardness = torch.linspace(3.0, 6.0, len(atoms), dtype=torch.float64)
-    mobilities = 1.0 / hardness
+    mobilities, electronegativity_V = 1.0 / hardness, 4.5
     positions = torch.tensor(atoms.positions)
     matrix = open_matrix(positions, torch.full_like(hardness, 0.8)) + hardness.diag()
     for total_e in (1.0, -2.0):
@@ -146,7 +146,7 @@ def test_a_charged_conductor_is_charge_equilibration() -> None:
         structure = replace(structure_of(atoms, smearing_A=0.8), total_charge_e=held)
         expected = equilibrate(
             matrix[None],
-            torch.zeros(1, len(atoms), dtype=torch.float64),
+            torch.full((1, len(atoms)), electronegativity_V, dtype=torch.float64),
             torch.ones(1, len(atoms), 1, dtype=torch.float64),
             held[None, None],
         )
@@ -156,6 +156,7 @@ def test_a_charged_conductor_is_charge_equilibration() -> None:
             no_bonds(mobilities=mobilities),
             follow=True,
             held_e=held,
+            electronegativity_V=electronegativity_V,
         )
         torch.testing.assert_close(found.multipoles.charges, expected.charges[0])
         assert float(found.energy) == pytest.approx(float(expected.energy), abs=1e-9)

@@ -188,12 +188,14 @@ def answer(
     *,
     follow: bool,
     held_e: Tensor | None = None,
+    electronegativity_V: Tensor | float = 0.0,
     tolerance_e: float = TOLERANCE_E,
 ) -> LocalAnswer:
     """Let local multipoles answer.
 
     What of the local charges a conductor holds beyond them, Q in e, shared as its mobilities m are,
-    costs Q²/(2 Σ m), as its hardness does for what moves within it.
+    costs χ Q + Q²/(2 Σ m): by its electronegativity χ in V, and as its hardness does for what moves
+    within it.
 
     If potentials are to be followed, all is differentiable to any order, and found by matrices;
     else the energy is once, by what it depends on at the minimum, and multipoles are not through
@@ -211,7 +213,8 @@ def answer(
     level = susceptibility.level(potentials)
     if susceptibility.mobilities is not None and held_e is not None:
         rise = held_e / susceptibility.mobilities.sum()
-        energy, level = energy + 0.5 * held_e * rise, level + rise
+        energy = energy + held_e * (electronegativity_V + 0.5 * rise)
+        level = level + electronegativity_V + rise
     return LocalAnswer(multipoles, potentials, energy, structure.fermi_level_eV(level, multipoles))
 
 

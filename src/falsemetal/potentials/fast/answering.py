@@ -57,6 +57,7 @@ class AnsweringEvaluator(SurroundedEvaluator):
             readouts.susceptibility(graph.species, scalars, (senders, receivers, strengths)),
             follow=False,
             held_e=lacking.sum(),
+            electronegativity_V=readouts.electronegativity_V(graph.species),
         )
         energy = energy + found.energy
         told = Prediction(

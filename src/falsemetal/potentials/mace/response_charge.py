@@ -84,9 +84,11 @@ class SusceptibilityReadouts(torch.nn.Module):
         metal = torch.tensor([symbol in settings.conductors for symbol in symbols])
         self.register_buffer("is_conductor", metal)
         self.hardness: torch.nn.Parameter | None = None
+        self.electronegativity_eV: torch.nn.Parameter | None = None
         if settings.conductors:
             start = before_softplus(settings.hardness_eV_per_e2)
             self.hardness = torch.nn.Parameter(torch.full((len(symbols),), start))
+            self.electronegativity_eV = torch.nn.Parameter(torch.zeros(len(symbols)))
         self.polarisability: torch.nn.Linear | None = None
         if settings.polarisable_atoms:
             self.polarisability = torch.nn.Linear(settings.channels, 1)
@@ -118,6 +120,14 @@ class SusceptibilityReadouts(torch.nn.Module):
             return None
         hardness = torch.nn.functional.softplus(self.hardness[species]).double()
         return torch.where(metal, 1.0 / hardness, 0.0)
+
+    def electronegativity_V(self, species: torch.Tensor) -> torch.Tensor | float:
+        """Electronegativity χ of a structure's conductor: of its atoms, by their mobilities."""
+        mobilities = self.mobilities(species)
+        if mobilities is None or self.electronegativity_eV is None:
+            return 0.0
+        of_atoms = self.electronegativity_eV[species].double()
+        return (mobilities * of_atoms).sum() / mobilities.sum()
 
     def lacking(self, graph: Graph, formal_charges_e: torch.Tensor) -> torch.Tensor:
         """Charges in e, shape (n,), that conductors hold as the total is not that of the formal.
@@ -216,6 +226,11 @@ class ResponseChargeMACE(SplitChargeMACE):
             found.charges.double(), dipoles, shared, hardness, self.electrostatics
         )
 
+    @property
+    def common_electronegativity(self) -> torch.Tensor | None:
+        """Electronegativities of a conductor's elements in eV/e, or None."""
+        return self.readouts_of_response.electronegativity_eV
+
     def respond(self, graph: Graph, state: LocalState, *, follow: bool) -> Answers:
         """Let the split charges of a batch answer."""
         local = self.multipoles(graph, state)
@@ -226,12 +241,20 @@ class ResponseChargeMACE(SplitChargeMACE):
         parts = [None] * len(sizes) if local.dipoles is None else local.dipoles.split(sizes)
         structures = structures_of(graph, self.electrostatics)
         found = [
-            answer(structure, Multipoles(*own), susceptibility, follow=follow, held_e=held.sum())
-            for structure, susceptibility, own, held in zip(
+            answer(
+                structure,
+                Multipoles(*own),
+                susceptibility,
+                follow=follow,
+                held_e=held.sum(),
+                electronegativity_V=self.readouts_of_response.electronegativity_V(species),
+            )
+            for structure, susceptibility, own, held, species in zip(
                 structures,
                 susceptibilities,
                 zip(charges.split(sizes), parts, strict=True),
                 lacking.split(sizes),
+                graph.species.split(sizes),
                 strict=True,
             )
         ]

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from ase import Atoms
 
+from falsemetal.arrays import FloatArray
 from falsemetal.potentials.graph import Graph, build_graph, collate
 from falsemetal.potentials.mace.model import DatasetStatistics, predict_all
 from falsemetal.potentials.model import Model
@@ -134,30 +135,42 @@ def fit_atomic_energies(
     atoms have an energy count from it; the others are fitted.
     """
     device = model.atomic_energies_eV.device
-    residuals, counts, charges = [], [], []
-    with torch.no_grad():
-        for first in range(0, len(items), batch_size):
-            batch = join(items[first : first + batch_size]).to(device)
-            residuals.append(batch.energies - model(batch.graph))
-            index = batch.graph.batch * len(model.elements) + batch.graph.species
-            size = batch.graph.n_graphs * len(model.elements)
-            counts.append(torch.bincount(index, minlength=size).view(-1, len(model.elements)))
-            charges.append(batch.graph.total_charge_e)
+    unexplained, number, charges = _unexplained(model, items, batch_size)
     given = np.array([(isolated_eV or {}).get(z, np.nan) for z in model.elements])
     known = ~np.isnan(given)
-    number, residual = torch.cat(counts).cpu().numpy(), torch.cat(residuals).cpu().numpy()
-    # water alone fixes only the sum over a molecule: the solution of least norm is as good as any
-    left = residual - number[:, known] @ given[known]
+    left = unexplained - number[:, known] @ given[known]
     unknown = number[:, ~known]
     start = model.common_electronegativity
-    with_charge = np.column_stack([unknown, torch.cat(charges).cpu().numpy()])
+    with_charge = np.column_stack([unknown, charges])
     if start is not None and np.linalg.matrix_rank(with_charge) > np.linalg.matrix_rank(unknown):
-        *given[~known], of_charge = np.linalg.lstsq(with_charge, left, rcond=None)[0]
+        *_, of_charge = np.linalg.lstsq(with_charge, left, rcond=None)[0]
         with torch.no_grad():
             start += of_charge
-    else:
-        given[~known] = np.linalg.lstsq(unknown, left, rcond=None)[0]
+        left = left + _unexplained(model, items, batch_size)[0] - unexplained
+    # water alone fixes only the sum over a molecule: the solution of least norm is as good as any
+    given[~known] = np.linalg.lstsq(unknown, left, rcond=None)[0]
     model.atomic_energies_eV += torch.as_tensor(given, device=device)
+
+
+@torch.no_grad()
+def _unexplained(
+    model: Model, items: Sequence[LabelledGraph], batch_size: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Energies that a model lacks, shape (g,), atoms by element, and total charges."""
+    device = model.atomic_energies_eV.device
+    residuals, counts, charges = [], [], []
+    for first in range(0, len(items), batch_size):
+        batch = join(items[first : first + batch_size]).to(device)
+        residuals.append(batch.energies - model(batch.graph))
+        index = batch.graph.batch * len(model.elements) + batch.graph.species
+        size = batch.graph.n_graphs * len(model.elements)
+        counts.append(torch.bincount(index, minlength=size).view(-1, len(model.elements)))
+        charges.append(batch.graph.total_charge_e)
+    return (
+        torch.cat(residuals).cpu().numpy(),
+        torch.cat(counts).double().cpu().numpy(),
+        torch.cat(charges).cpu().numpy(),
+    )
 
 
 def batch_errors(model: Model, batch: LabelledGraph, *, create_graph: bool = False) -> Errors:
