@@ -22,9 +22,9 @@ from falsemetal.potentials.specs import (
     BARE,
     ELECTRONS,
     ELECTRONS_SPREAD,
-    FIELD_V_PER_A,
     LAYER_CHARGE,
     LAYER_POTENTIAL,
+    METAL_FIELD_V_PER_A,
     PROFILE,
     SLOPE,
     SPREAD,
@@ -90,7 +90,7 @@ def test_the_reference_is_a_conductor_below_water_that_does_not_answer() -> None
     assert list(layers["place"]) == [1, 2, 3]
     height_A = np.ptp(film().atoms.positions[film().within("metal"), 2])
     np.testing.assert_allclose(layers["distance_A"], [-height_A, -0.5 * height_A, 0.0], atol=1e-9)
-    np.testing.assert_allclose(values(table, BARE), 1e3 * FIELD_V_PER_A * height_A)
+    np.testing.assert_allclose(values(table, BARE), 1e3 * METAL_FIELD_V_PER_A * height_A)
 
 
 def test_the_reference_may_be_another_metal_than_the_one_that_is_always_known() -> None:
@@ -100,7 +100,7 @@ def test_the_reference_may_be_another_metal_than_the_one_that_is_always_known() 
     of_gold = answer_of_force_field(golden)(atoms)
     of_copper = answer_of_force_field(CONDUCTOR)(film().atoms)
     torch.testing.assert_close(of_gold.charges, of_copper.charges, rtol=0.0, atol=1e-9)
-    with pytest.raises(ValueError, match="a film needs a conductor"):
+    with pytest.raises(ValueError, match="metals of the film: none"):
         answer_of_force_field(CONDUCTOR)(atoms[np.asarray(atoms.symbols) != "Au"])
 
 
@@ -132,16 +132,16 @@ def test_the_profile_drops_by_the_field_and_the_dipole_that_it_makes(name, tmp_p
     model, atoms = model_of(name).eval(), film().atoms
     up, down = (
         float(model.evaluate(graph_for(model, in_field_along_z(atoms, field))).dipoles[0, 2])
-        for field in (FIELD_V_PER_A, -FIELD_V_PER_A)
+        for field in (METAL_FIELD_V_PER_A, -METAL_FIELD_V_PER_A)
     )
     area_A2 = np.prod(atoms.cell.lengths()[:2])
     rise = 0.5 * (up - down) / (EPSILON_0 * area_A2)
     dropped = potential[-1] - potential[0]
-    assert dropped == pytest.approx(rise - FIELD_V_PER_A * (at_A[-1] - at_A[0]), abs=1e-6)
+    assert dropped == pytest.approx(rise - METAL_FIELD_V_PER_A * (at_A[-1] - at_A[0]), abs=1e-6)
     # in both vacua the field is the applied one
     for ends in (slice(0, 5), slice(-5, None)):
         np.testing.assert_allclose(
-            np.diff(potential[ends]), -FIELD_V_PER_A * STEP_A, rtol=1e-3, atol=1e-6
+            np.diff(potential[ends]), -METAL_FIELD_V_PER_A * STEP_A, rtol=1e-3, atol=1e-6
         )
 
 

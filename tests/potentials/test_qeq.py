@@ -16,18 +16,20 @@ from charged_structures import (
     run_without_memory,
     structure,
 )
-from small_models import small_model
+from small_models import SETTINGS, small_model
 
 from falsemetal.electrostatics.reciprocal import ElectrostaticsError
 from falsemetal.potentials.calculator import ModelCalculator
+from falsemetal.potentials.charge_states import charge_states
 from falsemetal.potentials.charges import response
 from falsemetal.potentials.evaluation import error_table
 from falsemetal.potentials.graph import build_graph, collate
 from falsemetal.potentials.mace.model import predict_all
 from falsemetal.potentials.mace.qeq import QEqMACE
-from falsemetal.potentials.training.batches import (
-    label_graphs,
-)
+from falsemetal.potentials.store import save_model
+from falsemetal.potentials.training.batches import label_graphs
+from falsemetal.potentials.training.spec import EvaluateSpec
+from falsemetal.specs import Origin
 
 QEQ = ["qeq-1", "qeq-2"]
 
@@ -188,7 +190,7 @@ def test_models_without_charges_refuse_what_they_would_ignore(name, surroundings
     model, atoms = small_model(name), structure(surroundings)
     atoms.info["REF_energy"] = 0.0
     atoms.arrays["REF_forces"] = np.zeros((len(atoms), 3))
-    with pytest.raises(ValueError, match=r"frame 0: .*kind qeq"):
+    with pytest.raises(ValueError, match=r"frame 0 \(H8O4, .*kind qeq"):
         label_graphs([atoms], model)
     with pytest.raises(ValueError, match="kind qeq"):
         build_graph(atoms, model.elements, model.r_cut_A)
@@ -261,3 +263,28 @@ def test_training_learns_charges_from_some_frames(tmp_path) -> None:
 def test_total_charges_start_the_electronegativities() -> None:
     check_start_by_total_charges(qeq("qeq-1"))
     assert qeq("fixed-point-2").common_electronegativity is None
+
+
+def test_charge_states_are_told_beside_their_labels(tmp_path) -> None:
+    teacher = qeq("qeq-2")
+    save_model(teacher, SETTINGS["qeq-2"], tmp_path, stamp={})
+    frames = []
+    for charge_e in (0.0, 1.0):
+        atoms = structure("charged bulk")
+        atoms.info |= {"total_charge": charge_e, "config_type": "ion", "geometry": 3}
+        prediction, forces = predict_all(teacher, teacher.graph_of(atoms))
+        atoms.info |= {"REF_energy": float(prediction.energies), "beside_removed": np.array([0, 2])}
+        atoms.arrays["REF_forces"] = forces.numpy()
+        atoms.arrays["REF_charges"] = prediction.charges.numpy()
+        frames.append(atoms)
+    origin = Origin(name="test", sha256="", seed=1)
+    spec = EvaluateSpec(origin=origin, dtype="float64", device="cpu", seed=1)
+    table = charge_states(tmp_path, frames, spec, threads=1)
+    assert list(table["total_charge_e"]) == [0.0, 1.0]
+    assert set(table["geometry"]) == {3}
+    assert table["model_energy_eV"].to_numpy() == pytest.approx(table["energy_eV"].to_numpy())
+    assert table["force_rmse_meV_per_A"].to_numpy() == pytest.approx(0.0, abs=1e-6)
+    beside = [frame.arrays["REF_charges"][[0, 2]].mean() for frame in frames]
+    assert table["charge_beside_e"].to_numpy() == pytest.approx(np.array(beside))
+    assert table["model_charge_beside_e"].to_numpy() == pytest.approx(np.array(beside))
+    assert np.isfinite(table["model_fermi_eV"]).all()

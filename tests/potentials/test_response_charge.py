@@ -279,6 +279,7 @@ def test_gradient_of_a_loss_is_that_of_finite_differences() -> None:
     model = small_model(METAL).train()
     weights = [
         "readouts_of_response.hardness",
+        "readouts_of_response.electronegativity_eV",
         "readouts_of_response.readout.weight",
         "readouts_of_response.atoms.0.weight",
         "transfer_layers.0.readout.weight",
@@ -298,3 +299,14 @@ def test_total_charges_start_the_electronegativity_of_a_conductor() -> None:
     """Formal charges that differ from the total leave nothing to its atoms' energies alone."""
     check_start_by_total_charges(answering(METAL))
     assert answering("response-1").common_electronegativity is None
+
+
+def test_electronegativity_of_a_conductor_of_two_elements_is_their_mean_by_hardness() -> None:
+    """As of charges that one level decides: Σ(χ/J)/Σ(1/J)."""
+    settings = SETTINGS[METAL].model_copy(update={"conductors": ["H", "O"]})
+    readouts = build_model(settings, STATISTICS, dtype=torch.float64, seed=3).readouts_of_response
+    with torch.no_grad():
+        readouts.electronegativity_eV.copy_(torch.tensor([2.0, 5.0]))
+        readouts.hardness.copy_(torch.tensor([3.0, 1.0]).expm1().log())
+    found = readouts.electronegativity_V(torch.tensor([0, 0, 1]))
+    assert found.item() == pytest.approx((2.0 / 3.0 + 2.0 / 3.0 + 5.0) / (2.0 / 3.0 + 1.0))

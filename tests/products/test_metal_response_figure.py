@@ -9,7 +9,14 @@ from checkouts import ROOT
 from falsemetal.config import parse_config
 from falsemetal.config.plan import Plan
 from falsemetal.potentials.metal_response import COLUMNS
-from falsemetal.potentials.specs import BARE, FIELD_V_PER_A, LAYER_CHARGE, PROFILE, SLOPE, SPREAD
+from falsemetal.potentials.specs import (
+    BARE,
+    LAYER_CHARGE,
+    METAL_FIELD_V_PER_A,
+    PROFILE,
+    SLOPE,
+    SPREAD,
+)
 from falsemetal.products import metal_response
 
 RAW = yaml.safe_load((ROOT / "config/smoke-conductor.yaml").read_text())
@@ -34,7 +41,7 @@ def frames(n_frames: int = 2) -> pd.DataFrame:
             (frame, SPREAD, 0, np.nan, 3.0),
             (frame, SLOPE, 0, np.nan, 0.9),
         ]
-        profile = -0.9 * FIELD_V_PER_A * AT_A.clip(min=0.0)
+        profile = -0.9 * METAL_FIELD_V_PER_A * AT_A.clip(min=0.0)
         rows += [(frame, PROFILE, n, *at) for n, at in enumerate(zip(AT_A, profile, strict=True))]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -67,7 +74,7 @@ def test_charges_that_do_not_answer_leave_the_bare_field() -> None:
     bare = table[table["potential"] == "unpolarisable"].set_index("quantity")["value"]
     assert set(bare[LAYER_CHARGE]) == {0.0}
     assert bare[SLOPE] == 1.0
-    assert bare[SPREAD] == bare[BARE] == pytest.approx(1e3 * FIELD_V_PER_A * 2.0727, abs=0.01)
+    assert bare[SPREAD] == bare[BARE] == pytest.approx(1e3 * METAL_FIELD_V_PER_A * 2.0727, abs=0.01)
 
 
 def test_the_force_field_answers_where_its_metal_is_a_conductor() -> None:
@@ -96,7 +103,7 @@ def test_it_draws_potentials_beside_the_bare_field_and_an_ideal_conductor() -> N
     assert labels == [metal_response.BARE_LABEL, "Reference", "Response"]
     guide = next(line for line in left.lines if line.get_label() == metal_response.BARE_LABEL)
     slope = np.polyfit(*guide.get_data(), 1)[0]
-    assert slope == pytest.approx(-FIELD_V_PER_A)
+    assert slope == pytest.approx(-METAL_FIELD_V_PER_A)
     assert [text.get_text() for text in left.texts] == [
         "Cu",
         "grey where charges do not answer: No\nresponse",

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.workflow, with_shared_data]
 def configuration(checkout: Path) -> str:
     """One small box with the committee twice, and a toy of a model of the same labels."""
     smoke = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
-    run = {"cubic": {"duration_ps": 0.2}}
+    run = {"cubic": {"duration_ps": 0.13}}
     committee = {"kind": "bpnnp", "dataset": "dft", "path": str(WEIGHTS), "runs": run}
     config = {
         "name": "committee",
@@ -40,8 +40,8 @@ def configuration(checkout: Path) -> str:
             },
         },
         "campaigns": {"cubic": {"kind": "water_cube", "sizes_A": [12.42], "equilibration_ps": 1.0}},
-        "dynamics": smoke["dynamics"],
-        "analysis": smoke["analysis"],
+        "dynamics": smoke["dynamics"] | {"discard_ps": 0.02},
+        "analysis": {"maximum_lag_ps": 0.05},
     }
     (checkout / "config/committee.yaml").write_text(yaml.safe_dump(config))
     return "config/committee.yaml"

@@ -62,11 +62,7 @@ def profile(checkout: Path) -> str:
     """Adapt the Slurm profile to this node as a user would."""
     profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
     profile["set-threads"] = dict.fromkeys(profile["set-threads"], 1)
-    profile |= {
-        "slurm-status-command": "squeue",
-        "slurm-init-seconds-before-status-checks": 2,
-        "seconds-between-status-checks": 1,
-    }
+    profile |= {"slurm-status-command": "squeue", "slurm-init-seconds-before-status-checks": 2}
     folder = checkout / "profiles/one-node"
     folder.mkdir()
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile))

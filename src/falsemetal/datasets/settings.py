@@ -348,8 +348,8 @@ class LabelledFrames(FrameLayout):
         return self
 
 
-class ElectronicLabels(Section):
-    """What datasets have in common whose labels are not of a force field that samples them."""
+class NotSampled(Section):
+    """What datasets have in common that no force field samples."""
 
     checks: LabelledChecks = LabelledChecks()
     split: Split = Split()
@@ -361,7 +361,7 @@ class ElectronicLabels(Section):
 
     @property
     def force_field(self) -> None:
-        """No force field labelled it."""
+        """No force field samples it."""
         return None
 
     @property
@@ -370,7 +370,7 @@ class ElectronicLabels(Section):
         return None
 
 
-class LabelledDataset(ElectronicLabels, LabelledFrames):
+class LabelledDataset(NotSampled, LabelledFrames):
     """Frames that others have labelled, such as the paper's revPBE0-D3 set."""
 
     kind: Literal["labelled"]

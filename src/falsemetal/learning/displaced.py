@@ -10,7 +10,7 @@ from ase.data import covalent_radii
 from pydantic import Field, JsonValue, model_validator
 
 from falsemetal.datasets.errors import DatasetError
-from falsemetal.datasets.settings import ElectronicLabels
+from falsemetal.datasets.settings import NotSampled
 from falsemetal.files import expand
 from falsemetal.learning.labellers import AnyLabeller
 from falsemetal.section import Name, NonNegativeInt, Number, PositiveFloat, PositiveInt, Section
@@ -101,7 +101,7 @@ def _neighbours(atoms: Atoms, removed: Sequence[int]) -> np.ndarray:
     return np.flatnonzero((distances < reach).any(axis=0))
 
 
-class DisplacedDataset(ElectronicLabels):
+class DisplacedDataset(NotSampled):
     """Structures whose atoms are displaced at random, labelled here, in charge states by choice."""
 
     kind: Literal["displaced"]

@@ -19,7 +19,7 @@ from falsemetal.potentials.charges.local_response import Multipoles, Structure
 from falsemetal.potentials.force_field.settings import WaterForceField
 from falsemetal.potentials.force_field.single_point import evaluate
 from falsemetal.potentials.model import GaussianCharges, Model, graph_for
-from falsemetal.potentials.specs import FIELD_V_PER_A
+from falsemetal.potentials.specs import METAL_FIELD_V_PER_A
 from falsemetal.systems.labels import in_field_along_z
 
 LATTICE_FACTOR = 1.5
@@ -67,7 +67,7 @@ def answer_of_model(model: Model) -> Answer:
 def answer_of_force_field(force_field: WaterForceField) -> Answer:
     """Charges of a conductor by the force field, whose Gaussians have the width of its metal.
 
-    ValueError on a call with a film without a conductor, or with metals of several widths.
+    ValueError on a call with a film whose metals are not all conductors of one width.
     """
 
     def answer(film: Atoms) -> GaussianCharges:
@@ -75,7 +75,8 @@ def answer_of_force_field(force_field: WaterForceField) -> Answer:
         widths = {force_field.known_metals[name].gaussian_per_A for name in metals}
         if len(widths) != 1 or not all(map(force_field.is_conductor, metals)):
             raise ValueError(
-                f"metals {metals}: a film needs a conductor, whose Gaussians have one width"
+                f"metals of the film: {', '.join(metals) or 'none'}; all must be conductors, of "
+                "one width of their Gaussians"
             )
         smearing_A = 1.0 / (np.sqrt(2.0) * widths.pop())
         term = MultipoleElectrostatics(smearing_A, 0, LATTICE_FACTOR, self_interaction=True)
@@ -89,7 +90,7 @@ def answer_of_force_field(force_field: WaterForceField) -> Answer:
 
 def change_in_field(film: Atoms, answer: Answer) -> Change:
     """Half of what +E changes against −E, by atoms."""
-    up, down = (answer(in_field_along_z(film, sign * FIELD_V_PER_A)) for sign in (1.0, -1.0))
+    up, down = (answer(in_field_along_z(film, sign * METAL_FIELD_V_PER_A)) for sign in (1.0, -1.0))
     moved = Multipoles(
         0.5 * (up.charges - down.charges).cpu(),
         None
@@ -103,7 +104,7 @@ def change_in_field(film: Atoms, answer: Answer) -> Change:
         film=True,
         isolated=False,
         total_charge_e=torch.zeros(()).double(),
-        field_V_per_A=torch.tensor([0.0, 0.0, FIELD_V_PER_A]).double(),
+        field_V_per_A=torch.tensor([0.0, 0.0, METAL_FIELD_V_PER_A]).double(),
     )
     potentials = structure.potential(moved)[:, 0] + structure.applied(1)[:, 0]
     shared = 0.5 * (up.shared - down.shared)

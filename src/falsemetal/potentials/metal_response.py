@@ -25,9 +25,9 @@ from falsemetal.potentials.specs import (
     BARE,
     ELECTRONS,
     ELECTRONS_SPREAD,
-    FIELD_V_PER_A,
     LAYER_CHARGE,
     LAYER_POTENTIAL,
+    METAL_FIELD_V_PER_A,
     PROFILE,
     SLOPE,
     SPREAD,
@@ -137,7 +137,7 @@ def _measure(
     area_A2 = float(np.linalg.norm(np.cross(*film.atoms.cell[:2])))
     of_layers = layers @ z
     below_top = of_layers - of_layers[-1]
-    charges = (layers > 0.0) @ change.charges / (EPSILON_0 * FIELD_V_PER_A * area_A2)
+    charges = (layers > 0.0) @ change.charges / (EPSILON_0 * METAL_FIELD_V_PER_A * area_A2)
     potentials = layers @ change.potentials
     yield LAYER_CHARGE, _places(below_top, charges)
     yield LAYER_POTENTIAL, _places(below_top, 1e3 * (potentials - potentials.mean()))
@@ -147,7 +147,7 @@ def _measure(
         electrons = layers[:, metal] @ of_metal
         yield ELECTRONS, _places(below_top, 1e3 * (electrons - electrons.mean()))
         yield ELECTRONS_SPREAD, [(0, np.nan, 1e3 * float(np.ptp(of_metal)))]
-    yield BARE, [(0, np.nan, 1e3 * FIELD_V_PER_A * float(np.ptp(of_layers)))]
+    yield BARE, [(0, np.nan, 1e3 * METAL_FIELD_V_PER_A * float(np.ptp(of_layers)))]
 
     def profile(at_A: FloatArray) -> FloatArray:
         found = planar_potential(
@@ -158,12 +158,12 @@ def _measure(
             smearing_A=DRAWN_SMEARING_A,
             area_A2=area_A2,
         )
-        return found - FIELD_V_PER_A * at_A
+        return found - METAL_FIELD_V_PER_A * at_A
 
     low, high = np.percentile(z[~metal], MIDDLE)
     middle = np.linspace(low, high, 200)
     slope = np.polyfit(middle, profile(middle), 1)[0]
-    yield SLOPE, [(0, np.nan, float(-slope / FIELD_V_PER_A))]
+    yield SLOPE, [(0, np.nan, float(-slope / METAL_FIELD_V_PER_A))]
     in_metal = profile(z[metal]).mean()
     yield PROFILE, _places(distances_A, profile(distances_A + of_layers[-1]) - in_metal)
 

@@ -116,7 +116,8 @@ class Model(torch.nn.Module):
     def common_electronegativity(self) -> torch.Tensor | None:
         """Electronegativities of elements in eV/e, to all of which a start may be added, or None.
 
-        What is added shifts energies by as much times their total charge, and no charges.
+        What is added shifts energies by as much times their total charge, of a conductor what it
+        holds of it, and moves no charges.
         """
         return None
 

@@ -1,6 +1,6 @@
 """Specifications of what is measured of a model's charges, and names of what the tables hold.
 
-These are apart from what measures, as workflows know them without loading any model's code.
+They stand apart from the code that measures, so that a workflow reads them without PyTorch.
 """
 
 from typing import Annotated, Literal
@@ -20,10 +20,6 @@ class LearnedChargesSpec(Spec):
     charge_e: float
 
 
-SHARED, NEUTRAL, OWN = "one chemical potential", "neutral molecules", "the model's own"
-"""What holds charges back: nothing but their sum, those of molecules, or what a model knows."""
-
-
 class InternalFieldSpec(Spec):
     """Films of a liquid in a field along z."""
 
@@ -31,24 +27,8 @@ class InternalFieldSpec(Spec):
     liquid: Molecule
 
 
-FIELD_V_PER_A = 0.02
-"""Up and down, for a difference: weak, as an answer need not be linear in it."""
-
-LAYER_CHARGE, LAYER_POTENTIAL, ELECTRONS = "layer charge", "layer potential", "layer, electrons"
-PROFILE, SLOPE, SPREAD, BARE = "profile", "slope in the liquid", "spread of layers", "bare drop"
-ELECTRONS_SPREAD = "spread of electrons"
-
-UNITS = {
-    LAYER_CHARGE: "ε0 E A",
-    LAYER_POTENTIAL: "mV",
-    ELECTRONS: "mV",
-    PROFILE: "V",
-    SLOPE: "−E",
-    SPREAD: "mV",
-    ELECTRONS_SPREAD: "mV",
-    BARE: "mV",
-}
-"""Quantities of the table, all in :data:`FIELD_V_PER_A`."""
+SHARED, NEUTRAL, OWN = "one chemical potential", "neutral molecules", "the model's own"
+"""What holds charges back: nothing but their sum, those of molecules, or what a model knows."""
 
 
 class MetalResponseSpec(Spec):
@@ -65,3 +45,23 @@ class MetalResponseSpec(Spec):
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE] = "auto"
     force_field: WaterForceField | None = None
     n_layers: PositiveInt
+
+
+METAL_FIELD_V_PER_A = 0.02
+"""Along z up and down, for a difference: weak, as an answer need not be linear in it."""
+
+LAYER_CHARGE, LAYER_POTENTIAL, ELECTRONS = "layer charge", "layer potential", "layer, electrons"
+PROFILE, SLOPE, SPREAD, BARE = "profile", "slope in the liquid", "spread of layers", "bare drop"
+ELECTRONS_SPREAD = "spread of electrons"
+
+UNITS = {
+    LAYER_CHARGE: "ε0 E A",
+    LAYER_POTENTIAL: "mV",
+    ELECTRONS: "mV",
+    PROFILE: "V",
+    SLOPE: "−E",
+    SPREAD: "mV",
+    ELECTRONS_SPREAD: "mV",
+    BARE: "mV",
+}
+"""Quantities of the table `metal_response`, all in :data:`METAL_FIELD_V_PER_A`."""

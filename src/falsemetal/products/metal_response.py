@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from falsemetal.potentials.specs import (
     BARE,
-    FIELD_V_PER_A,
     LAYER_CHARGE,
+    METAL_FIELD_V_PER_A,
     PROFILE,
     SLOPE,
     SPREAD,
@@ -64,7 +64,7 @@ def tabulate(metal_response: Tables, spec: ProductSpec) -> pd.DataFrame:
 def _of_bare_field(spec: ProductSpec) -> list[tuple[Any, ...]]:
     """Quantities where no charge answers."""
     surface = interface_of(spec).surface
-    drop_mV = 1e3 * FIELD_V_PER_A * surface.height_A
+    drop_mV = 1e3 * METAL_FIELD_V_PER_A * surface.height_A
     layers = [(LAYER_CHARGE, layer, 0.0) for layer in range(1, surface.layers + 1)]
     values = [*layers, (SPREAD, 0, drop_mV), (BARE, 0, drop_mV), (SLOPE, 0, 1.0)]
     return [(name, UNITS[name], place, np.nan, value, 0.0, 0) for name, place, value in values]
@@ -107,7 +107,7 @@ def _draw_profiles(
     axes.axhline(0.0, color=style.CONTINUUM_COLOR, linewidth=0.5, zorder=1)
     profiles = table[table["quantity"] == PROFILE]
     ends = profiles["distance_A"].agg(["min", "max"]).to_numpy()
-    bare = -FIELD_V_PER_A * (ends + 0.5 * height_A)
+    bare = -METAL_FIELD_V_PER_A * (ends + 0.5 * height_A)
     axes.plot(
         ends, bare, color=style.CONTINUUM_COLOR, linestyle="--", linewidth=0.9, label=BARE_LABEL
     )
@@ -122,7 +122,7 @@ def _draw_profiles(
         )
     axes.set_xlim(*ends)
     axes.set_xlabel("Distance from the metal's top layer (Å)")
-    axes.set_ylabel(rf"$\Delta\varphi$ (V) by $E_z$ = {FIELD_V_PER_A:g} V/Å")
+    axes.set_ylabel(rf"$\Delta\varphi$ (V) by $E_z$ = {METAL_FIELD_V_PER_A:g} V/Å")
     if labels := list(answers.ignoring(spec).values()):
         axes.annotate(
             answers.name_ignoring(labels, letters=NOTE_LETTERS, before="grey where "),

@@ -45,7 +45,8 @@ def evaluate(atoms: Atoms, force_field: WaterForceField) -> SinglePoint:
     """
     if charged_frames([atoms]):
         raise UnsupportedStructureError(
-            f"{TOTAL_CHARGE} is {total_charge(atoms):g} e; the force field's charges sum to zero"
+            f"{TOTAL_CHARGE} is {total_charge(atoms):g} e, but charges of the force field sum to zero; "
+            "correct it, or leave the frame out"
         )
     field_V_per_A = _field_along_z(atoms)
     bare = _evaluate(atoms, force_field)

@@ -105,7 +105,8 @@ def _graph_of(atoms: Atoms, model: Model, number: int) -> Graph:
     try:
         return model.graph_of(atoms)
     except ValueError as error:
-        raise ValueError(f"frame {number}: {error}") from error
+        kind = f"{atoms.get_chemical_formula()}, {atoms.info.get('config_type', 'no config_type')}"
+        raise ValueError(f"frame {number} ({kind}): {error}") from error
 
 
 def join(items: Sequence[LabelledGraph]) -> LabelledGraph:
@@ -128,28 +129,32 @@ def fit_atomic_energies(
 
     Those are of atoms, and of the electrons that frames of other total charges lack, where that is
     no matter of composition: it starts the electronegativities, by volts that would take long to
-    learn.
+    learn. What charge one volt counts for, a conductor's without the formal ones, is measured.
 
     The Coulomb energy of formal charges is several eV per atom: without this an untrained
     long-ranged model would start far from any label. Elements, by atomic number, whose isolated
     atoms have an energy count from it; the others are fitted.
     """
-    device = model.atomic_energies_eV.device
     unexplained, number, charges = _unexplained(model, items, batch_size)
     given = np.array([(isolated_eV or {}).get(z, np.nan) for z in model.elements])
     known = ~np.isnan(given)
     left = unexplained - number[:, known] @ given[known]
     unknown = number[:, ~known]
     start = model.common_electronegativity
-    with_charge = np.column_stack([unknown, charges])
-    if start is not None and np.linalg.matrix_rank(with_charge) > np.linalg.matrix_rank(unknown):
-        *_, of_charge = np.linalg.lstsq(with_charge, left, rcond=None)[0]
+    if start is not None and np.ptp(charges) > 0.0:
+        before = start.detach().clone()
         with torch.no_grad():
-            start += of_charge
-        left = left + _unexplained(model, items, batch_size)[0] - unexplained
+            start += 1.0
+            held = unexplained - _unexplained(model, items, batch_size)[0]
+            start.copy_(before)
+            with_charge = np.column_stack([unknown, held])
+            if np.linalg.matrix_rank(with_charge) > np.linalg.matrix_rank(unknown):
+                of_charge = np.linalg.lstsq(with_charge, left, rcond=None)[0][-1]
+                start += of_charge
+                left = left - of_charge * held
     # water alone fixes only the sum over a molecule: the solution of least norm is as good as any
     given[~known] = np.linalg.lstsq(unknown, left, rcond=None)[0]
-    model.atomic_energies_eV += torch.as_tensor(given, device=device)
+    model.atomic_energies_eV += torch.as_tensor(given, device=model.atomic_energies_eV.device)
 
 
 @torch.no_grad()
