@@ -45,7 +45,7 @@ def evaluate(atoms: Atoms, force_field: WaterForceField) -> SinglePoint:
     """
     if charged_frames([atoms]):
         raise UnsupportedStructureError(
-            f"{TOTAL_CHARGE} is {total_charge(atoms):g} e, but charges of the force field sum to zero; "
+            f"{TOTAL_CHARGE} is {total_charge(atoms):g} e, but the force field has none; "
             "correct it, or leave the frame out"
         )
     field_V_per_A = _field_along_z(atoms)
