@@ -111,6 +111,23 @@ def check_start_by_total_charges(model: Model) -> None:
             assert found == pytest.approx(frame.info["REF_energy"], abs=1e-5)
 
 
+def check_no_start_by_composition(model: Model) -> None:
+    """Charges that the composition decides start no electronegativity, whatever the rounding."""
+    electronegativity, frames = model.common_electronegativity, []
+    assert electronegativity is not None
+    before = electronegativity.fill_(-0.3).clone()
+    for left_out in (0, 1, 2, 0, 1, 2):
+        atoms = structure("charged bulk")
+        atoms.rattle(0.05, seed=len(frames))
+        del atoms[len(atoms) - left_out :]
+        energy_eV = -12345.678 * len(atoms) + 0.1 * len(frames)
+        atoms.info |= {"total_charge": float(-left_out), "REF_energy": energy_eV}
+        atoms.arrays["REF_forces"] = np.zeros((len(atoms), 3))
+        frames.append(atoms)
+    fit_atomic_energies(model, label_graphs(frames, model), batch_size=2)
+    assert torch.equal(electronegativity, before)
+
+
 def labelled_by(teacher: Model, n_frames: int) -> list[Atoms]:
     """Frames of every boundary with a model's labels, every other one with those of charges."""
     frames = []

@@ -8,6 +8,7 @@ from charged_structures import (
     FORCE_TOLERANCE_EV_PER_A,
     SURROUNDINGS,
     check_gradient_of_loss,
+    check_no_start_by_composition,
     check_start_by_total_charges,
     energy_of,
     force_by_differences,
@@ -262,6 +263,7 @@ def test_training_learns_charges_from_some_frames(tmp_path) -> None:
 
 def test_total_charges_start_the_electronegativities() -> None:
     check_start_by_total_charges(qeq("qeq-1"))
+    check_no_start_by_composition(small_model("qeq-1", torch.float32))
     assert qeq("fixed-point-2").common_electronegativity is None
 
 

@@ -8,6 +8,7 @@ from charged_structures import (
     FORCE_TOLERANCE_EV_PER_A,
     SURROUNDINGS,
     check_gradient_of_loss,
+    check_no_start_by_composition,
     check_start_by_total_charges,
     energy_of,
     force_by_differences,
@@ -298,6 +299,7 @@ def test_training_learns_charges_from_some_frames(tmp_path) -> None:
 def test_total_charges_start_the_electronegativity_of_a_conductor() -> None:
     """Formal charges that differ from the total leave nothing to its atoms' energies alone."""
     check_start_by_total_charges(answering(METAL))
+    check_no_start_by_composition(answering(METAL, torch.float32))
     assert answering("response-1").common_electronegativity is None
 
 

@@ -82,6 +82,7 @@ def run(
 
 @pytest.mark.parametrize("name", list(SETTINGS))
 def test_every_parameter_moves_and_the_loss_falls(name: str, frames, tmp_path) -> None:
+    """But for the electronegativity of a conductor, as these frames are neutral."""
     model, history = run(name, frames, tmp_path / "checkpoint.pt")
     statistics = dataset_statistics(frames[:6], r_cut_A=SETTINGS[name].r_cut_A)
     before = dict(
@@ -92,7 +93,7 @@ def test_every_parameter_moves_and_the_loss_falls(name: str, frames, tmp_path) -
         for key, value in model.named_parameters()
         if value.numel() and torch.equal(value, before[key])
     ]
-    assert still == []
+    assert still == (["readouts_of_response.electronegativity_eV"] if name == "metal-2" else [])
     assert history["validation_loss"].iloc[-1] < history["validation_loss"].iloc[0]
 
 

@@ -86,6 +86,10 @@ def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetSta
     )
 
 
+HELD_NOISE_E = 1e-3
+"""Of charges that are read off energies, the charge of a composition apart from one of its own."""
+
+
 def label_graphs(frames: Sequence[Atoms], model: Model) -> list[LabelledGraph]:
     """Graphs of labelled frames; ValueError for a frame that the model cannot treat, by number."""
     return [
@@ -148,7 +152,11 @@ def fit_atomic_energies(
             held = unexplained - _unexplained(model, items, batch_size)[0]
             start.copy_(before)
             with_charge = np.column_stack([unknown, held])
-            if np.linalg.matrix_rank(with_charge) > np.linalg.matrix_rank(unknown):
+            known_rank, rank = (
+                np.linalg.matrix_rank(columns, tol=HELD_NOISE_E)
+                for columns in (unknown, with_charge)
+            )
+            if rank > known_rank:
                 of_charge = np.linalg.lstsq(with_charge, left, rcond=None)[0][-1]
                 start += of_charge
                 left = left - of_charge * held
