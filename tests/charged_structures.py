@@ -108,7 +108,7 @@ def check_start_by_total_charges(model: Model) -> None:
         assert (electronegativity - before).numpy() == pytest.approx(18.0)
         for frame in frames:
             found = float(model.evaluate(model.graph_of(frame)).energies[0])
-            assert found == pytest.approx(frame.info["REF_energy"], abs=1e-5)
+            assert found == pytest.approx(frame.info["REF_energy"], abs=1e-6)
 
 
 def check_no_start_by_composition(model: Model) -> None:

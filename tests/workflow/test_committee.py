@@ -49,6 +49,7 @@ def configuration(checkout: Path) -> str:
         "campaigns": {"cubic": {"kind": "water_cube", "sizes_A": [12.42], "equilibration_ps": 1.0}},
         "dynamics": smoke["dynamics"] | {"discard_ps": 0.01, "frame_interval_fs": 5.0},
         "analysis": {"maximum_lag_ps": 0.025},
+        "check": {"probes": ["water-32"]},
     }
     (checkout / "config/committee.yaml").write_text(yaml.safe_dump(config))
     return "config/committee.yaml"
@@ -83,7 +84,7 @@ def test_a_cp2k_that_is_too_old_stops_nothing_else(checkout, configuration, tmp_
 
 @with_cp2k
 def test_both_engines_run_it_and_are_drawn(checkout, configuration) -> None:
-    targets = ("figS10", "figS7", "table_runs", "table_errors")
+    targets = ("figS10", "figS7", "table_runs", "table_errors", "table_check")
     run = snakemake(checkout, "--cores", "2", *targets, "--configfile", configuration)
     assert run.returncode == 0, run.stderr
     assert shown(checkout) == {"native", "by-cp2k"}
