@@ -310,5 +310,6 @@ def test_electronegativity_of_a_conductor_of_two_elements_is_their_mean_by_hardn
     with torch.no_grad():
         readouts.electronegativity_eV.copy_(torch.tensor([2.0, 5.0]))
         readouts.hardness.copy_(torch.tensor([3.0, 1.0]).expm1().log())
-    found = readouts.electronegativity_V(torch.tensor([0, 0, 1]))
+    species = torch.tensor([0, 0, 1])
+    found = readouts.electronegativity_V(species, readouts.mobilities(species))
     assert found.item() == pytest.approx((2.0 / 3.0 + 2.0 / 3.0 + 5.0) / (2.0 / 3.0 + 1.0))

@@ -46,6 +46,9 @@ class AnsweringEvaluator(SurroundedEvaluator):
         scalars = [features[SCALAR][:, 0] for features in states]
         senders, receivers, lengths = self._near(edges)
         strengths = readouts.strengths(scalars, senders, receivers, lengths)
+        susceptibility = readouts.susceptibility(
+            graph.species, scalars, (senders, receivers, strengths)
+        )
         found = answer(
             structures_of(
                 graph,
@@ -54,10 +57,12 @@ class AnsweringEvaluator(SurroundedEvaluator):
                 compiled=self.geometry.kernel is not None,
             )[0],
             Multipoles(charges, dipoles),
-            readouts.susceptibility(graph.species, scalars, (senders, receivers, strengths)),
+            susceptibility,
             follow=False,
             held_e=lacking.sum(),
-            electronegativity_V=readouts.electronegativity_V(graph.species),
+            electronegativity_V=readouts.electronegativity_V(
+                graph.species, susceptibility.mobilities
+            ),
         )
         energy = energy + found.energy
         told = Prediction(

@@ -121,9 +121,10 @@ class SusceptibilityReadouts(torch.nn.Module):
         hardness = torch.nn.functional.softplus(self.hardness[species]).double()
         return torch.where(metal, 1.0 / hardness, 0.0)
 
-    def electronegativity_V(self, species: torch.Tensor) -> torch.Tensor | float:
+    def electronegativity_V(
+        self, species: torch.Tensor, mobilities: torch.Tensor | None
+    ) -> torch.Tensor | float:
         """Electronegativity χ of a structure's conductor: of its atoms, by their mobilities."""
-        mobilities = self.mobilities(species)
         if mobilities is None or self.electronegativity_eV is None:
             return 0.0
         of_atoms = self.electronegativity_eV[species].double()
@@ -247,7 +248,9 @@ class ResponseChargeMACE(SplitChargeMACE):
                 susceptibility,
                 follow=follow,
                 held_e=held.sum(),
-                electronegativity_V=self.readouts_of_response.electronegativity_V(species),
+                electronegativity_V=self.readouts_of_response.electronegativity_V(
+                    species, susceptibility.mobilities
+                ),
             )
             for structure, susceptibility, own, held, species in zip(
                 structures,

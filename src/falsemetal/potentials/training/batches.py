@@ -86,10 +86,6 @@ def dataset_statistics(frames: Sequence[Atoms], *, r_cut_A: float) -> DatasetSta
     )
 
 
-HELD_NOISE_E = 1e-3
-"""Of charges that are read off energies, the charge of a composition apart from one of its own."""
-
-
 def label_graphs(frames: Sequence[Atoms], model: Model) -> list[LabelledGraph]:
     """Graphs of labelled frames; ValueError for a frame that the model cannot treat, by number."""
     return [
@@ -120,6 +116,10 @@ def join(items: Sequence[LabelledGraph]) -> LabelledGraph:
         collate([item.graph for item in items]),
         *(torch.cat([getattr(item, name) for item in items]) for name in labels),
     )
+
+
+HELD_NOISE_E = 1e-3
+"""Of charges that are read off energies: what differs less is decided by the composition."""
 
 
 def fit_atomic_energies(
